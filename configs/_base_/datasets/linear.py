@@ -1,0 +1,32 @@
+# Whole clips, no augmentation: what the frozen encoder sees is fixed.
+pipeline = [
+    dict(type='SkeletonPreNormalize', layout='nturgb+d'),
+    dict(type='TemporalCropResize', ratio=(1.0, 1.0), clip_len=64),
+    dict(type='PackSkeletonInputs', num_person=2),
+]
+
+train_dataloader = dict(
+    batch_size=512,
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='SkeletonDataset',
+        ann_file='???',
+        split='???',
+        pipeline=pipeline))
+val_dataloader = dict(
+    batch_size=512,
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='SkeletonDataset',
+        ann_file='???',
+        split='???',
+        pipeline=pipeline,
+        test_mode=True))
+test_dataloader = val_dataloader
+
+val_evaluator = dict(type='AccMetric')
+test_evaluator = val_evaluator

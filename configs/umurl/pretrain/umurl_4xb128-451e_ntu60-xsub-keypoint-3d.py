@@ -1,0 +1,8 @@
+_base_ = [
+    '../../_base_/models/umurl.py', '../../_base_/datasets/pretrain.py',
+    '../../_base_/schedules/pretrain_451e.py',
+    '../../_base_/default_runtime.py'
+]
+
+train_dataloader = dict(
+    dataset=dict(ann_file='data/skeleton/ntu60_3d.pkl', split='xsub_train'))

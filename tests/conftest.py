@@ -1,0 +1,73 @@
+import os
+from pathlib import Path
+
+import mmengine
+import numpy as np
+import pytest
+import torch
+
+import umurl_mmaction  # noqa: F401
+
+REPO = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get('UMURL_SHARED', REPO.parent / 'shared'))
+
+
+@pytest.fixture
+def shared():
+    """Path of a file that is not part of the repository."""
+
+    def path(name):
+        if not (SHARED / name).exists():
+            pytest.skip(f'{name} is not in {SHARED}; set UMURL_SHARED')
+        return SHARED / name
+
+    return path
+
+
+@pytest.fixture
+def golden(shared):
+    """Outputs of the paper's own code."""
+    return lambda name: np.load(shared(f'fixtures/golden/{name}'))
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+def make_annotations(num_train=12, num_val=6, num_classes=3, seed=0):
+    """A tiny set in MMAction2's format whose classes are easy to tell."""
+    rng = np.random.default_rng(seed)
+    poses = rng.normal(size=(num_classes, 1, 1, 25, 3))
+    annotations = []
+    for i in range(num_train + num_val):
+        num_frames = int(rng.integers(20, 90))
+        num_person = 1 + i % 2
+        label = i % num_classes
+        noise = rng.normal(
+            scale=0.05, size=(num_person, num_frames, 25, 3))
+        annotations.append(
+            dict(
+                frame_dir=f'clip{i:03d}',
+                label=label,
+                total_frames=num_frames,
+                keypoint=(poses[label] + noise).astype(np.float32)))
+    names = [x['frame_dir'] for x in annotations]
+    return dict(
+        split=dict(train=names[:num_train], val=names[num_train:]),
+        annotations=annotations)
+
+
+@pytest.fixture(scope='session')
+def ann_file(tmp_path_factory):
+    """Annotation pickle of `make_annotations`."""
+    path = tmp_path_factory.mktemp('data') / 'tiny.pkl'
+    mmengine.dump(make_annotations(), str(path))
+    return str(path)
+
+
+@pytest.fixture(autouse=True)
+def default_scope():
+    """As MMEngine's Runner does from a config."""
+    mmengine.registry.init_default_scope('mmaction')

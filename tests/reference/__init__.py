@@ -1,0 +1,1 @@
+"""The plain method, written from the paper's formulas: the tests' oracle."""

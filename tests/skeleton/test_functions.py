@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+import torch
+from reference import augment as plain
+
+from umurl_mmaction.skeleton import (align_bodies, build_layout, crop_resize,
+                                     repair_missing_frames, shear,
+                                     transform_joints, zero_joints)
+from umurl_mmaction.skeleton.normalize import rotation_onto_x
+
+NTU = build_layout('nturgb+d')
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize('clip', ['0', '1', '2'])
+def test_augmentations_equal_the_papers_code(golden, clip):
+    arrays = golden('augment.npz')
+
+    def get(name):
+        return torch.from_numpy(arrays[f'{clip}/{name}'])
+
+    def close(got, name):
+        torch.testing.assert_close(
+            got, get(name), atol=1e-5, rtol=0, check_dtype=False)
+
+    raw, cropped = get('input'), get('cropped')
+    start, length = get('crop_start_len').tolist()
+    close(crop_resize(raw, start, length, 64), 'cropped')
+    close(crop_resize(raw, 0, raw.shape[1], 64), 'full_resized')
+    close(shear(cropped, get('shear_matrix')), 'sheared')
+    close(zero_joints(cropped, get('corrupt_zero_joints')), 'corrupted_zero')
+    close(
+        transform_joints(cropped, get('corrupt_matrix_joints'),
+                         get('corrupt_matrix')), 'corrupted_matrix')
+
+
+@pytest.mark.shared
+def test_normalisation_equals_the_papers_code(golden):
+    arrays = golden('ntu_preprocess.npz')
+    assert len(arrays['names']) == 24
+    for name in arrays['names']:
+        got = align_bodies(repair_missing_frames(arrays[f'{name}/raw']), NTU)
+        np.testing.assert_allclose(
+            got, arrays[f'{name}/normalized'], atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize('num_frames, start, length',
+                         [(1, 0, 1), (5, 0, 5), (64, 0, 64), (90, 7, 64),
+                          (300, 200, 100), (300, 299, 1)])
+def test_crop_resize_matches_the_plain_one(num_frames, start, length):
+    clip = torch.randn(2, num_frames, 25, 3, dtype=torch.float64)
+    expected = plain.crop_resize(clip.numpy(), start, length, 64)
+    got = crop_resize(clip, start, length, 64)
+    np.testing.assert_allclose(got.numpy(), expected, atol=1e-5)
+
+
+def test_crop_resize_of_all_frames_is_the_identity():
+    clip = torch.randn(2, 64, 25, 3)
+    torch.testing.assert_close(crop_resize(clip, 0, 64, 64), clip)
+
+
+def test_crop_outside_the_clip_is_refused():
+    with pytest.raises(ValueError, match='does not lie in a clip of 10'):
+        crop_resize(torch.zeros(1, 10, 25, 3), 5, 6, 64)
+
+
+def messy_clip(rng):
+    """Two bodies with empty frames at the start, inside and at the end."""
+    clip = rng.normal(size=(2, 20, 25, 3)).astype(np.float32)
+    clip[0, 15:] = 0
+    clip[0, 4] = 0
+    clip[1, :3] = 0
+    clip[1, 7, 5:9] = 0
+    return clip
+
+
+def test_normalisation_matches_the_plain_one():
+    clip = messy_clip(np.random.default_rng(0))
+    got = align_bodies(repair_missing_frames(clip), NTU)
+    np.testing.assert_allclose(got, plain.normalize(clip), atol=1e-5)
+
+
+def test_normalisation_ignores_position_and_heading():
+    clip = messy_clip(np.random.default_rng(1))
+    clip[0, 4] = clip[0, 3]  # where body 0 is lost there is no centre
+    present = clip.any(-1, keepdims=True)
+    turn = rotation_onto_x(np.array([1., -2., 0.5]))
+    moved = ((clip @ turn.T + [1., 2., 3.]) * present).astype(np.float32)
+
+    def normalize(x):
+        return align_bodies(repair_missing_frames(x), NTU)
+
+    # The smallest turn leaves the roll around +x open: compare what is fixed.
+    a, b = normalize(clip), normalize(moved)
+    np.testing.assert_allclose(a[..., 0], b[..., 0], atol=1e-4)
+    np.testing.assert_allclose(
+        np.linalg.norm(a, axis=-1), np.linalg.norm(b, axis=-1), atol=1e-4)
+
+
+def test_zero_bodies_stay_zero_wherever_they_are():
+    body = messy_clip(np.random.default_rng(2))[:1]
+    empty = np.zeros_like(body)
+    alone = align_bodies(repair_missing_frames(body), NTU)
+    for count in (1, 2):
+        clip = np.concatenate([body] + [empty] * count)
+        got = align_bodies(repair_missing_frames(clip), NTU)
+        np.testing.assert_array_equal(got[:1], alone)
+        assert not got[1:].any()
+
+
+@pytest.mark.parametrize('vector', [[1., 0, 0], [0, 1., 0], [0, 0, -2.],
+                                    [-1., 0, 0], [-1., 1e-3, 0], [3., 4, 12]])
+def test_rotation_onto_x(vector):
+    rotation = rotation_onto_x(np.array(vector))
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-9)
+    assert np.linalg.det(rotation) == pytest.approx(1)
+    np.testing.assert_allclose(
+        rotation @ vector, [np.linalg.norm(vector), 0, 0], atol=1e-9)
+
+
+def test_no_shoulder_line_no_rotation():
+    np.testing.assert_array_equal(rotation_onto_x(np.zeros(3)), np.eye(3))

@@ -1,0 +1,97 @@
+import pytest
+import torch
+
+from umurl_mmaction.skeleton import LAYOUTS, build_layout
+from umurl_mmaction.skeleton.modalities import (MODALITIES,
+                                                generate_modalities)
+
+
+@pytest.mark.parametrize('name, num_joints', [('nturgb+d', 25), ('coco', 17),
+                                              ('openpose', 18)])
+def test_known_layouts(name, num_joints):
+    layout = build_layout(name)
+    assert layout.num_joints == num_joints == len(set(layout.joints))
+    assert sorted(LAYOUTS) == ['coco', 'nturgb+d', 'openpose']
+
+
+# Of 'nturgb+d', MMAction2 hangs the finger tips on the hands.
+@pytest.mark.parametrize('name', ['coco', 'openpose'])
+def test_bones_agree_with_mmaction2_graph(name):
+    from mmaction.models.utils import Graph
+    layout = build_layout(name)
+    bones = {(v, p) for v, p in enumerate(layout.parents) if p != -1}
+    assert bones == {tuple(pair) for pair in Graph(name).inward}
+
+
+def test_shoulders_are_left_then_right():
+    for layout in LAYOUTS.values():
+        start, end = layout.shoulders
+        assert layout.joints[start] == 'left_shoulder'
+        assert layout.joints[end] == 'right_shoulder'
+
+
+@pytest.mark.parametrize('fields, message', [
+    (dict(joints='abc', parents=(-1, 0)), '3 joint names but 2 parents'),
+    (dict(joints='abc', parents=(-1, -1, 0)), 'exactly one root'),
+    (dict(joints='abc', parents=(-1, 2, 1)), 'form a cycle'),
+    (dict(joints='abc', parents=(-1, 0, 3)), r'joint index 3 is not in 0..2'),
+    (dict(joints='abc', parents=(-1, 0, 0), center=3), 'joint index 3'),
+    (dict(joints='abc', parents=(-1, 0, 0), root=0), "'root'"),
+    ('kinect', "unknown layout 'kinect'; known are"),
+])
+def test_wrong_layouts_say_why(fields, message):
+    with pytest.raises(ValueError, match=message) as error:
+        build_layout(fields)
+    assert '\n' not in str(error.value)
+
+
+def test_custom_layout_is_a_dict():
+    layout = build_layout(dict(joints='abc', parents=[-1, 0, 1]))
+    assert layout.bone_starts == (0, 0, 1)
+    joints = torch.tensor([[1.], [3.], [7.]])
+    bones = generate_modalities(joints[None, None], ['bone'], layout)['bone']
+    assert bones.flatten().tolist() == [0, 2, 4]
+
+
+def test_modalities_match_the_plain_ones():
+    from reference.model import MODALITIES as NAMES
+    from reference.model import stream
+    joints = torch.randn(2, 2, 7, 25, 3)
+    streams = generate_modalities(joints, NAMES, build_layout('nturgb+d'))
+    for name in NAMES:
+        torch.testing.assert_close(streams[name], stream(joints, name))
+
+
+def test_motion_of_one_frame_is_zero():
+    joints = torch.randn(1, 1, 1, 25, 3)
+    streams = generate_modalities(joints, ['motion'],
+                                  build_layout('nturgb+d'))
+    assert not streams['motion'].any()
+
+
+def test_a_users_modality_is_a_function_in_the_table():
+    MODALITIES.register_module(
+        name='doubled', module=lambda joints, layout: 2 * joints)
+    try:
+        joints = torch.randn(1, 2, 3, 25, 3)
+        streams = generate_modalities(joints, ['doubled'],
+                                      build_layout('nturgb+d'))
+        torch.testing.assert_close(streams['doubled'], 2 * joints)
+    finally:
+        MODALITIES.module_dict.pop('doubled')
+
+
+@pytest.mark.parametrize('modalities, message', [
+    (['joint', 'velocity'], "unknown modality 'velocity'; known are"),
+    (['joint', 'joint'], 'distinct modalities'), ([], 'one or more')
+])
+def test_wrong_modalities_say_why(modalities, message):
+    with pytest.raises(ValueError, match=message):
+        generate_modalities(
+            torch.zeros(1, 1, 1, 25, 3), modalities, build_layout('nturgb+d'))
+
+
+def test_wrong_joint_count_says_why():
+    with pytest.raises(ValueError, match="'nturgb\\+d' wants 25 joints"):
+        generate_modalities(
+            torch.zeros(1, 1, 1, 17, 3), ['joint'], build_layout('nturgb+d'))

@@ -1,0 +1,804 @@
+"""Each gap: the failure without its mend, the cure, and the no-op."""
+import importlib.util
+import os
+import pickle
+import shutil
+import socket
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer, MessageHub
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from mmengine.runner.checkpoint import _load_checkpoint
+from torch.utils.data import Dataset
+
+from umurl_mmaction import compat
+
+COMPAT = Path(__file__).parents[1] / 'umurl_mmaction' / 'compat.py'
+if not COMPAT.exists():
+    COMPAT = Path(compat.__file__)
+
+# Runs before the code of a child process. `hide` makes packages look as if
+# they were not installed.
+PRELUDE = f'''
+import importlib.util, os, sys, warnings
+warnings.simplefilter('ignore')
+
+
+class Hide:
+
+    def __init__(self, finder, names):
+        self.finder, self.names = finder, names
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] not in self.names:
+            return self.finder.find_spec(name, path, target)
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+
+def hide(*names):
+    for name in list(sys.modules):
+        if name.partition('.')[0] in names:
+            del sys.modules[name]
+    sys.meta_path[:] = [Hide(finder, names) for finder in sys.meta_path]
+
+
+def load_compat(path={str(COMPAT)!r}):
+    spec = importlib.util.spec_from_file_location('compat_copy', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def error_of(function, *args, **kwargs):
+    try:
+        function(*args, **kwargs)
+    except Exception as error:
+        return f'{{type(error).__name__}}: {{error}}'
+    return ''
+'''
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(('127.0.0.1', 0))
+        return sock.getsockname()[1]
+
+
+def run_python(code, world_size=1, cwd=None):
+    """Run ``code`` in fresh processes that see no GPU."""
+    env = dict(
+        os.environ,
+        CUDA_VISIBLE_DEVICES='',
+        OMP_NUM_THREADS='1',
+        MASTER_ADDR='127.0.0.1',
+        MASTER_PORT=str(free_port()),
+        WORLD_SIZE=str(world_size))
+    script = PRELUDE + textwrap.dedent(code)
+    children = [
+        subprocess.Popen(
+            [sys.executable, '-c', script],
+            env=dict(env, RANK=str(rank), LOCAL_RANK=str(rank)),
+            cwd=cwd,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True) for rank in range(world_size)
+    ]
+    try:
+        outputs = [child.communicate(timeout=100)[0] for child in children]
+    finally:
+        for child in children:
+            child.kill()
+    codes = [child.returncode for child in children]
+    assert codes == [0] * world_size, '\n'.join(outputs)
+
+
+def load_copy():
+    """A second copy of the module, as another import would make it."""
+    spec = importlib.util.spec_from_file_location('compat_copy', COMPAT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def patched_names():
+    """All objects that a mend may replace."""
+    from mmengine.config import config
+    from mmengine.dist import utils as dist_utils
+    from mmengine.hub import hub
+    from mmengine.optim.optimizer import amp_optimizer_wrapper
+    from mmengine.utils import package_utils
+    ddp = torch.nn.parallel.DistributedDataParallel
+    return [
+        package_utils.is_installed, package_utils.get_installed_path,
+        package_utils.package2module, config.is_installed,
+        config.get_installed_path, hub.get_installed_path,
+        dist_utils._init_dist_pytorch, dist_utils._init_dist_slurm,
+        dist_utils._init_dist_mpi, torch.nn.SyncBatchNorm.forward,
+        ddp._passing_sync_batchnorm_handle,
+        amp_optimizer_wrapper.is_cuda_available, torch.cuda.set_device,
+        sys.modules.get('importlib_metadata'),
+        sys.modules.get('mmaction.models.localizers.drn')
+    ]
+
+
+@pytest.mark.parametrize('copy', [False, True])
+def test_apply_again_changes_nothing(copy):
+    before = patched_names()
+    globals_before = set(map(str, torch.serialization.get_safe_globals()))
+    (load_copy() if copy else compat).apply()
+    assert all(a is b for a, b in zip(patched_names(), before))
+    assert globals_before == set(
+        map(str, torch.serialization.get_safe_globals()))
+
+
+# 1. and 2. Imports of mmaction
+
+
+def test_mmaction_does_not_import_as_released():
+    if osp_drn().exists():
+        pytest.skip('the installed mmaction2 contains drn')
+    run_python('''
+        hide('importlib_metadata')
+        import mmaction.utils
+        error = error_of(__import__, 'mmaction.models')
+        assert "'mmaction.models.localizers.drn'" in error, error
+        error = error_of(__import__, 'mmaction.utils.dependency')
+        assert "'importlib_metadata'" in error, error
+    ''')
+
+
+def osp_drn():
+    return Path(compat._mmaction_path('models', 'localizers', 'drn'))
+
+
+def test_mmaction_imports_after_mends():
+    if osp_drn().exists():
+        pytest.skip('the installed mmaction2 contains drn')
+    run_python('''
+        hide('importlib_metadata')
+        load_compat().apply()
+        load_compat().apply()
+        from mmaction.models.localizers import DRN
+        from mmaction.registry import MODELS
+        from mmaction.utils import dependency
+        assert 'mmaction2' in error_of(DRN)
+        assert 'DRN' not in MODELS.module_dict
+        assert MODELS.get('BMN') and MODELS.get('RecognizerGCN')
+        assert dependency.satisfy_requirement('mmengine>=0.7')
+        assert not dependency.satisfy_requirement('no-such-package')
+        # The alias has not stayed behind.
+        assert 'No module' in error_of(__import__, 'importlib_metadata')
+    ''')
+
+
+def test_present_drn_is_left_alone(monkeypatch, tmp_path):
+    for name in list(sys.modules):
+        if name.startswith('mmaction.models.localizers.drn'):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(compat, '_mmaction_path', lambda *parts: tmp_path)
+    compat._mend_missing_drn()
+    assert 'mmaction.models.localizers.drn' not in sys.modules
+
+
+def test_present_importlib_metadata_is_left_alone(monkeypatch, tmp_path):
+    package = tmp_path / 'importlib_metadata'
+    package.mkdir()
+    (package / '__init__.py').touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, 'importlib_metadata', raising=False)
+    monkeypatch.delitem(
+        sys.modules, 'mmaction.utils.dependency', raising=False)
+    compat._mend_importlib_metadata()
+    assert 'importlib_metadata' not in sys.modules
+    assert 'mmaction.utils.dependency' not in sys.modules
+
+
+# 3. pkg_resources
+
+
+def test_package_look_up_without_pkg_resources(tmp_path):
+    (tmp_path / 'namespace_only').mkdir()
+    run_python(
+        '''
+        from mmengine.config import Config, config
+        from mmengine.hub import hub
+        from mmengine import utils
+        from mmengine.utils import package_utils
+
+        sys.path.insert(0, os.getcwd())
+        functions = ('is_installed', 'get_installed_path', 'package2module')
+        packages = ('mmengine', 'mmaction2', 'mmaction', 'MMAction2', 'torch',
+                    'mmaction.apis', 'pip', 'namespace_only', 'no_such')
+
+        def answers():
+            result = {}
+            for name in functions:
+                for package in packages:
+                    try:
+                        answer = getattr(package_utils, name)(package)
+                    except Exception as error:
+                        answer = {
+                            'DistributionNotFound': 'PackageNotFoundError'
+                        }.get(type(error).__name__, type(error).__name__)
+                    result[name, package] = answer
+            return result
+
+        expected = None
+        if importlib.util.find_spec('pkg_resources'):
+            expected = answers()
+        hide('pkg_resources')
+        (Path := __import__('pathlib').Path)('config.py').write_text(
+            "_base_ = 'mmaction::_base_/default_runtime.py'")
+        error = error_of(package_utils.is_installed, 'mmengine')
+        assert "'pkg_resources'" in error, error
+        error = error_of(Config.fromfile, 'config.py')
+        assert "'pkg_resources'" in error, error
+
+        compat = load_compat()
+        compat._mend_pkg_resources()
+        for module in (package_utils, utils, config):
+            assert module.is_installed is compat.is_installed
+        for module in (package_utils, utils, config, hub):
+            assert module.get_installed_path is compat.get_installed_path
+        assert package_utils.package2module is compat.package2module
+        found = answers()
+        assert expected in (None, found), (expected, found)
+        assert Path(found['get_installed_path', 'mmaction2']).is_dir()
+        assert Config.fromfile('config.py').default_scope == 'mmaction'
+        ''',
+        cwd=tmp_path)
+
+
+def test_present_pkg_resources_is_left_alone(monkeypatch):
+    before = patched_names()
+    monkeypatch.setattr(compat, '_missing', lambda name: False)
+    compat._mend_pkg_resources()
+    assert all(a is b for a, b in zip(patched_names(), before))
+
+
+# 4. Editable installs
+
+
+@pytest.mark.parametrize('hidden', ['', 'pkg_resources'])
+def test_config_of_editable_package(tmp_path, hidden):
+    package = tmp_path / 'repo' / 'umurl_mmaction'
+    (package / '.mim' / 'configs' / 'some').mkdir(parents=True)
+    (package / '.mim' / 'model-index.yml').write_text('Import: []')
+    (package / '.mim' / 'configs' / 'some' / 'base.py').write_text('a = 1')
+    shutil.copy(COMPAT, package)
+    # What PEP 660 leaves in site-packages.
+    info = tmp_path / 'site' / 'umurl_mmaction-0.0.0.dist-info'
+    info.mkdir(parents=True)
+    (info / 'METADATA').write_text(
+        'Metadata-Version: 2.1\nName: umurl_mmaction\nVersion: 0.0.0\n')
+    (info / 'top_level.txt').write_text('umurl_mmaction\n')
+    (tmp_path / 'config.py').write_text(
+        "_base_ = 'umurl_mmaction::some/base.py'")
+    if not hidden and importlib.util.find_spec('pkg_resources') is None:
+        pytest.skip('pkg_resources is not installed')
+    run_python(
+        f'''
+        sys.path.insert(0, os.path.abspath('site'))
+        hide({hidden!r})
+        from mmengine.config import Config
+        from mmengine.config.utils import MODULE2PACKAGE
+        from mmengine.utils import get_installed_path, package_utils
+        MODULE2PACKAGE.setdefault('umurl_mmaction', 'umurl_mmaction')
+
+        compat = load_compat('repo/umurl_mmaction/compat.py')
+        compat._mend_pkg_resources()
+        path = package_utils.get_installed_path('umurl_mmaction')
+        assert not os.path.exists(path), path
+        error = error_of(Config.fromfile, 'config.py')
+        assert 'FileNotFoundError' in error, error
+
+        other = package_utils.get_installed_path('mmengine')
+        compat._mend_editable_install()
+        mended = package_utils.get_installed_path
+        compat._mend_pkg_resources()
+        compat._mend_editable_install()
+        assert package_utils.get_installed_path is mended
+        path = mended('umurl_mmaction')
+        assert path == os.path.abspath('repo/umurl_mmaction'), path
+        assert mended('umurl-mmaction') == path
+        assert mended('mmengine') == other
+        assert Config.fromfile('config.py').a == 1
+        ''',
+        cwd=tmp_path)
+
+
+def test_regular_install_is_left_alone(monkeypatch):
+    before = patched_names()
+    monkeypatch.setattr(compat, '_lost_by_metadata', lambda: False)
+    compat._mend_editable_install()
+    assert all(a is b for a, b in zip(patched_names(), before))
+
+
+# 5. Checkpoints and `weights_only`
+
+restricted = pytest.mark.skipif(
+    not hasattr(torch.serialization, 'add_safe_globals')
+    or tuple(map(int, torch.__version__.split('.')[:2])) < (2, 6),
+    reason='this torch loads without weights_only')
+
+
+@pytest.fixture
+def no_safe_globals():
+    """Take all mends of this gap back for the time of a test."""
+    if not hasattr(torch.serialization, 'add_safe_globals'):
+        pytest.skip('this torch has no safe globals')
+    before = torch.serialization.get_safe_globals()
+    torch.serialization.clear_safe_globals()
+    yield
+    torch.serialization.clear_safe_globals()
+    torch.serialization.add_safe_globals(before)
+
+
+class TinyData(Dataset):
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return torch.full((3, ), float(index))
+
+
+class TinyModel(BaseModel):
+
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(3, 2)
+
+    def forward(self, inputs, mode='tensor'):
+        out = self.linear(torch.stack(inputs))
+        return dict(loss=out.square().mean(), dtype=out.dtype.itemsize + 0.)
+
+    def train_step(self, data, optim_wrapper):
+        with optim_wrapper.optim_context(self):
+            outputs = self(data)
+        TinyModel.out_bytes = outputs['dtype']
+        optim_wrapper.update_params(outputs['loss'])
+        return dict(loss=outputs['loss'])
+
+
+def tiny_runner(work_dir, name, wrapper, max_epochs, **kwargs):
+    return Runner(
+        TinyModel(),
+        work_dir=str(work_dir),
+        experiment_name=name,
+        train_dataloader=dict(
+            dataset=TinyData(),
+            batch_size=2,
+            sampler=dict(type='DefaultSampler', shuffle=True)),
+        train_cfg=dict(by_epoch=True, max_epochs=max_epochs),
+        optim_wrapper=dict(
+            type=wrapper,
+            clip_grad=dict(max_norm=1),
+            optimizer=dict(type='SGD', lr=0.1, momentum=0.9)),
+        param_scheduler=[
+            dict(type='LinearLR', start_factor=0.1, by_epoch=True, end=2),
+            dict(type='MultiStepLR', milestones=[2, 3], by_epoch=True),
+            dict(type='CosineAnnealingLR', T_max=4, by_epoch=False)
+        ],
+        default_hooks=dict(
+            logger=dict(type='LoggerHook', interval=1),
+            checkpoint=dict(type='CheckpointHook', interval=1)),
+        **kwargs)
+
+
+def check_is_refused(path):
+    with pytest.raises(pickle.UnpicklingError, match='Weights only load'):
+        _load_checkpoint(str(path), map_location='cpu')
+
+
+@restricted
+@pytest.mark.parametrize('wrapper', ['OptimWrapper', 'AmpOptimWrapper'])
+def test_own_checkpoint_is_resumed(tmp_path, wrapper, no_safe_globals):
+    first = tiny_runner(tmp_path, f'first-{wrapper}', wrapper, 2)
+    # A metric may leave a NumPy scalar there.
+    first.message_hub.update_info('best_score', np.float32(0.5))
+    first.train()
+    if wrapper == 'AmpOptimWrapper' and compat._cpu_only():
+        assert TinyModel.out_bytes == 2, 'not in bfloat16'
+
+    path = tmp_path / 'epoch_2.pth'
+    check_is_refused(path)
+    compat._mend_safe_globals()
+    assert _load_checkpoint(str(path))['meta']['epoch'] == 2
+
+    second = tiny_runner(
+        tmp_path,
+        f'second-{wrapper}',
+        wrapper,
+        3,
+        load_from=str(path),
+        resume=True)
+    second.train()
+    assert (second.epoch, second.iter) == (3, 6)
+    log = second.message_hub.get_scalar('train/loss')
+    assert len(log.data[0]) == 6 and log.data[0].dtype == np.float64
+    old = first.message_hub.get_scalar('train/loss')
+    np.testing.assert_array_equal(log.data[0][:4], old.data[0])
+    assert second.message_hub.get_info('best_score') == np.float32(0.5)
+    for name in compat._STATISTICS:
+        assert log._statistics_methods[name] is getattr(HistoryBuffer, name)
+
+
+@restricted
+@pytest.mark.parametrize('package', ['numpy.core', 'numpy._core'])
+def test_checkpoint_of_either_numpy(tmp_path, package, no_safe_globals):
+    hub = MessageHub.get_instance(f'hub-{package}')
+    hub.update_scalar('loss', 2.5)
+    hub.update_info('best_score', np.float64(0.25))
+    hub.update_info('epoch', np.int64(3))
+    path = tmp_path / 'legacy.pth'
+    # In this format the names can be exchanged in the bytes of the file.
+    torch.save(
+        dict(message_hub=hub.state_dict()),
+        path,
+        _use_new_zipfile_serialization=False)
+    content = path.read_bytes()
+    for name in (b'numpy.core', b'numpy._core'):
+        content = content.replace(
+            b'c%s.multiarray\n' % name, b'c%s.multiarray\n' % package.encode())
+    path.write_bytes(content)
+    check_is_refused(path)
+    compat._mend_safe_globals()
+    state = _load_checkpoint(str(path))['message_hub']
+    assert state['log_scalars']['loss'].mean() == 2.5
+    assert state['runtime_info']['best_score'] == 0.25
+    assert state['runtime_info']['epoch'] == 3
+
+
+class Call:
+    """Pickled as a call of ``function``, be that another one or not."""
+
+    def __init__(self, function, *args):
+        self.function, self.args = function, args
+
+    def __call__(self):
+        raise NotImplementedError
+
+    def __reduce__(self):
+        return self.function, self.args
+
+
+def payloads(marker):
+    command = f'touch {marker}'
+    os_system = Call(getattr, Call(__import__, 'os'), 'system')
+    method_globals = Call(getattr, HistoryBuffer.min, '__globals__')
+    return dict(
+        os_system=Call(os_system, command),
+        direct_system=Call(os.system, command),
+        eval=Call(eval, f'__import__("os").system("{command}")'),
+        init_globals=Call(
+            getattr, Call(getattr, HistoryBuffer, '__init__'), '__globals__'),
+        method_globals=method_globals,
+        other_method=Call(getattr, HistoryBuffer, 'register_statistics'),
+        private_method=Call(getattr, HistoryBuffer, '__setstate__'),
+        subclasses=Call(Call(getattr, object, '__subclasses__')),
+        tensor=Call(getattr, torch.zeros(1), 'data_ptr'),
+        ndarray=Call(Call(getattr, np.zeros(1), 'tofile'), str(marker)),
+        dtype=Call(getattr, np.dtype, 'newbyteorder'),
+        other_class=Call(getattr, torch.nn.Parameter, 'mean'))
+
+
+NAMES = sorted(payloads(''))
+
+
+@restricted
+@pytest.mark.parametrize('zipped', [True, False])
+@pytest.mark.parametrize('name', NAMES)
+def test_crafted_checkpoint_is_refused(tmp_path, name, zipped):
+    compat._mend_safe_globals()
+    marker, path = tmp_path / 'marker', tmp_path / 'crafted.pth'
+    payload = dict(
+        state_dict={}, message_hub=dict(payload=payloads(marker)[name]))
+    torch.save(payload, path, _use_new_zipfile_serialization=zipped)
+    check_is_refused(path)
+    assert not marker.exists()
+
+
+@restricted
+def test_crafted_checkpoint_would_work(tmp_path):
+    """The payload is a real one: unrestricted loading does run it."""
+    marker, path = tmp_path / 'marker', tmp_path / 'crafted.pth'
+    torch.save(payloads(marker)['os_system'], path)
+    torch.load(path, weights_only=False)
+    assert marker.exists()
+
+
+@restricted
+def test_builtin_getattr_is_not_registered():
+    compat._mend_safe_globals()
+    known = torch.serialization.get_safe_globals()
+    functions = [e[0] if isinstance(e, tuple) else e for e in known]
+    assert getattr not in functions
+    with pytest.raises(pickle.UnpicklingError, match="'system' of 'os'"):
+        compat._getattr_of_history_buffer(os, 'system')
+
+
+def test_old_torch_is_left_alone(monkeypatch):
+    # Has neither the gap nor the functions.
+    monkeypatch.setattr(torch, '__version__', '2.1.0')
+    for name in ('add_safe_globals', 'get_safe_globals'):
+        monkeypatch.delattr(torch.serialization, name, raising=False)
+    load_copy().apply()
+
+
+# 6. Launchers without an accelerator
+
+
+def test_launchers_on_cpu():
+    run_python('''
+        import torch
+        import torch.distributed as dist
+        from mmengine.dist import all_reduce, init_dist
+        set_device = torch.cuda.set_device
+        os.environ.update(
+            SLURM_PROCID='0', SLURM_NTASKS='1', SLURM_NODELIST='localhost',
+            SLURM_LOCALID='0', OMPI_COMM_WORLD_LOCAL_RANK='0',
+            OMPI_COMM_WORLD_SIZE='1', OMPI_COMM_WORLD_RANK='0')
+        launchers = ('pytorch', 'slurm', 'mpi')
+        for launcher in launchers:
+            error = error_of(init_dist, launcher)
+            assert error and not dist.is_initialized()
+
+        load_compat()._mend_cpu_launchers()
+        for launcher in launchers:
+            init_dist(launcher, backend='nccl', timeout=60)
+            assert dist.get_backend() == 'gloo'
+            ones = torch.ones(2)
+            all_reduce(ones)
+            assert ones.tolist() == [1, 1]
+            dist.destroy_process_group()
+            assert torch.cuda.set_device is set_device
+        init_dist('pytorch', backend='gloo')
+    ''')
+
+
+def test_accelerator_keeps_everything_untouched():
+    run_python('''
+        import mmengine.device
+        mmengine.device.get_device = lambda: 'cuda'
+        from mmengine.dist import utils
+        from mmengine.optim.optimizer import amp_optimizer_wrapper
+        names = ('_init_dist_pytorch', '_init_dist_slurm', '_init_dist_mpi')
+        before = [getattr(utils, name) for name in names]
+        compat = load_compat()
+        compat._mend_cpu_launchers()
+        compat._mend_cpu_amp()
+        assert before == [getattr(utils, name) for name in names]
+        assert (amp_optimizer_wrapper.is_cuda_available
+                is mmengine.device.is_cuda_available)
+    ''')
+
+
+# 7. SyncBatchNorm on the CPU
+
+SYNC_BN = '''
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel as DDP
+from torch.testing import assert_close
+
+dist.init_process_group('gloo')
+rank, world = dist.get_rank(), dist.get_world_size()
+error = error_of(nn.SyncBatchNorm(2), torch.zeros(2, 2))
+assert 'expected input tensor to be on GPU' in error, error
+error = error_of(DDP, nn.SyncBatchNorm(2))
+assert 'only work with GPU modules' in error, error
+
+compat = load_compat()
+compat._mend_cpu_sync_batch_norm()
+forward = nn.SyncBatchNorm.forward
+compat._mend_cpu_sync_batch_norm()
+load_compat()._mend_cpu_sync_batch_norm()
+assert nn.SyncBatchNorm.forward is forward
+
+
+def check(sizes, tail=(), group=None, members=None, steps=3, offset=0.,
+          dtype=torch.float64, tolerance={}, **kwargs):
+    """The layer on parts of a batch against one BatchNorm on all of it."""
+    members = list(range(world)) if members is None else members
+    place = members.index(rank)
+    torch.manual_seed(0)
+    whole = nn.BatchNorm1d(4, **kwargs).to(dtype)
+    if whole.affine:
+        nn.init.normal_(whole.weight)
+        nn.init.normal_(whole.bias)
+    part = nn.SyncBatchNorm(4, process_group=group, **kwargs).to(dtype)
+    part.load_state_dict(whole.state_dict())
+    for _ in range(steps):
+        x = torch.randn(sum(sizes), 4, *tail).to(dtype) * 3 + offset
+        scale = torch.randn(x.shape).to(dtype)
+        mine = x.split(sizes)[place].clone().requires_grad_()
+        x.requires_grad_()
+        expected, out = whole(x), part(mine)
+        assert out.dtype == dtype
+        (expected * scale).sum().backward()
+        (out * scale.split(sizes)[place]).sum().backward()
+        assert_close(out, expected.split(sizes)[place], **tolerance)
+        assert_close(mine.grad, x.grad.split(sizes)[place], **tolerance)
+    for ours, theirs in zip(part.parameters(), whole.parameters()):
+        dist.all_reduce(ours.grad, group=group)
+        assert_close(ours.grad, theirs.grad, **tolerance)
+    for (name, ours), theirs in zip(part.named_buffers(), whole.buffers()):
+        assert_close(ours, theirs, **tolerance)
+    # Evaluation is local, and stays with the original.
+    part.eval(), whole.eval()
+    assert_close(part(x), whole(x), **tolerance)
+
+
+sizes = [2, 5, 3][:world]
+check(sizes)
+check(sizes, tail=(6, ))
+check(sizes, momentum=None)
+check(sizes, tail=(3, ), affine=False)
+check(sizes, track_running_stats=False)
+check([0] + sizes[1:])
+check([1] * world)
+# One pass over E[x^2] - E[x]^2 would lose all digits here.
+check(sizes, steps=1, offset=1e4, dtype=torch.float32,
+      tolerance=dict(rtol=1e-3, atol=5e-3))
+
+# A group of its own, and a group of one.
+members = [0, world - 1]
+group = dist.new_group(members)
+alone = [dist.new_group([r]) for r in range(world)][rank]
+if rank in members:
+    check([3, 4], group=group, members=members)
+check([7], group=alone, members=[rank])
+
+# Too little to take a variance of, on every process alike.
+error = error_of(
+    nn.SyncBatchNorm(2), torch.zeros(1 if rank == 0 else 0, 2))
+assert 'more than 1 value per channel' in error, error
+
+# The input of a first layer asks for no gradient; half precision stays.
+torch.manual_seed(0)
+layer = DDP(nn.Sequential(nn.SyncBatchNorm(4), nn.Linear(4, 2)))
+with torch.autocast('cpu', dtype=torch.bfloat16):
+    out = layer(torch.randn(sizes[rank], 4))
+    assert out.dtype == torch.bfloat16
+    out.float().square().sum().backward()
+half = nn.SyncBatchNorm(4)(torch.randn(sizes[rank], 4).bfloat16())
+assert half.dtype == torch.bfloat16
+for parameter in layer.parameters():
+    grad = parameter.grad.clone()
+    dist.all_reduce(grad)
+    assert_close(grad / world, parameter.grad)
+dist.barrier()
+dist.destroy_process_group()
+# Without a process group it is the original again.
+assert_close(nn.SyncBatchNorm(2)(torch.eye(2)), nn.BatchNorm1d(2)(
+    torch.eye(2)))
+'''
+
+
+@pytest.mark.parametrize('world_size', [2, 3])
+def test_sync_batch_norm_on_cpu(world_size):
+    run_python(SYNC_BN, world_size)
+
+
+def test_other_sync_batch_norm_is_left_alone(monkeypatch):
+
+    def forward(self, input):
+        """As of a torch that has the kernel."""
+
+    ddp = torch.nn.parallel.DistributedDataParallel
+    monkeypatch.setattr(torch.nn.SyncBatchNorm, 'forward', forward)
+    monkeypatch.setattr(ddp, '_passing_sync_batchnorm_handle', forward)
+    compat._mend_cpu_sync_batch_norm()
+    assert torch.nn.SyncBatchNorm.forward is forward
+    assert ddp._passing_sync_batchnorm_handle is forward
+
+
+def test_config_with_sync_bn_and_amp_trains_on_cpu(tmp_path):
+    """Gaps 6 to 8 at once, as a stock tool runs into them."""
+    run_python(
+        '''
+        import torch
+        from mmengine.config import Config
+        from mmengine.model import BaseModel
+        from mmengine.registry import DATASETS, MODELS
+        from mmengine.runner import Runner
+        import torch.distributed as dist
+        load_compat().apply()
+
+        @DATASETS.register_module()
+        class Numbers(torch.utils.data.Dataset):
+            def __len__(self):
+                return 8
+            def __getitem__(self, index):
+                return dict(inputs=torch.full((4, ), float(index)))
+
+        @MODELS.register_module()
+        class Tiny(BaseModel):
+            def __init__(self):
+                super().__init__()
+                self.bn = torch.nn.BatchNorm1d(4)
+                self.linear = torch.nn.Linear(4, 2)
+            def forward(self, inputs, mode='tensor'):
+                return dict(loss=self.linear(
+                    self.bn(torch.stack(inputs))).square().mean())
+
+        runner = Runner.from_cfg(Config(dict(
+            model=dict(type='Tiny'), work_dir='.', launcher='pytorch',
+            sync_bn='torch',
+            # The default, the number of a GPU, is refused for the CPU.
+            model_wrapper_cfg=dict(
+                type='MMDistributedDataParallel', device_ids=None,
+                broadcast_buffers=False),
+            env_cfg=dict(dist_cfg=dict(backend='nccl')),
+            train_dataloader=dict(
+                dataset=dict(type='Numbers'), batch_size=2,
+                sampler=dict(type='DefaultSampler', shuffle=False)),
+            train_cfg=dict(by_epoch=True, max_epochs=1),
+            optim_wrapper=dict(
+                type='AmpOptimWrapper',
+                optimizer=dict(type='SGD', lr=0.1)))))
+        assert dist.get_backend() == 'gloo'
+        model = runner.train().module
+        assert isinstance(model.bn, torch.nn.SyncBatchNorm)
+        # All of 0, 2, ... on one process and 1, 3, ... on the other.
+        mean = model.bn.running_mean
+        expected = torch.full((4, ), 0.1 * 5.5 + 0.9 * 0.1 * 1.5)
+        assert torch.allclose(mean, expected), (mean, expected)
+        weights = [torch.empty_like(model.linear.weight) for _ in range(2)]
+        dist.all_gather(weights, model.linear.weight.detach())
+        assert torch.equal(*weights)
+        dist.barrier()
+        dist.destroy_process_group()
+        ''',
+        world_size=2,
+        cwd=tmp_path)
+
+
+# 8. AMP on the CPU
+
+
+@pytest.mark.skipif(
+    not compat._cpu_only(), reason='there is an accelerator to use')
+def test_amp_on_cpu(monkeypatch):
+    from mmengine.device import is_cuda_available
+    from mmengine.optim import AmpOptimWrapper
+    from mmengine.optim.optimizer import amp_optimizer_wrapper
+    monkeypatch.setattr(
+        amp_optimizer_wrapper, 'is_cuda_available', is_cuda_available)
+    model = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(AssertionError, match='only available training'):
+        AmpOptimWrapper(optimizer=optimizer)
+
+    compat._mend_cpu_amp()
+    for loss_scale in ('dynamic', 512., dict(init_scale=2.)):
+        wrapper = AmpOptimWrapper(
+            loss_scale=loss_scale,
+            optimizer=optimizer,
+            clip_grad=dict(max_norm=1))
+        weight = model.weight.clone()
+        with wrapper.optim_context(model):
+            out = model(torch.ones(1, 2))
+        assert out.dtype == torch.bfloat16
+        wrapper.update_params(out.float().square().sum())
+        assert not torch.equal(weight, model.weight)
+        state = wrapper.state_dict()
+        assert state['loss_scaler'] == {}
+        wrapper.load_state_dict(state)
+
+    # What autocast cannot do is still an error.
+    wrapper = AmpOptimWrapper(dtype='float16', optimizer=optimizer)
+    with pytest.raises(AssertionError, match='bfloat16'):
+        with wrapper.optim_context(model):
+            pass

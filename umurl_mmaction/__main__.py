@@ -1,0 +1,78 @@
+"""Run a script with the plugin imported first.
+
+The import registers the plugin's modules, mends what MMAction2 needs mended
+and makes the ``umurl_mmaction::`` configs known, so that MMAction2's own
+scripts serve as they are.
+"""
+import importlib.util
+import os.path as osp
+import runpy
+import sys
+from typing import NoReturn, Optional
+
+USAGE = """usage: python -m umurl_mmaction SCRIPT [ARGS...]
+
+Run a Python script, for example MMAction2's own tools/train.py, with
+umurl_mmaction imported first. ARGS are passed on untouched.
+"""
+
+
+def fail(message: str) -> NoReturn:
+    """Exit with status 2 and one line that says why."""
+    print(f'umurl_mmaction: error: {message}', file=sys.stderr)
+    raise SystemExit(2)
+
+
+def run_script(script: str, args: Optional[list[str]] = None) -> None:
+    """Run a script under the name ``__main__``, the plugin imported.
+
+    Args:
+        script (str): Path of the script.
+        args (list[str], optional): Its arguments. Defaults to those of this
+            process.
+    """
+    if not osp.isfile(script):
+        fail(f'no such script: {script}')
+    import umurl_mmaction  # noqa: F401
+
+    # As the interpreter does, so that a script finds its neighbours.
+    sys.path.insert(0, osp.dirname(osp.abspath(script)))
+    sys.argv = [script, *(sys.argv[1:] if args is None else args)]
+    runpy.run_path(script, run_name='__main__')
+
+
+def run_mmaction_tool(name: str) -> None:
+    """Run one of the scripts that MMAction2 installs with itself.
+
+    Args:
+        name (str): Path of the script below MMAction2's ``tools``.
+    """
+    spec = importlib.util.find_spec('mmaction')
+    if spec is None or not spec.submodule_search_locations:
+        fail('MMAction2 is not installed, run: pip install mmaction2')
+    root = osp.abspath(list(spec.submodule_search_locations)[0])
+    # The second place is that of a checkout used in place.
+    for tools in (osp.join(root, '.mim'), osp.dirname(root)):
+        script = osp.join(tools, 'tools', name)
+        if osp.isfile(script):
+            return run_script(script)
+    fail(f'the MMAction2 in {root} has no .mim/tools/{name}; reinstall it '
+         '(pip install --force-reinstall --no-deps mmaction2) or run '
+         f'"python -m umurl_mmaction SCRIPT" with the tools/{name} of an '
+         'MMAction2 checkout as SCRIPT')
+
+
+def main() -> None:
+    args = sys.argv[1:]
+    if not args:
+        fail('SCRIPT is missing, see python -m umurl_mmaction --help')
+    if args[0] in ('-h', '--help'):
+        print(USAGE, end='')
+    elif args[0].startswith('-'):
+        fail(f'SCRIPT must come first, not {args[0]}')
+    else:
+        run_script(args[0], args[1:])
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,3 @@
+from .skeleton_dataset import SkeletonDataset
+
+__all__ = ['SkeletonDataset']

@@ -1,0 +1,13 @@
+from .algorithms import UmURL
+from .backbones import UmURLBackbone
+from .data_preprocessors import SkeletonDataPreprocessor
+from .heads import (InterModalConsistencyHead, IntraModalConsistencyHead,
+                    LinearClsHead, VarianceCovarianceHead)
+from .necks import ModalityProjector
+from .recognizers import SkeletonKNN
+
+__all__ = [
+    'InterModalConsistencyHead', 'IntraModalConsistencyHead', 'LinearClsHead',
+    'ModalityProjector', 'SkeletonDataPreprocessor', 'SkeletonKNN', 'UmURL',
+    'UmURLBackbone', 'VarianceCovarianceHead'
+]

@@ -1,0 +1,122 @@
+from typing import Dict, List, Mapping, Optional, Sequence, Union
+
+from mmaction.registry import MODELS
+from mmengine.dist import get_world_size
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from ...skeleton.layout import build_layout
+from ...skeleton.modalities import check_modalities, generate_modalities
+from ..gather import gather_batch
+
+
+@MODELS.register_module()
+class UmURL(BaseModel):
+    """Unified multi-modal unsupervised representation learning.
+
+    Of m + 1 augmented views of a sample, view i gives the stream of modality
+    i alone and the last one all streams together. One encoder turns each of
+    them into a feature; a projector per modality takes the modality's own
+    feature and the fused one into a common space, where the heads compare
+    them. See `UmURL: Unified Multi-modal Unsupervised Representation
+    Learning for Skeleton-based Action Understanding
+    <https://arxiv.org/abs/2311.03106>`_.
+
+    Args:
+        backbone (dict): Anything that maps a dict of modality streams, each
+            (N, M, T, V, C), to a feature (N, F).
+        neck (dict): Projector (N, F) -> (N, D), built once per modality.
+        heads (dict[str, dict]): Independent loss terms by name; each maps the
+            uni-modal and the decomposed projections, two dicts of modality
+            -> (B, D), to a dict of losses.
+        modalities (sequence of str): Order of the views. Defaults to
+            ``('joint', 'bone', 'motion')``.
+        graph_cfg (dict): The views' layout, as in ``UmURLBackbone``.
+        data_preprocessor (dict): Defaults to ``SkeletonDataPreprocessor``.
+        init_cfg (dict, optional): MMEngine's initialisation.
+    """
+
+    def __init__(self,
+                 backbone: dict,
+                 neck: dict,
+                 heads: Mapping[str, dict],
+                 modalities: Sequence[str] = ('joint', 'bone', 'motion'),
+                 graph_cfg: Mapping = dict(layout='nturgb+d'),
+                 data_preprocessor: dict = dict(
+                     type='SkeletonDataPreprocessor'),
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(MODELS.build(data_preprocessor), init_cfg)
+        check_modalities(modalities)
+        self.modalities = tuple(modalities)
+        self.layout = build_layout(graph_cfg['layout'])
+        self.backbone = MODELS.build(backbone)
+        self.neck = nn.ModuleDict(
+            {name: MODELS.build(neck)
+             for name in self.modalities})
+        self.heads = nn.ModuleDict(
+            {name: MODELS.build(head)
+             for name, head in heads.items()})
+
+    def forward(self,
+                inputs: Union[List[Tensor], Tensor],
+                data_samples: Optional[list] = None,
+                mode: str = 'tensor') -> Union[Dict[str, Tensor], Tensor]:
+        """Losses of a batch of views, or the fused feature of joints.
+
+        Args:
+            inputs (list[Tensor] | Tensor): In mode ``'loss'`` one joint array
+                (N, M, T, V, C) per modality and one for all of them together;
+                in mode ``'tensor'`` one joint array.
+            data_samples (list, optional): Unused; the method needs no labels.
+            mode (str): ``'loss'`` or ``'tensor'``. Defaults to ``'tensor'``.
+
+        Returns:
+            dict[str, Tensor] | Tensor: The loss terms, or (N, F).
+        """
+        if mode == 'loss':
+            return self.loss(inputs)
+        if mode == 'tensor':
+            return self.backbone(self._streams(inputs, self.modalities))
+        raise ValueError(f"mode {mode!r} is none of 'loss' and 'tensor'; to "
+                         'evaluate, use SkeletonKNN or RecognizerGCN')
+
+    def loss(self, views: Sequence[Tensor]) -> Dict[str, Tensor]:
+        """The heads' terms over the whole (all-rank) batch.
+
+        Args:
+            views (sequence of Tensor): m + 1 joint arrays, (N, M, T, V, C).
+
+        Returns:
+            dict[str, Tensor]: Scalars.
+
+        Raises:
+            ValueError: If the number of views is another, or the batch is a
+                single sample, whose variance is not defined.
+        """
+        if len(views) != len(self.modalities) + 1:
+            raise ValueError(
+                f'{len(views)} views were given, but {len(self.modalities)} '
+                f'modalities want {len(self.modalities) + 1}: one for each '
+                'and one for all together')
+        if len(views[0]) * get_world_size() < 2:
+            raise ValueError('pre-training on a batch of one sample: the '
+                             'variance over the batch is not defined; set '
+                             'batch_size to 2 or more and drop_last=True')
+        uni, decomposed = {}, {}
+        fused = self.backbone(self._streams(views[-1], self.modalities))
+        for name, view in zip(self.modalities, views):
+            feature = self.backbone(self._streams(view, [name]))
+            uni[name] = self.neck[name](feature)
+            decomposed[name] = self.neck[name](fused)
+
+        whole = iter(gather_batch([*uni.values(), *decomposed.values()]))
+        uni = {name: next(whole) for name in uni}
+        decomposed = {name: next(whole) for name in decomposed}
+        losses = {}
+        for head in self.heads.values():
+            losses.update(head(uni, decomposed))
+        return losses
+
+    def _streams(self, view: Tensor,
+                 modalities: Sequence[str]) -> Dict[str, Tensor]:
+        return generate_modalities(view, modalities, self.layout)

@@ -1,0 +1,3 @@
+from .umurl_backbone import UmURLBackbone
+
+__all__ = ['UmURLBackbone']

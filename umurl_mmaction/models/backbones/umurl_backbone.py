@@ -1,0 +1,222 @@
+import math
+from typing import Dict, List, Mapping, Optional, Sequence, Union
+
+import torch
+from mmaction.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from ...skeleton.layout import build_layout
+from ...skeleton.modalities import check_modalities, generate_modalities
+
+
+def temporal_tokens(stream: Tensor) -> Tensor:
+    """A token per frame: (N, M, T, V, C) -> (N, T, M*V*C)."""
+    return stream.transpose(1, 2).flatten(2)
+
+
+def spatial_tokens(stream: Tensor) -> Tensor:
+    """A token per joint of each body: (N, M, T, V, C) -> (N, M*V, T*C)."""
+    return stream.transpose(2, 3).flatten(3).flatten(1, 2)
+
+
+def sinusoidal_positions(num_tokens: int, embed_dims: int) -> Tensor:
+    """The position table of Vaswani et al., 2017: (num_tokens, embed_dims)."""
+    position = torch.arange(num_tokens).unsqueeze(1)
+    frequency = torch.exp(
+        torch.arange(0, embed_dims, 2) * (-math.log(10000.0) / embed_dims))
+    table = torch.zeros(num_tokens, embed_dims)
+    table[:, 0::2] = torch.sin(position * frequency)
+    table[:, 1::2] = torch.cos(position * frequency)
+    return table
+
+
+def build_embedding(in_channels: int, embed_dims: int) -> nn.Sequential:
+    """Token embedding: (..., in_channels) -> (..., embed_dims)."""
+    return nn.Sequential(
+        nn.Linear(in_channels, embed_dims), nn.LayerNorm(embed_dims),
+        nn.ReLU(), nn.Linear(embed_dims, embed_dims))
+
+
+def build_encoder(embed_dims: int, num_heads: int,
+                  num_layers: int) -> nn.TransformerEncoder:
+    """Post-norm transformer encoder: (N, L, embed_dims) -> same."""
+    layer = nn.TransformerEncoderLayer(
+        embed_dims,
+        num_heads,
+        dim_feedforward=embed_dims,
+        dropout=0.,
+        batch_first=True)
+    return nn.TransformerEncoder(
+        layer, num_layers, enable_nested_tensor=False)
+
+
+@MODELS.register_module()
+class UmURLBackbone(BaseModule):
+    """One encoder for any set of skeleton modalities (paper, Sec. 3.2).
+
+    Each modality is embedded along time and along joints; the embeddings of
+    the modalities at hand are averaged and mixed (early fusion) and go
+    through one transformer per axis, which all modalities share. Both axes
+    are max-pooled over their tokens and concatenated.
+
+    Args:
+        graph_cfg (dict): ``layout`` is a name (``'nturgb+d'``, ``'coco'``,
+            ``'openpose'``) or a dict with ``joints`` and ``parents``.
+            Defaults to ``dict(layout='nturgb+d')``.
+        in_channels (int): Coordinates C. Defaults to 3.
+        num_person (int): Bodies M. Defaults to 2.
+        clip_len (int): Frames T. Defaults to 64.
+        embed_dims (int): Width; the feature has twice as many channels.
+            Even and divisible by ``num_heads``. Defaults to 1024.
+        num_heads (int): Attention heads. Defaults to 1.
+        num_layers (int): Transformer layers of each axis. Defaults to 1.
+        modalities (sequence of str): Modalities that are embedded. Some of
+            those that a checkpoint was trained on may be left out; with a
+            single one there is no fusion. Defaults to
+            ``('joint', 'bone', 'motion')``.
+        frozen (bool): Keep all weights fixed and stay in eval mode.
+            Defaults to False.
+        init_cfg (dict, optional): MMEngine's initialisation.
+
+    The defaults are the paper's (Sec. 4.1).
+
+    Raises:
+        ValueError: If a setting above is out of its range.
+    """
+
+    def __init__(self,
+                 graph_cfg: Mapping = dict(layout='nturgb+d'),
+                 in_channels: int = 3,
+                 num_person: int = 2,
+                 clip_len: int = 64,
+                 embed_dims: int = 1024,
+                 num_heads: int = 1,
+                 num_layers: int = 1,
+                 modalities: Sequence[str] = ('joint', 'bone', 'motion'),
+                 frozen: bool = False,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        if embed_dims % 2 or embed_dims % num_heads:
+            raise ValueError(f'embed_dims={embed_dims} must be even and '
+                             f'divisible by num_heads={num_heads}')
+        check_modalities(modalities)
+        self.layout = build_layout(graph_cfg['layout'])
+        self.modalities = tuple(modalities)
+        self.input_shape = (num_person, clip_len, self.layout.num_joints,
+                            in_channels)
+        self.frozen = frozen
+
+        temporal_channels = num_person * self.layout.num_joints * in_channels
+        self.embeddings = nn.ModuleDict({
+            name: nn.ModuleDict({
+                'temporal': build_embedding(temporal_channels, embed_dims),
+                'spatial': build_embedding(clip_len * in_channels, embed_dims)
+            })
+            for name in self.modalities
+        })
+        if len(self.modalities) > 1:
+            self.fusion = nn.ModuleDict({
+                axis: nn.Linear(embed_dims, embed_dims, bias=False)
+                for axis in ('temporal', 'spatial')
+            })
+        self.encoder = nn.ModuleDict({
+            axis: build_encoder(embed_dims, num_heads, num_layers)
+            for axis in ('temporal', 'spatial')
+        })
+        self.register_buffer(
+            'positions',
+            sinusoidal_positions(clip_len, embed_dims),
+            persistent=False)
+        # Without this MMEngine only logs a checkpoint that does not fit.
+        self._register_load_state_dict_pre_hook(self._check_checkpoint)
+        if frozen:
+            self.requires_grad_(False)
+        self.train()
+
+    def forward(self, x: Union[Tensor, Mapping[str, Tensor]]) -> Tensor:
+        """Encode a batch.
+
+        Args:
+            x (Tensor | dict[str, Tensor]): Joints, (N, M, T, V, C), from
+                which the backbone's modalities are generated; or the streams
+                of any of its modalities, each of that shape.
+
+        Returns:
+            Tensor: [temporal | spatial] feature, (N, 2 * embed_dims).
+
+        Raises:
+            ValueError: If a modality is unknown here or a shape differs.
+        """
+        streams = x if isinstance(x, Mapping) else self._streams(x)
+        self._check_streams(streams)
+        temporal = self._fuse(
+            'temporal',
+            {name: temporal_tokens(s)
+             for name, s in streams.items()})
+        spatial = self._fuse(
+            'spatial', {name: spatial_tokens(s)
+                        for name, s in streams.items()})
+        return torch.cat([
+            self.encoder['temporal'](temporal +
+                                     self.positions).max(dim=1).values,
+            self.encoder['spatial'](spatial).max(dim=1).values
+        ], dim=1)
+
+    def _streams(self, joints: Tensor) -> Dict[str, Tensor]:
+        self._check_shape('the joint array', joints)
+        return generate_modalities(joints, self.modalities, self.layout)
+
+    def _fuse(self, axis: str, tokens: Mapping[str, Tensor]) -> Tensor:
+        """Embed each modality and mix: (N, L, *) each -> (N, L, D)."""
+        embedded = [
+            self.embeddings[name][axis](token)
+            for name, token in tokens.items()
+        ]
+        if len(embedded) == 1:
+            return embedded[0]
+        return self.fusion[axis](torch.stack(embedded).mean(dim=0))
+
+    def _check_streams(self, streams: Mapping[str, Tensor]) -> None:
+        if not streams:
+            raise ValueError('no modality stream was given; known here are '
+                             f'{self.modalities}')
+        for name, stream in streams.items():
+            if name not in self.modalities:
+                raise ValueError(f'unknown modality {name!r}; this backbone '
+                                 f'was built for {self.modalities}')
+            self._check_shape(f'the {name!r} stream', stream)
+
+    def _check_shape(self, what: str, x: Tensor) -> None:
+        self.layout.check(x.shape, what)
+        if x.shape[1:] != self.input_shape:
+            raise ValueError(
+                f'{what} has shape {tuple(x.shape)}, wanted is (N, '
+                f'{", ".join(map(str, self.input_shape))}): (N, num_person, '
+                'clip_len, joints, in_channels)')
+
+    def _check_checkpoint(self, state_dict: Dict[str, Tensor], prefix: str,
+                          local_metadata: dict, strict: bool,
+                          missing_keys: List[str], unexpected_keys: List[str],
+                          error_msgs: List[str]) -> None:
+        """Refuse a checkpoint of another size or of another model."""
+        own = self.state_dict(prefix=prefix)
+        loaded = [key for key in own if key in state_dict]
+        if not loaded:
+            raise ValueError(f'the checkpoint holds no weight of '
+                             f'{type(self).__name__}: wanted are keys like '
+                             f'{next(iter(own))!r}, got keys like '
+                             f'{next(iter(state_dict), None)!r}')
+        for key in loaded:
+            if state_dict[key].shape != own[key].shape:
+                raise ValueError(
+                    f'the checkpoint has {key} of shape '
+                    f'{tuple(state_dict[key].shape)}, this '
+                    f'{type(self).__name__} wants {tuple(own[key].shape)}; '
+                    'embed_dims, clip_len, num_person, in_channels and the '
+                    'layout must be those of the pre-training')
+
+    def train(self, mode: bool = True) -> 'UmURLBackbone':
+        """Stay in eval mode while frozen."""
+        super().train(mode and not self.frozen)
+        return self

@@ -1,0 +1,44 @@
+from typing import Dict
+
+from mmaction.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from ..losses import inter_modal_consistency, intra_modal_consistency
+
+
+@MODELS.register_module()
+class IntraModalConsistencyHead(BaseModule):
+    """Keeps the fused feature faithful to every modality.
+
+    Args:
+        loss_weight (float): Defaults to 5, as in the paper (Sec. 4.1).
+    """
+
+    def __init__(self, loss_weight: float = 5.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, uni: Dict[str, Tensor],
+                decomposed: Dict[str, Tensor]) -> Dict[str, Tensor]:
+        """Projections of the whole batch, (B, D) each -> the loss term."""
+        loss = intra_modal_consistency(uni, decomposed)
+        return dict(loss_intra=self.loss_weight * loss)
+
+
+@MODELS.register_module()
+class InterModalConsistencyHead(BaseModule):
+    """Pulls the uni-modal features of a sample together.
+
+    Args:
+        loss_weight (float): Defaults to 5, as in the paper (Sec. 4.1).
+    """
+
+    def __init__(self, loss_weight: float = 5.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, uni: Dict[str, Tensor],
+                decomposed: Dict[str, Tensor]) -> Dict[str, Tensor]:
+        """Projections of the whole batch, (B, D) each -> the loss term."""
+        return dict(loss_inter=self.loss_weight * inter_modal_consistency(uni))

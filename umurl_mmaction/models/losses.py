@@ -1,0 +1,86 @@
+"""UmURL's loss terms (paper, Sec. 3.3) as functions of the whole batch.
+
+Shapes: B samples, D features; dicts map a modality to a (B, D) tensor.
+"""
+from typing import Dict
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def intra_modal_consistency(uni: Dict[str, Tensor],
+                            decomposed: Dict[str, Tensor]) -> Tensor:
+    """Sum over modalities of MSE(uni-modal, decomposed from the fused).
+
+    Args:
+        uni (dict[str, Tensor]): Projected uni-modal features, (B, D) each.
+        decomposed (dict[str, Tensor]): The fused feature projected to each
+            modality, (B, D) each.
+
+    Returns:
+        Tensor: Scalar.
+    """
+    return torch.stack([F.mse_loss(uni[m], decomposed[m])
+                        for m in uni]).sum()
+
+
+def inter_modal_consistency(uni: Dict[str, Tensor]) -> Tensor:
+    """Sum over modalities of MSE(uni-modal, mean of the uni-modal ones).
+
+    Args:
+        uni (dict[str, Tensor]): Projected uni-modal features, (B, D) each.
+
+    Returns:
+        Tensor: Scalar.
+    """
+    features = torch.stack(list(uni.values()))
+    center = features.mean(dim=0, keepdim=True)
+    return (features - center).square().mean(dim=(1, 2)).sum()
+
+
+def variance_term(feature: Tensor, eps: float = 1e-4) -> Tensor:
+    """Hinge that keeps each dimension's standard deviation above 1.
+
+    mean_d relu(1 - sqrt(Var_d + eps)) with the unbiased variance over the
+    batch (VICReg, Bardes et al., ICLR 2022).
+
+    Args:
+        feature (Tensor): (B, D), B >= 2.
+        eps (float): Added to the variance. Defaults to 1e-4.
+
+    Returns:
+        Tensor: Scalar, float32 or wider.
+    """
+    variance = _widen(feature).var(dim=0)
+    return F.relu(1 - torch.sqrt(variance + eps)).mean()
+
+
+def covariance_term(feature: Tensor) -> Tensor:
+    """Sum of the squared off-diagonal covariances over D (VICReg).
+
+    The D x D matrix is formed only where D <= B: its squared Frobenius norm
+    is also that of the B x B Gram matrix of the centred batch.
+
+    Args:
+        feature (Tensor): (B, D), B >= 2.
+
+    Returns:
+        Tensor: Scalar, float32 or wider.
+    """
+    num_samples, num_dims = feature.shape
+    # Covariances lose too much in half precision, whatever the autocast.
+    with torch.autocast(feature.device.type, enabled=False):
+        feature = _widen(feature)
+        centered = feature - feature.mean(dim=0)
+        if num_dims > num_samples:
+            gram = centered @ centered.T
+        else:
+            gram = centered.T @ centered
+        square_sum = gram.square().sum() / (num_samples - 1)**2
+        return (square_sum - feature.var(dim=0).square().sum()) / num_dims
+
+
+def _widen(feature: Tensor) -> Tensor:
+    """Half precision to float32; wider types as they are."""
+    return feature.float() if feature.element_size() < 4 else feature

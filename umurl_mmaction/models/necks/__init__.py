@@ -1,0 +1,3 @@
+from .modality_projector import ModalityProjector
+
+__all__ = ['ModalityProjector']

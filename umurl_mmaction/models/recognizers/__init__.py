@@ -1,0 +1,3 @@
+from .skeleton_knn import SkeletonKNN
+
+__all__ = ['SkeletonKNN']

@@ -1,0 +1,122 @@
+from typing import Any, Optional, Tuple
+
+import torch
+from mmaction.models.recognizers import RecognizerGCN
+from mmaction.registry import MODELS
+from mmaction.utils import SampleList
+from mmengine import dist
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+from mmengine.utils import track_iter_progress
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@MODELS.register_module()
+class SkeletonKNN(RecognizerGCN):
+    """Action retrieval: the label of the nearest clips of a gallery.
+
+    The gallery is a dataloader config. It is encoded at the first prediction
+    and again after training or loading weights, so that MMEngine's val and
+    test loops need nothing else. The metric is the cosine of the features,
+    and one neighbour decides, as in the paper (Sec. 4.2).
+
+    Args:
+        backbone (dict): Maps joints (N, M, T, V, C) to a feature (N, F).
+        gallery (dict): Dataloader config of labelled clips, with the
+            pipeline of the test set.
+        num_neighbors (int): Neighbours that vote, each with the weight
+            (1 + cosine) / 2. Defaults to 1.
+        data_preprocessor (dict): Defaults to ``SkeletonDataPreprocessor``.
+    """
+
+    def __init__(self,
+                 backbone: dict,
+                 gallery: dict,
+                 num_neighbors: int = 1,
+                 data_preprocessor: dict = dict(
+                     type='SkeletonDataPreprocessor')) -> None:
+        super().__init__(
+            backbone=backbone,
+            data_preprocessor=MODELS.build(data_preprocessor))
+        if num_neighbors < 1:
+            raise ValueError(f'num_neighbors={num_neighbors} must be at least '
+                             '1')
+        self.gallery = gallery
+        self.num_neighbors = num_neighbors
+        self._index: Optional[Tuple[Tensor, Tensor]] = None
+        self._register_load_state_dict_pre_hook(self._forget_gallery)
+
+    def _forget_gallery(self, *args: Any) -> None:
+        self._index = None
+
+    def train(self, mode: bool = True) -> 'SkeletonKNN':
+        """The gallery's features are void once the weights may change."""
+        if mode:
+            self._forget_gallery()
+        super().train(mode)
+        return self
+
+    def loss(self, inputs: Tensor, data_samples: SampleList,
+             **kwargs: Any) -> dict:
+        """Retrieval has nothing to train."""
+        raise NotImplementedError(
+            'SkeletonKNN only retrieves: run the test tool, not the train one')
+
+    @torch.no_grad()
+    def encode_gallery(self) -> Tuple[Tensor, Tensor]:
+        """Features and labels of the gallery, in the dataset's order.
+
+        Returns:
+            tuple[Tensor, Tensor]: Unit features (G, F), and labels (G, ),
+            int64; the same on every rank.
+        """
+        loader = Runner.build_dataloader(self.gallery)
+        if len(loader.dataset) == 0:
+            raise ValueError('the gallery is empty')
+        print_log(f'Encoding {len(loader.dataset)} gallery clips', 'current')
+        batches = (
+            track_iter_progress(loader) if dist.is_main_process() else loader)
+        features, labels = [], []
+        for data in batches:
+            data = self.data_preprocessor(data, False)
+            features.append(self._encode(data['inputs']))
+            labels.extend(sample.gt_label for sample in data['data_samples'])
+        shares = (torch.cat(features), torch.cat(labels).to(features[0].device))
+        # The sampler deals the clips out in turn: interleaving undoes it.
+        whole = (torch.stack(dist.all_gather(x), dim=1) for x in shares)
+        feature, label = (x.flatten(0, 1)[:len(loader.dataset)] for x in whole)
+        return feature, label
+
+    @torch.no_grad()
+    def predict(self, inputs: Tensor, data_samples: SampleList,
+                **kwargs: Any) -> SampleList:
+        """Score the classes by the votes of the nearest gallery clips.
+
+        Args:
+            inputs (Tensor): (N, num_clips, M, T, V, C).
+            data_samples (list[ActionDataSample]): N samples.
+
+        Returns:
+            list[ActionDataSample]: With ``pred_score`` (num_classes, ) and
+            ``pred_label`` (1, ).
+        """
+        if self._index is None:
+            self._index = self.encode_gallery()
+        feature, label = self._index
+        cosine = self._encode(inputs) @ feature.T
+        nearest = cosine.topk(min(self.num_neighbors, len(label)), dim=1)
+        scores = cosine.new_zeros(len(cosine), int(label.max()) + 1)
+        scores.scatter_add_(1, label[nearest.indices],
+                            (1 + nearest.values) / 2)
+        for sample, score in zip(data_samples, scores):
+            sample.set_pred_score(score)
+            sample.set_pred_label(score.argmax())
+        return data_samples
+
+    def _encode(self, inputs: Tensor) -> Tensor:
+        """Unit feature, averaged over a sample's clips: -> (N, F)."""
+        num_samples = len(inputs)
+        features, _ = self.extract_feat(inputs)
+        features = features.reshape(num_samples, -1, features.shape[-1])
+        return F.normalize(features.mean(dim=1).float(), dim=1)

@@ -1,0 +1,151 @@
+"""Skeleton layouts as data."""
+from dataclasses import dataclass
+from typing import Dict, Mapping, Optional, Sequence, Tuple, Union
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The joints of a skeleton and how they hang together.
+
+    Args:
+        name (str): Name used in messages.
+        joints (tuple[str]): Joint names, in the order of the arrays.
+        parents (tuple[int]): Index of each joint's parent; -1 marks the root.
+        center (int): Joint that a normalisation puts at the origin.
+            Defaults to 0.
+        shoulders (tuple[int, int], optional): Start and end of the line that
+            a normalisation turns onto +x. Defaults to None: no rotation.
+
+    Raises:
+        ValueError: If the parents are not one tree over the joints.
+    """
+    name: str
+    joints: Tuple[str, ...]
+    parents: Tuple[int, ...]
+    center: int = 0
+    shoulders: Optional[Tuple[int, int]] = None
+
+    def __post_init__(self) -> None:
+        num_joints = len(self.joints)
+        if len(self.parents) != num_joints:
+            raise ValueError(
+                f'layout {self.name!r}: {num_joints} joint names but '
+                f'{len(self.parents)} parents; one parent a joint is wanted')
+        roots = [v for v, parent in enumerate(self.parents) if parent == -1]
+        if len(roots) != 1:
+            raise ValueError(f'layout {self.name!r}: exactly one root (parent '
+                             f'-1) is wanted, got {len(roots)}: {roots}')
+        references = [*self.parents, self.center, *(self.shoulders or ())]
+        for v in references:
+            if not -1 <= v < num_joints:
+                raise ValueError(f'layout {self.name!r}: joint index {v} is '
+                                 f'not in 0..{num_joints - 1}')
+        for v in range(num_joints):
+            seen = []
+            while v != -1:
+                if v in seen:
+                    raise ValueError(f'layout {self.name!r}: the parents of '
+                                     f'joint {v} form a cycle: {seen}')
+                seen.append(v)
+                v = self.parents[v]
+
+    @property
+    def num_joints(self) -> int:
+        """Number of joints V."""
+        return len(self.joints)
+
+    @property
+    def bone_starts(self) -> Tuple[int, ...]:
+        """The joint each bone starts at: its parent, or itself (root)."""
+        return tuple(v if parent == -1 else parent
+                     for v, parent in enumerate(self.parents))
+
+    def check(self, shape: Sequence[int], what: str) -> None:
+        """Raise if an array of ``shape`` (..., V, C) has another V.
+
+        Args:
+            shape (sequence of int): Shape of the array.
+            what (str): What the array is, for the message.
+
+        Raises:
+            ValueError: If the second last size is not the number of joints.
+        """
+        if len(shape) < 2 or shape[-2] != self.num_joints:
+            raise ValueError(
+                f'{what} has shape {tuple(shape)}, but layout {self.name!r} '
+                f'wants {self.num_joints} joints: (..., {self.num_joints}, C)')
+
+
+# Joint order of the Kinect v2 SDK (JointType enumeration), which NTU RGB+D
+# and PKU-MMD keep. Bones as in 2s-AGCN, hanging from the spine-shoulder.
+_NTURGBD = Layout(
+    name='nturgb+d',
+    joints=('spine_base', 'spine_mid', 'neck', 'head', 'left_shoulder',
+            'left_elbow', 'left_wrist', 'left_hand', 'right_shoulder',
+            'right_elbow', 'right_wrist', 'right_hand', 'left_hip',
+            'left_knee', 'left_ankle', 'left_foot', 'right_hip', 'right_knee',
+            'right_ankle', 'right_foot', 'spine_shoulder', 'left_hand_tip',
+            'left_thumb', 'right_hand_tip', 'right_thumb'),
+    parents=(1, 20, 20, 2, 20, 4, 5, 6, 20, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17,
+             18, -1, 22, 7, 24, 11),
+    center=1,
+    shoulders=(4, 8))
+
+# Keypoints of the COCO person annotations.
+_COCO = Layout(
+    name='coco',
+    joints=('nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear',
+            'left_shoulder', 'right_shoulder', 'left_elbow', 'right_elbow',
+            'left_wrist', 'right_wrist', 'left_hip', 'right_hip', 'left_knee',
+            'right_knee', 'left_ankle', 'right_ankle'),
+    parents=(-1, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14),
+    center=0,
+    shoulders=(5, 6))
+
+# Body parts of OpenPose's 18-point COCO model.
+_OPENPOSE = Layout(
+    name='openpose',
+    joints=('nose', 'neck', 'right_shoulder', 'right_elbow', 'right_wrist',
+            'left_shoulder', 'left_elbow', 'left_wrist', 'right_hip',
+            'right_knee', 'right_ankle', 'left_hip', 'left_knee',
+            'left_ankle', 'right_eye', 'left_eye', 'right_ear', 'left_ear'),
+    parents=(1, -1, 1, 2, 3, 1, 5, 6, 2, 8, 9, 5, 11, 12, 0, 0, 14, 15),
+    center=1,
+    shoulders=(5, 2))
+
+LAYOUTS: Dict[str, Layout] = {
+    layout.name: layout
+    for layout in (_NTURGBD, _COCO, _OPENPOSE)
+}
+
+
+def build_layout(layout: Union[str, Mapping, Layout]) -> Layout:
+    """The layout of that name, or one described by a dict.
+
+    Args:
+        layout (str | dict | Layout): A key of ``LAYOUTS``, or the arguments
+            of :class:`Layout` (``name`` may be left out).
+
+    Returns:
+        Layout: The layout.
+
+    Raises:
+        ValueError: If the name is unknown or the dict is not a layout.
+    """
+    if isinstance(layout, Layout):
+        return layout
+    if isinstance(layout, str):
+        if layout not in LAYOUTS:
+            raise ValueError(f'unknown layout {layout!r}; known are '
+                             f'{sorted(LAYOUTS)}, or give a dict with '
+                             "'joints' and 'parents'")
+        return LAYOUTS[layout]
+    fields = dict(name='custom', **layout) if 'name' not in layout else dict(
+        layout)
+    for key in ('joints', 'parents', 'shoulders'):
+        if fields.get(key) is not None:
+            fields[key] = tuple(fields[key])
+    try:
+        return Layout(**fields)
+    except TypeError as error:
+        raise ValueError(f'layout {fields["name"]!r}: {error}') from error

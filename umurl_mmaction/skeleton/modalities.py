@@ -1,0 +1,69 @@
+"""The table of modalities: named functions on joints."""
+from typing import Dict, Sequence
+
+import torch
+from mmengine.registry import Registry
+from torch import Tensor
+
+from .layout import Layout
+
+# A user's own modality is one more function of (joints, layout) in here.
+MODALITIES = Registry('skeleton modality')
+
+
+@MODALITIES.register_module(name='joint')
+def joint(joints: Tensor, layout: Layout) -> Tensor:
+    """The joint positions themselves: (..., T, V, C) -> (..., T, V, C)."""
+    return joints
+
+
+@MODALITIES.register_module(name='bone')
+def bone(joints: Tensor, layout: Layout) -> Tensor:
+    """Joint minus its parent, 0 at the root: (..., T, V, C) -> same."""
+    return joints - joints[..., list(layout.bone_starts), :]
+
+
+@MODALITIES.register_module(name='motion')
+def motion(joints: Tensor, layout: Layout) -> Tensor:
+    """Next frame minus this one, 0 at the last: (..., T, V, C) -> same."""
+    difference = joints[..., 1:, :, :] - joints[..., :-1, :, :]
+    return torch.cat([difference, torch.zeros_like(joints[..., -1:, :, :])],
+                     dim=-3)
+
+
+def check_modalities(modalities: Sequence[str]) -> None:
+    """Raise unless ``modalities`` are distinct names of the table.
+
+    Raises:
+        ValueError: If a name is unknown or twice there, or none is given.
+    """
+    known = sorted(MODALITIES.module_dict)
+    unknown = [name for name in modalities if name not in known]
+    if unknown:
+        raise ValueError(f'unknown modality {unknown[0]!r}; known are {known}')
+    if not modalities or len(set(modalities)) < len(modalities):
+        raise ValueError('one or more distinct modalities are wanted, got '
+                         f'{tuple(modalities)}')
+
+
+def generate_modalities(joints: Tensor, modalities: Sequence[str],
+                        layout: Layout) -> Dict[str, Tensor]:
+    """The streams of the given modalities (paper, Sec. 3.1).
+
+    Args:
+        joints (Tensor): Joint coordinates, (..., T, V, C).
+        modalities (sequence of str): Names of the table.
+        layout (Layout): The skeleton.
+
+    Returns:
+        dict[str, Tensor]: A stream of the shape of ``joints`` per modality.
+
+    Raises:
+        ValueError: If V does not fit the layout, or a name is unknown.
+    """
+    layout.check(joints.shape, 'the joint array')
+    check_modalities(modalities)
+    return {
+        name: MODALITIES.module_dict[name](joints, layout)
+        for name in modalities
+    }
