@@ -10,11 +10,11 @@ import runpy
 import sys
 from typing import NoReturn, Optional
 
-USAGE = """usage: python -m umurl_mmaction SCRIPT [ARGS...]
+USAGE = '''usage: python -m umurl_mmaction SCRIPT [ARGS...]
 
 Run a Python script, for example MMAction2's own tools/train.py, with
 umurl_mmaction imported first. ARGS are passed on untouched.
-"""
+'''
 
 
 def fail(message: str) -> NoReturn:

@@ -76,7 +76,8 @@ class SkeletonKNN(RecognizerGCN):
             raise ValueError('the gallery is empty')
         print_log(f'Encoding {len(loader.dataset)} gallery clips', 'current')
         batches = (
-            track_iter_progress(loader) if dist.is_main_process() else loader)
+            track_iter_progress((loader, len(loader)))
+            if dist.is_main_process() else loader)
         features, labels = [], []
         for data in batches:
             data = self.data_preprocessor(data, False)

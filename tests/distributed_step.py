@@ -1,0 +1,52 @@
+"""One training step of a small model, in one process or several.
+
+A module of its own because spawned processes import it by name.
+"""
+import mmengine
+import torch
+from mmaction.registry import MODELS
+from torch import distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+import umurl_mmaction  # noqa: F401
+
+
+def build():
+    mmengine.registry.init_default_scope('mmaction')
+    torch.manual_seed(0)
+    model = MODELS.build(
+        dict(
+            type='UmURL',
+            backbone=dict(type='UmURLBackbone', embed_dims=16, clip_len=8),
+            neck=dict(
+                type='ModalityProjector', in_channels=32, out_channels=24),
+            heads=dict(
+                intra=dict(type='IntraModalConsistencyHead'),
+                inter=dict(type='InterModalConsistencyHead'),
+                regularizer=dict(type='VarianceCovarianceHead'))))
+    views = [
+        torch.randn(6, 2, 8, 25, 3, dtype=torch.float64) for _ in range(4)
+    ]
+    return model.double(), views
+
+
+def step(model, views):
+    loss = sum(model(views, mode='loss').values())
+    loss.backward()
+    return loss.item()
+
+
+def work(rank, shares, address, results):
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        'gloo', init_method=address, rank=rank, world_size=len(shares))
+    model, views = build()
+    model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    model = DistributedDataParallel(model, broadcast_buffers=False)
+    start = sum(shares[:rank])
+    loss = step(model, [x[start:start + shares[rank]] for x in views])
+    state = {k: p.grad for k, p in model.module.named_parameters()}
+    state.update(
+        (k, v) for k, v in model.module.state_dict().items() if 'running' in k)
+    torch.save((loss, state), f'{results}/{rank}.pth')
+    dist.destroy_process_group()

@@ -1,0 +1,124 @@
+import pytest
+import torch
+from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
+from mmengine.dataset import pseudo_collate
+
+BACKBONE = dict(type='UmURLBackbone', embed_dims=16)
+PIPELINE = [
+    dict(type='SkeletonPreNormalize'),
+    dict(type='TemporalCropResize', ratio=(1, 1)),
+    dict(type='PackSkeletonInputs')
+]
+
+
+def loader(ann_file, split='train', batch_size=5):
+    return dict(
+        batch_size=batch_size,
+        num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=dict(
+            type='SkeletonDataset',
+            ann_file=ann_file,
+            split=split,
+            pipeline=PIPELINE,
+            test_mode=True))
+
+
+@pytest.fixture
+def knn(ann_file):
+    return MODELS.build(
+        dict(type='SkeletonKNN', backbone=BACKBONE,
+             gallery=loader(ann_file))).eval()
+
+
+def samples(count):
+    return [ActionDataSample() for _ in range(count)]
+
+
+def test_gallery_holds_every_clip_in_order(knn):
+    features, labels = knn.encode_gallery()
+    assert features.shape == (12, 32)
+    assert labels.tolist() == [i % 3 for i in range(12)]
+    torch.testing.assert_close(features.norm(dim=1), torch.ones(12))
+
+
+@pytest.mark.parametrize('num_neighbors', [1, 3, 50])
+def test_prediction_equals_brute_force(knn, num_neighbors):
+    knn.num_neighbors = num_neighbors
+    inputs = torch.randn(4, 1, 2, 64, 25, 3)
+    features, labels = knn.encode_gallery()
+    with torch.no_grad():
+        query = knn.backbone(inputs[:, 0])
+    cosine = torch.cosine_similarity(query[:, None], features[None], dim=-1)
+    predicted = knn.predict(inputs, samples(4))
+    for sample, similarity in zip(predicted, cosine):
+        expected = torch.zeros(3)
+        for i in similarity.argsort(descending=True)[:num_neighbors]:
+            expected[labels[i]] += (1 + similarity[i]) / 2
+        torch.testing.assert_close(sample.pred_score, expected)
+        assert sample.pred_label.item() == expected.argmax()
+
+
+def test_gallery_follows_the_weights(knn):
+    inputs = torch.randn(2, 1, 2, 64, 25, 3)
+    knn.predict(inputs, samples(2))
+    first = knn._index
+    knn.predict(inputs, samples(2))
+    assert knn._index is first
+    for change in (knn.train, lambda: knn.load_state_dict(knn.state_dict())):
+        knn.predict(inputs, samples(2))
+        change()
+        assert knn._index is None
+
+
+def test_several_clips_are_averaged(knn):
+    clip = torch.randn(3, 1, 2, 64, 25, 3)
+    once = knn.predict(clip, samples(3))
+    twice = knn.predict(clip.repeat(1, 2, 1, 1, 1, 1), samples(3))
+    for a, b in zip(once, twice):
+        torch.testing.assert_close(a.pred_score, b.pred_score)
+
+
+def test_retrieval_has_no_loss_and_wants_a_neighbour(knn, ann_file):
+    with pytest.raises(NotImplementedError, match='run the test tool'):
+        knn(torch.zeros(1), samples(1), mode='loss')
+    with pytest.raises(ValueError, match='num_neighbors=0'):
+        MODELS.build(
+            dict(
+                type='SkeletonKNN',
+                backbone=BACKBONE,
+                gallery=loader(ann_file),
+                num_neighbors=0))
+
+
+def test_linear_probe_with_the_stock_recognizer(ann_file):
+    from mmaction.registry import DATASETS
+    model = MODELS.build(
+        dict(
+            type='RecognizerGCN',
+            backbone=dict(BACKBONE, frozen=True),
+            cls_head=dict(type='LinearClsHead', num_classes=3, in_channels=32),
+            data_preprocessor=dict(type='SkeletonDataPreprocessor')))
+    model.init_weights()
+    fc = model.cls_head.fc
+    assert not fc.bias.any() and 0.003 < fc.weight.std() < 0.03
+    dataset = DATASETS.build(loader(ann_file)['dataset'])
+    data = model.data_preprocessor(
+        pseudo_collate([dataset[i] for i in range(6)]))
+    assert data['inputs'].shape == (6, 1, 2, 64, 25, 3)
+    model.train()
+    losses = model(**data, mode='loss')
+    feature = model.backbone(data['inputs'][:, 0])
+    logits = fc(feature)
+    target = torch.tensor([0, 1, 2, 0, 1, 2])
+    torch.testing.assert_close(
+        losses['loss_cls'],
+        torch.nn.functional.cross_entropy(logits, target))
+    losses['loss_cls'].backward()
+    trained = {k for k, p in model.named_parameters() if p.grad is not None}
+    assert trained == {'cls_head.fc.weight', 'cls_head.fc.bias'}
+
+    predicted = model.eval()(**data, mode='predict')
+    for sample, score in zip(predicted, logits.softmax(-1)):
+        torch.testing.assert_close(sample.pred_score, score)

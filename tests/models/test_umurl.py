@@ -1,0 +1,176 @@
+import pytest
+import torch
+from mmaction.registry import MODELS
+from reference import model as plain
+
+from umurl_mmaction.models.official_checkpoint import (convert_key,
+                                                       convert_state_dict)
+from umurl_mmaction.skeleton import MODALITIES
+
+TERMS = ('intra', 'inter', 'var', 'cov')
+
+
+def build(embed_dims=16, clip_len=8, out_channels=48, **kwargs):
+    cfg = dict(
+        type='UmURL',
+        backbone=dict(
+            type='UmURLBackbone', embed_dims=embed_dims, clip_len=clip_len),
+        neck=dict(
+            type='ModalityProjector',
+            in_channels=2 * embed_dims,
+            out_channels=out_channels),
+        heads=dict(
+            intra=dict(type='IntraModalConsistencyHead'),
+            inter=dict(type='InterModalConsistencyHead'),
+            regularizer=dict(type='VarianceCovarianceHead')))
+    return MODELS.build({**cfg, **kwargs})
+
+
+def make_views(batch=5, clip_len=8, count=4):
+    return [torch.randn(batch, 2, clip_len, 25, 3) for _ in range(count)]
+
+
+@pytest.fixture
+def paper(golden, shared):
+    """The model, views and outputs of the paper's own code."""
+    arrays = golden('model_h32.npz')
+    path = shared('fixtures/golden/model_h32.pth.tar')
+    model = build(embed_dims=32, clip_len=64, out_channels=4096)
+    model.load_state_dict(
+        convert_state_dict(torch.load(path)['state_dict']), strict=True)
+    views = [
+        torch.from_numpy(arrays[f'view{i}']).permute(0, 4, 2, 3, 1)
+        for i in range(1, 5)
+    ]
+    return model, views, arrays
+
+
+@pytest.mark.shared
+def test_features_equal_the_papers_code(paper):
+    model, views, arrays = paper
+    backbone = model.eval().backbone
+    for name, view in zip(model.modalities, views):
+        stream = MODALITIES.get(name)(view, model.layout)
+        torch.testing.assert_close(
+            backbone({name: stream}),
+            torch.from_numpy(arrays[f'y_{name}']),
+            atol=1e-5,
+            rtol=0)
+    fused = torch.from_numpy(arrays['y_fused'])
+    for feature in (backbone(views[3]), model(views[3])):
+        torch.testing.assert_close(feature, fused, atol=1e-5, rtol=0)
+
+
+@pytest.mark.shared
+def test_losses_and_gradients_equal_the_papers_code(paper):
+    model, views, arrays = paper
+    losses = model.train()(views, mode='loss')
+    # Before weighting, in the arrays.
+    expected = dict(
+        loss_intra=5 * arrays['intra'],
+        loss_inter=5 * arrays['inter'],
+        loss_var=5 * arrays['std_term'],
+        loss_cov=arrays['cov_term'])
+    assert set(losses) == set(expected)
+    for name, value in expected.items():
+        assert losses[name].item() == pytest.approx(value, rel=1e-4), name
+    total = sum(losses.values())
+    assert total.item() == pytest.approx(arrays['loss_total'], rel=1e-4)
+
+    total.backward()
+    parameters = dict(model.named_parameters())
+    keys = [key for key in arrays if key.startswith('gradnorm:')]
+    assert len(keys) == 4
+    for key in keys:
+        ours = parameters[convert_key(key[len('gradnorm:'):])]
+        assert ours.grad.norm().item() == pytest.approx(
+            arrays[key], rel=1e-3), key
+
+
+@pytest.mark.shared
+def test_five_adam_steps_equal_the_papers_code(paper):
+    model, views, arrays = paper
+    model.train()
+    optimizer = torch.optim.Adam(
+        model.parameters(), lr=5e-4, weight_decay=1e-5)
+    for expected in arrays['adam_losses']:
+        loss = sum(model(views, mode='loss').values())
+        assert loss.item() == pytest.approx(expected, rel=1e-3)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize('num_heads, num_layers', [(1, 1), (2, 2)])
+def test_losses_and_gradients_equal_the_plain_method(num_heads, num_layers):
+    model = build(
+        backbone=dict(
+            type='UmURLBackbone',
+            embed_dims=16,
+            clip_len=8,
+            num_heads=num_heads,
+            num_layers=num_layers)).double()
+    views = [view.double() for view in make_views()]
+    weights = {
+        key: value.detach().clone().requires_grad_()
+        for key, value in model.named_parameters()
+    }
+    expected = plain.umurl_losses(weights, views, num_heads, num_layers)
+    losses = model(views, mode='loss')
+    # The two position tables agree to float32.
+    close = dict(rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(losses, expected, **close)
+    sum(losses.values()).backward()
+    sum(expected.values()).backward()
+    for key, value in model.named_parameters():
+        torch.testing.assert_close(
+            value.grad, weights[key].grad, **close, msg=key)
+
+
+def test_heads_are_independent_terms():
+    model = build(heads=dict(only=dict(type='InterModalConsistencyHead')))
+    assert list(model(make_views(), mode='loss')) == ['loss_inter']
+
+
+def test_any_encoder_of_streams_can_stand_in():
+
+    @MODELS.register_module(name='MeanEncoder', force=True)
+    class MeanEncoder(torch.nn.Module):
+
+        def forward(self, streams):
+            return sum(x.mean(dim=(1, 2)) for x in streams.values()).flatten(1)
+
+    model = build(
+        backbone=dict(type='MeanEncoder'),
+        neck=dict(type='ModalityProjector', in_channels=75, out_channels=32))
+    assert len(model(make_views(), mode='loss')) == 4
+    assert model(make_views()[0]).shape == (5, 75)
+
+
+def test_two_modalities_take_three_views():
+    names = ('bone', 'motion')
+    model = build(
+        modalities=names,
+        backbone=dict(
+            type='UmURLBackbone', embed_dims=16, clip_len=8,
+            modalities=names))
+    assert len(model(make_views(count=3), mode='loss')) == 4
+    with pytest.raises(ValueError, match='4 views were given, but 2'):
+        model(make_views(count=4), mode='loss')
+
+
+def test_every_weight_is_trained():
+    model = build()
+    sum(model(make_views(), mode='loss').values()).backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_a_batch_of_one_is_refused():
+    with pytest.raises(ValueError, match='batch of one sample') as error:
+        build()(make_views(batch=1), mode='loss')
+    assert '\n' not in str(error.value)
+
+
+def test_prediction_is_not_its_business():
+    with pytest.raises(ValueError, match='use SkeletonKNN or RecognizerGCN'):
+        build()(make_views(), mode='predict')
