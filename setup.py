@@ -125,7 +125,8 @@ setup(
         'mmaction2>=1.2',
         'mmengine>=0.10',
         'numpy',
-        # MMEngine imports `pkg_resources`, which setuptools 82 removed.
+        # `mim` and MMEngine import `pkg_resources`, which setuptools 82
+        # removed. The package itself makes do without (see compat.py).
         'setuptools<82',
         'torch',
     ],

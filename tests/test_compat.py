@@ -564,6 +564,28 @@ def test_launchers_on_cpu():
     ''')
 
 
+@pytest.mark.skipif(
+    not compat._cpu_only(), reason='there is an accelerator to use')
+def test_runner_wraps_a_model_on_cpu():
+    run_python('''
+        import torch
+        import torch.distributed as dist
+        from mmengine.model import MMDistributedDataParallel
+        dist.init_process_group('gloo')
+        layer = torch.nn.Linear(2, 2)
+        error = error_of(MMDistributedDataParallel, layer, device_ids=[0])
+        assert 'device_ids' in error, error
+        compat = load_compat()
+        compat._mend_cpu_ddp()
+        init = MMDistributedDataParallel.__init__
+        compat._mend_cpu_ddp()
+        assert MMDistributedDataParallel.__init__ is init
+        model = MMDistributedDataParallel(layer, device_ids=[0])
+        assert model.device_ids is None
+        dist.destroy_process_group()
+    ''', world_size=1)
+
+
 def test_accelerator_keeps_everything_untouched(monkeypatch):
     from mmengine.device import is_cuda_available
     from mmengine.dist import utils
@@ -739,10 +761,6 @@ def test_config_with_sync_bn_and_amp_trains_on_cpu(tmp_path):
         runner = Runner.from_cfg(Config(dict(
             model=dict(type='Tiny'), work_dir='.', launcher='pytorch',
             sync_bn='torch',
-            # The default, the number of a GPU, is refused for the CPU.
-            model_wrapper_cfg=dict(
-                type='MMDistributedDataParallel', device_ids=None,
-                broadcast_buffers=False),
             env_cfg=dict(dist_cfg=dict(backend='nccl')),
             train_dataloader=dict(
                 dataset=dict(type='Numbers'), batch_size=2,

@@ -151,6 +151,12 @@ def test_optimizer_and_its_schedule_are_built(complaints):
     assert complaints == []
 
 
+def test_function_is_found(complaints):
+    child = mmaction_registry.FUNCTION.children[SCOPE]
+    assert child.get('default_collate').__name__ == 'default_collate'
+    assert complaints == []
+
+
 def test_own_parts_are_in_the_registries_of_mmaction(complaints):
     own = {
         name: part

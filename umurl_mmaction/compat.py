@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import torch
 import torch.distributed as torch_dist
@@ -33,6 +33,7 @@ def apply() -> None:
     _mend_editable_install()
     _mend_safe_globals()
     _mend_cpu_launchers()
+    _mend_cpu_ddp()
     _mend_cpu_sync_batch_norm()
     _mend_cpu_amp()
 
@@ -46,8 +47,10 @@ def _mmaction_path(*parts: str) -> Optional[str]:
     """A path inside mmaction, found without importing it."""
     if _missing('mmaction'):
         return None
-    folder = list(find_spec('mmaction').submodule_search_locations)[0]
-    return osp.join(folder, *parts)
+    spec = find_spec('mmaction')
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return osp.join(list(spec.submodule_search_locations)[0], *parts)
 
 
 def _mentions(function: Callable, text: str) -> bool:
@@ -77,7 +80,7 @@ def _cpu_only() -> bool:
 class DRN:
     """Stand-in for a model that the release does not contain."""
 
-    def __init__(self, *args, **kwargs) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise ImportError(
             'DRN is not part of the installed mmaction2: the release on PyPI '
             'lacks mmaction/models/localizers/drn. Install mmaction2 from '
@@ -101,8 +104,9 @@ def _mend_missing_drn() -> None:
     for name, is_package in ((package, True), (f'{package}.drn', False)):
         spec = ModuleSpec(name, None, is_package=is_package)
         sys.modules[name] = module_from_spec(spec)
-    sys.modules[f'{package}.drn'].DRN = DRN
-    sys.modules[package].drn = sys.modules[f'{package}.drn']
+    setattr(sys.modules[f'{package}.drn'], 'DRN', DRN)  # noqa: B010
+    setattr(sys.modules[package], 'drn',  # noqa: B010
+            sys.modules[f'{package}.drn'])
 
 
 # 2. importlib_metadata
@@ -265,7 +269,10 @@ def _checkpoint_globals() -> list:
 
     # Asking a pickle for them works in NumPy 1 and 2; a file of either
     # version may name them as the other one does.
-    functions = [np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]]
+    functions: list[Any] = [
+        np.empty(0).__reduce__()[0],
+        np.float64(0).__reduce__()[0]
+    ]
     return [
         HistoryBuffer,
         (_getattr_of_history_buffer, 'builtins.getattr'),
@@ -278,7 +285,7 @@ def _checkpoint_globals() -> list:
     ]
 
 
-def _global_name(entry) -> str:
+def _global_name(entry: Any) -> str:
     """The name under which torch looks up an entry of its safe globals."""
     if isinstance(entry, tuple):
         return entry[1]
@@ -330,7 +337,7 @@ def _on_cpu(init: Callable) -> Callable:
     """Let ``_init_dist_*`` of MMEngine start a group of CPU processes."""
 
     @functools.wraps(init)
-    def init_on_cpu(backend: str, *args, **kwargs) -> None:
+    def init_on_cpu(backend: str, *args: Any, **kwargs: Any) -> None:
         # NCCL is what configs ask for by default, and cannot work here.
         backend = 'gloo' if backend == 'nccl' else backend
         with _without_set_device():
@@ -356,6 +363,34 @@ def _mend_cpu_launchers() -> None:
             setattr(utils, name, _on_cpu(init))
 
 
+def _without_device_ids(init: Callable) -> Callable:
+    """Let DDP wrap a module on the CPU, which has no device ids."""
+
+    @functools.wraps(init)
+    def init_on_cpu(self: Any, *args: Any, **kwargs: Any) -> None:
+        if 'device_ids' in kwargs:
+            kwargs['device_ids'] = None
+        init(self, *args, **kwargs)
+
+    return init_on_cpu
+
+
+def _mend_cpu_ddp() -> None:
+    """Let a launched runner wrap its model on machines without a GPU.
+
+    Symptom: ``ValueError: DistributedDataParallel device_ids and
+    output_device arguments only work with single-device/multiple-device GPU
+    modules or CPU modules``.
+    Versions: mmengine 0.10.7, whose runner always gives ``device_ids``.
+    Remove when mmengine gives them for GPUs only.
+    """
+    if not _cpu_only():
+        return
+    from mmengine.model import MMDistributedDataParallel as Ddp
+    if not hasattr(Ddp.__init__, '__wrapped__'):
+        Ddp.__init__ = _without_device_ids(Ddp.__init__)
+
+
 # 7. SyncBatchNorm on the CPU
 
 
@@ -367,21 +402,22 @@ class _AllReduceSum(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, tensor: Tensor, group) -> Tensor:
+    def forward(ctx: Any, tensor: Tensor, group: Any) -> Tensor:
         ctx.group = group
         total = tensor.clone(memory_format=torch.contiguous_format)
         torch_dist.all_reduce(total, group=group)
         return total
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple:
+    def backward(ctx: Any, grad: Tensor) -> tuple:
         return _AllReduceSum.apply(grad, ctx.group), None
 
 
 def _update_running_stats(bn: nn.SyncBatchNorm, mean: Tensor, var: Tensor,
                           count: float) -> None:
     """Update the buffers as :class:`nn.BatchNorm1d` does."""
-    if not bn.track_running_stats:
+    if (bn.running_mean is None or bn.running_var is None
+            or bn.num_batches_tracked is None):
         return
     bn.num_batches_tracked.add_(1)
     factor = bn.momentum
@@ -393,7 +429,8 @@ def _update_running_stats(bn: nn.SyncBatchNorm, mean: Tensor, var: Tensor,
         buffer.mul_(1 - factor).add_(new.to(buffer.dtype), alpha=factor)
 
 
-def _sync_batch_norm(bn: nn.SyncBatchNorm, inputs: Tensor, group) -> Tensor:
+def _sync_batch_norm(bn: nn.SyncBatchNorm, inputs: Tensor,
+                     group: Any) -> Tensor:
     """Normalize by the statistics of the batches of all processes."""
     dims = [dim for dim in range(inputs.dim()) if dim != 1]
     shape = [1, -1] + [1] * (inputs.dim() - 2)
@@ -424,7 +461,7 @@ def _also_on_cpu(forward: Callable) -> Callable:
     """Give ``SyncBatchNorm.forward`` a way for tensors on the CPU."""
 
     @functools.wraps(forward)
-    def forward_also_on_cpu(self, input: Tensor) -> Tensor:
+    def forward_also_on_cpu(self: nn.SyncBatchNorm, input: Tensor) -> Tensor:
         if (input.device.type != 'cpu' or not self.training
                 or not torch_dist.is_available()
                 or not torch_dist.is_initialized()):
@@ -442,7 +479,7 @@ def _not_on_cpu(check: Callable) -> Callable:
     """Keep DDP from refusing ``SyncBatchNorm`` in modules on the CPU."""
 
     @functools.wraps(check)
-    def check_unless_cpu(self, *args, **kwargs) -> None:
+    def check_unless_cpu(self: Any, *args: Any, **kwargs: Any) -> None:
         if self.device_type != 'cpu':
             check(self, *args, **kwargs)
 
@@ -459,11 +496,13 @@ def _mend_cpu_sync_batch_norm() -> None:
     """
     layer = nn.SyncBatchNorm
     if _mentions(layer.forward, 'expected input tensor to be on'):
-        layer.forward = _also_on_cpu(layer.forward)
+        layer.forward = (  # type: ignore[method-assign]
+            _also_on_cpu(layer.forward))
     ddp = nn.parallel.DistributedDataParallel
     check = getattr(ddp, '_passing_sync_batchnorm_handle', None)
     if check and _mentions(check, 'only work with GPU modules'):
-        ddp._passing_sync_batchnorm_handle = _not_on_cpu(check)
+        ddp._passing_sync_batchnorm_handle = (  # type: ignore[method-assign]
+            _not_on_cpu(check))
 
 
 # 8. AMP on the CPU

@@ -9,6 +9,8 @@ is none, warns and falls back. Hence each registry of MMAction2 gets an empty
 child of that scope, from which every look-up falls through to MMAction2 and
 on to MMEngine. Nothing is to be registered in these children.
 """
+from importlib.util import find_spec
+
 from mmaction import registry as mmaction_registry
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import Registry
@@ -18,13 +20,17 @@ SCOPE = 'umurl_mmaction'
 
 def _add_scope(parent: Registry) -> None:
     """Give ``parent`` a child that passes every look-up on to it."""
-    # A look-up imports only what the child names itself, hence the places
-    # of MMAction2 as well.
+    # A look-up imports only what the child itself names, hence the places
+    # of MMAction2 as well; one of those, `mmaction.mmengine`, does not exist.
+    locations = [
+        location for location in parent._locations
+        if find_spec('.'.join(location.split('.')[:2]))
+    ]
     Registry(
         parent.name,
         parent=parent,
         scope=SCOPE,
-        locations=[SCOPE, *parent._locations])
+        locations=[SCOPE, *locations])
 
 
 for _registry in list(vars(mmaction_registry).values()):

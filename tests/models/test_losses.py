@@ -2,10 +2,12 @@ import pytest
 import torch
 from reference import model as plain
 
-from umurl_mmaction.models.losses import (covariance_term,
-                                          inter_modal_consistency,
-                                          intra_modal_consistency,
-                                          variance_term)
+from umurl_mmaction.models.losses import (
+    covariance_term,
+    inter_modal_consistency,
+    intra_modal_consistency,
+    variance_term,
+)
 
 
 @pytest.mark.parametrize('batch, dims', [(2, 8), (6, 4096), (64, 64),

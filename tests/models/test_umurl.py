@@ -3,8 +3,10 @@ import torch
 from mmaction.registry import MODELS
 from reference import model as plain
 
-from umurl_mmaction.models.official_checkpoint import (convert_key,
-                                                       convert_state_dict)
+from umurl_mmaction.models.official_checkpoint import (
+    convert_key,
+    convert_state_dict,
+)
 from umurl_mmaction.skeleton import MODALITIES
 
 TERMS = ('intra', 'inter', 'var', 'cov')

@@ -3,9 +3,15 @@ import pytest
 import torch
 from reference import augment as plain
 
-from umurl_mmaction.skeleton import (align_bodies, build_layout, crop_resize,
-                                     repair_missing_frames, shear,
-                                     transform_joints, zero_joints)
+from umurl_mmaction.skeleton import (
+    align_bodies,
+    build_layout,
+    crop_resize,
+    repair_missing_frames,
+    shear,
+    transform_joints,
+    zero_joints,
+)
 from umurl_mmaction.skeleton.normalize import rotation_onto_x
 
 NTU = build_layout('nturgb+d')

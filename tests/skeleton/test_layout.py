@@ -2,8 +2,7 @@ import pytest
 import torch
 
 from umurl_mmaction.skeleton import LAYOUTS, build_layout
-from umurl_mmaction.skeleton.modalities import (MODALITIES,
-                                                generate_modalities)
+from umurl_mmaction.skeleton.modalities import MODALITIES, generate_modalities
 
 
 @pytest.mark.parametrize('name, num_joints', [('nturgb+d', 25), ('coco', 17),

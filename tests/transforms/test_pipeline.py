@@ -4,10 +4,15 @@ import torch
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import Compose
 
-from umurl_mmaction.transforms import (GenSkeletonModalities, JointCorruption,
-                                       PackSkeletonInputs, PoseShear,
-                                       SkeletonMultiView, SkeletonPreNormalize,
-                                       TemporalCropResize)
+from umurl_mmaction.transforms import (
+    GenSkeletonModalities,
+    JointCorruption,
+    PackSkeletonInputs,
+    PoseShear,
+    SkeletonMultiView,
+    SkeletonPreNormalize,
+    TemporalCropResize,
+)
 
 AUGMENT = [
     dict(type='TemporalCropResize'),
@@ -186,7 +191,7 @@ def test_a_clip_without_bodies_stays_zero():
     (dict(type='PoseShear', amplitude=-1), 'must not be negative'),
     (dict(type='GenSkeletonModalities', modalities=['angle']),
      "unknown modality 'angle'"),
-    (dict(type='SkeletonPreNormalize', layout='h36m'), "unknown layout"),
+    (dict(type='SkeletonPreNormalize', layout='h36m'), 'unknown layout'),
     (dict(type='SkeletonMultiView', transforms=[[]], num_views=[1, 2]),
      'one number for each of 1 pipelines'),
 ])

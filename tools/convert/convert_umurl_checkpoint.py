@@ -7,10 +7,10 @@ import torch
 
 from umurl_mmaction.models.official_checkpoint import convert_state_dict
 
-EPILOG = """example:
+EPILOG = '''example:
   python tools/convert/convert_umurl_checkpoint.py \\
       ntu60_xsub.pth.tar umurl_ntu60-xsub.pth
-"""
+'''
 
 
 def convert(src: str, dst: str) -> int:
@@ -46,7 +46,7 @@ def main() -> None:
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('src', help='checkpoint of the paper\'s code')
+    parser.add_argument('src', help="checkpoint of the paper's code")
     parser.add_argument('dst', help='checkpoint to write')
     args = parser.parse_args()
     if not osp.isfile(args.src):

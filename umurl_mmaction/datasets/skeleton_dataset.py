@@ -1,5 +1,4 @@
 import os.path as osp
-from typing import Dict, List
 
 import mmengine
 from mmaction.datasets import PoseDataset
@@ -19,7 +18,7 @@ class SkeletonDataset(PoseDataset):
         ValueError: If it has no split of that name, or the split no clip.
     """
 
-    def load_data_list(self) -> List[Dict]:
+    def load_data_list(self) -> list[dict]:
         """The split's annotations."""
         if not osp.isfile(self.ann_file):
             raise FileNotFoundError(

@@ -1,8 +1,12 @@
 from .algorithms import UmURL
 from .backbones import UmURLBackbone
 from .data_preprocessors import SkeletonDataPreprocessor
-from .heads import (InterModalConsistencyHead, IntraModalConsistencyHead,
-                    LinearClsHead, VarianceCovarianceHead)
+from .heads import (
+                    InterModalConsistencyHead,
+                    IntraModalConsistencyHead,
+                    LinearClsHead,
+                    VarianceCovarianceHead,
+)
 from .necks import ModalityProjector
 from .recognizers import SkeletonKNN
 

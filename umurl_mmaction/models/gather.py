@@ -1,5 +1,4 @@
 """The whole batch from the shares of all processes."""
-from typing import List
 
 import torch
 from mmengine import dist
@@ -7,7 +6,7 @@ from torch import Tensor
 from torch.distributed.nn.functional import all_gather
 
 
-def gather_batch(features: List[Tensor]) -> List[Tensor]:
+def gather_batch(features: list[Tensor]) -> list[Tensor]:
     """Concatenate each feature over all ranks; gradients flow back.
 
     The gradient that a rank receives is the sum over the ranks' losses, so

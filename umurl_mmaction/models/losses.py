@@ -2,15 +2,14 @@
 
 Shapes: B samples, D features; dicts map a modality to a (B, D) tensor.
 """
-from typing import Dict
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 
-def intra_modal_consistency(uni: Dict[str, Tensor],
-                            decomposed: Dict[str, Tensor]) -> Tensor:
+def intra_modal_consistency(uni: dict[str, Tensor],
+                            decomposed: dict[str, Tensor]) -> Tensor:
     """Sum over modalities of MSE(uni-modal, decomposed from the fused).
 
     Args:
@@ -25,7 +24,7 @@ def intra_modal_consistency(uni: Dict[str, Tensor],
                         for m in uni]).sum()
 
 
-def inter_modal_consistency(uni: Dict[str, Tensor]) -> Tensor:
+def inter_modal_consistency(uni: dict[str, Tensor]) -> Tensor:
     """Sum over modalities of MSE(uni-modal, mean of the uni-modal ones).
 
     Args:

@@ -5,7 +5,6 @@ Those files hold ``{'epoch', 'state_dict', 'optimizer'}`` with keys such as
 (https://github.com/HuiGuanLab/UmURL).
 """
 import re
-from typing import Dict, List, Tuple
 
 from torch import Tensor
 
@@ -13,7 +12,7 @@ _MODALITIES = dict(j='joint', b='bone', m='motion')
 _AXES = dict(t='temporal', s='spatial')
 
 # Pattern of an official key (without 'module.') and the key of ours.
-_RULES: List[Tuple[str, str]] = [
+_RULES: list[tuple[str, str]] = [
     (rf'backbone\.{m}_emb\.{a}_embedding\.(.+)',
      rf'backbone.embeddings.{modality}.{axis}.\1')
     for m, modality in _MODALITIES.items() for a, axis in _AXES.items()
@@ -51,7 +50,7 @@ def convert_key(key: str) -> str:
     raise ValueError(f'{key!r} is no weight of the UmURL code')
 
 
-def convert_state_dict(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
+def convert_state_dict(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename the weights of the paper's code to those of ``UmURL``.
 
     Args:

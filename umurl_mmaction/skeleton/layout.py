@@ -1,6 +1,7 @@
 """Skeleton layouts as data."""
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Dict, Mapping, Optional, Sequence, Tuple, Union
+from typing import Optional, Union
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,10 @@ class Layout:
         ValueError: If the parents are not one tree over the joints.
     """
     name: str
-    joints: Tuple[str, ...]
-    parents: Tuple[int, ...]
+    joints: tuple[str, ...]
+    parents: tuple[int, ...]
     center: int = 0
-    shoulders: Optional[Tuple[int, int]] = None
+    shoulders: Optional[tuple[int, int]] = None
 
     def __post_init__(self) -> None:
         num_joints = len(self.joints)
@@ -41,7 +42,7 @@ class Layout:
                 raise ValueError(f'layout {self.name!r}: joint index {v} is '
                                  f'not in 0..{num_joints - 1}')
         for v in range(num_joints):
-            seen = []
+            seen: list[int] = []
             while v != -1:
                 if v in seen:
                     raise ValueError(f'layout {self.name!r}: the parents of '
@@ -55,7 +56,7 @@ class Layout:
         return len(self.joints)
 
     @property
-    def bone_starts(self) -> Tuple[int, ...]:
+    def bone_starts(self) -> tuple[int, ...]:
         """The joint each bone starts at: its parent, or itself (root)."""
         return tuple(v if parent == -1 else parent
                      for v, parent in enumerate(self.parents))
@@ -113,7 +114,7 @@ _OPENPOSE = Layout(
     center=1,
     shoulders=(5, 2))
 
-LAYOUTS: Dict[str, Layout] = {
+LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (_NTURGBD, _COCO, _OPENPOSE)
 }

@@ -1,5 +1,5 @@
 """The table of modalities: named functions on joints."""
-from typing import Dict, Sequence
+from collections.abc import Sequence
 
 import torch
 from mmengine.registry import Registry
@@ -47,7 +47,7 @@ def check_modalities(modalities: Sequence[str]) -> None:
 
 
 def generate_modalities(joints: Tensor, modalities: Sequence[str],
-                        layout: Layout) -> Dict[str, Tensor]:
+                        layout: Layout) -> dict[str, Tensor]:
     """The streams of the given modalities (paper, Sec. 3.1).
 
     Args:

@@ -1,4 +1,4 @@
-from typing import Sequence, Tuple
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -50,12 +50,12 @@ class TemporalCropResize(BaseTransform):
         if min_len < 1 or clip_len < 1:
             raise ValueError(f'min_len={min_len} and clip_len={clip_len} must '
                              'be at least 1')
-        self.ratio = tuple(ratio)
+        self.ratio = (ratio[0], ratio[1])
         self.min_len = min_len
         self.clip_len = clip_len
 
     @cache_randomness
-    def draw_crop(self, num_frames: int) -> Tuple[int, int]:
+    def draw_crop(self, num_frames: int) -> tuple[int, int]:
         """First frame and length of a crop of a clip of T frames."""
         share = np.random.uniform(*self.ratio)
         length = max(int(num_frames * share), self.min_len)

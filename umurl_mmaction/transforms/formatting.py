@@ -1,5 +1,7 @@
-from typing import Sequence
+from collections.abc import Sequence
+from typing import Union
 
+import numpy as np
 import torch
 from mmaction.registry import TRANSFORMS
 from mmaction.structures import ActionDataSample
@@ -42,6 +44,7 @@ class PackSkeletonInputs(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Return ``dict(inputs=..., data_samples=...)``."""
+        inputs: Union[Tensor, list, dict]
         if 'views' in results:
             inputs = [self._pad(view) for view in results['views']]
         elif 'modalities' in results:
@@ -59,7 +62,7 @@ class PackSkeletonInputs(BaseTransform):
              for key in self.meta_keys if key in results})
         return dict(inputs=inputs, data_samples=data_sample)
 
-    def _pad(self, array) -> Tensor:
+    def _pad(self, array: np.ndarray) -> Tensor:
         bodies = torch.from_numpy(array[:self.num_person]).float()
         missing = self.num_person - len(bodies)
         return F.pad(bodies, (0, 0, 0, 0, 0, 0, 0, missing))

@@ -1,4 +1,5 @@
-from typing import Mapping, Sequence, Union
+from collections.abc import Mapping, Sequence
+from typing import Union
 
 import torch
 from mmaction.registry import TRANSFORMS

@@ -1,4 +1,5 @@
-from typing import Mapping, Union
+from collections.abc import Mapping
+from typing import Union
 
 import numpy as np
 from mmaction.registry import TRANSFORMS

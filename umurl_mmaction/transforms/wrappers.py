@@ -1,4 +1,5 @@
-from typing import Callable, Sequence, Union
+from collections.abc import Sequence
+from typing import Callable, Union
 
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform, Compose

@@ -1,4 +1,5 @@
-from typing import Dict, List, Mapping, Optional, Sequence, Union
+from collections.abc import Mapping, Sequence
+from typing import Optional, Union
 
 from mmaction.registry import MODELS
 from mmengine.dist import get_world_size
@@ -42,7 +43,7 @@ class UmURL(BaseModel):
                  heads: Mapping[str, dict],
                  modalities: Sequence[str] = ('joint', 'bone', 'motion'),
                  graph_cfg: Mapping = dict(layout='nturgb+d'),
-                 data_preprocessor: dict = dict(
+                 data_preprocessor: Mapping = dict(
                      type='SkeletonDataPreprocessor'),
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(MODELS.build(data_preprocessor), init_cfg)
@@ -58,29 +59,31 @@ class UmURL(BaseModel):
              for name, head in heads.items()})
 
     def forward(self,
-                inputs: Union[List[Tensor], Tensor],
+                inputs: Union[Sequence[Tensor], Tensor],
                 data_samples: Optional[list] = None,
-                mode: str = 'tensor') -> Union[Dict[str, Tensor], Tensor]:
+                mode: str = 'tensor') -> Union[dict[str, Tensor], Tensor]:
         """Losses of a batch of views, or the fused feature of joints.
 
         Args:
-            inputs (list[Tensor] | Tensor): In mode ``'loss'`` one joint array
-                (N, M, T, V, C) per modality and one for all of them together;
-                in mode ``'tensor'`` one joint array.
+            inputs (sequence of Tensor | Tensor): In mode ``'loss'`` one joint
+                array (N, M, T, V, C) per modality and one for all of them
+                together; in mode ``'tensor'`` one joint array.
             data_samples (list, optional): Unused; the method needs no labels.
             mode (str): ``'loss'`` or ``'tensor'``. Defaults to ``'tensor'``.
 
         Returns:
             dict[str, Tensor] | Tensor: The loss terms, or (N, F).
         """
-        if mode == 'loss':
+        if mode == 'loss' and not isinstance(inputs, Tensor):
             return self.loss(inputs)
-        if mode == 'tensor':
+        if mode == 'tensor' and isinstance(inputs, Tensor):
             return self.backbone(self._streams(inputs, self.modalities))
-        raise ValueError(f"mode {mode!r} is none of 'loss' and 'tensor'; to "
-                         'evaluate, use SkeletonKNN or RecognizerGCN')
+        raise ValueError(f"wanted is mode 'loss' on views or 'tensor' on a "
+                         f'joint array, got mode {mode!r} on '
+                         f'{type(inputs).__name__}; to evaluate, use '
+                         'SkeletonKNN or RecognizerGCN')
 
-    def loss(self, views: Sequence[Tensor]) -> Dict[str, Tensor]:
+    def loss(self, views: Sequence[Tensor]) -> dict[str, Tensor]:
         """The heads' terms over the whole (all-rank) batch.
 
         Args:
@@ -118,5 +121,5 @@ class UmURL(BaseModel):
         return losses
 
     def _streams(self, view: Tensor,
-                 modalities: Sequence[str]) -> Dict[str, Tensor]:
+                 modalities: Sequence[str]) -> dict[str, Tensor]:
         return generate_modalities(view, modalities, self.layout)

@@ -1,5 +1,6 @@
 import math
-from typing import Dict, List, Mapping, Optional, Sequence, Union
+from collections.abc import Mapping, Sequence
+from typing import Optional, Union, cast
 
 import torch
 from mmaction.registry import MODELS
@@ -163,16 +164,16 @@ class UmURLBackbone(BaseModule):
             self.encoder['spatial'](spatial).max(dim=1).values
         ], dim=1)
 
-    def _streams(self, joints: Tensor) -> Dict[str, Tensor]:
+    def _streams(self, joints: Tensor) -> dict[str, Tensor]:
         self._check_shape('the joint array', joints)
         return generate_modalities(joints, self.modalities, self.layout)
 
     def _fuse(self, axis: str, tokens: Mapping[str, Tensor]) -> Tensor:
         """Embed each modality and mix: (N, L, *) each -> (N, L, D)."""
-        embedded = [
-            self.embeddings[name][axis](token)
-            for name, token in tokens.items()
-        ]
+        embedded = []
+        for name, token in tokens.items():
+            embed = cast(nn.ModuleDict, self.embeddings[name])[axis]
+            embedded.append(embed(token))
         if len(embedded) == 1:
             return embedded[0]
         return self.fusion[axis](torch.stack(embedded).mean(dim=0))
@@ -195,10 +196,10 @@ class UmURLBackbone(BaseModule):
                 f'{", ".join(map(str, self.input_shape))}): (N, num_person, '
                 'clip_len, joints, in_channels)')
 
-    def _check_checkpoint(self, state_dict: Dict[str, Tensor], prefix: str,
+    def _check_checkpoint(self, state_dict: dict[str, Tensor], prefix: str,
                           local_metadata: dict, strict: bool,
-                          missing_keys: List[str], unexpected_keys: List[str],
-                          error_msgs: List[str]) -> None:
+                          missing_keys: list[str], unexpected_keys: list[str],
+                          error_msgs: list[str]) -> None:
         """Refuse a checkpoint of another size or of another model."""
         own = self.state_dict(prefix=prefix)
         loaded = [key for key in own if key in state_dict]

@@ -1,4 +1,3 @@
-from typing import Dict
 
 from mmaction.registry import MODELS
 from mmengine.model import BaseModule
@@ -19,8 +18,8 @@ class IntraModalConsistencyHead(BaseModule):
         super().__init__()
         self.loss_weight = loss_weight
 
-    def forward(self, uni: Dict[str, Tensor],
-                decomposed: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    def forward(self, uni: dict[str, Tensor],
+                decomposed: dict[str, Tensor]) -> dict[str, Tensor]:
         """Projections of the whole batch, (B, D) each -> the loss term."""
         loss = intra_modal_consistency(uni, decomposed)
         return dict(loss_intra=self.loss_weight * loss)
@@ -38,7 +37,7 @@ class InterModalConsistencyHead(BaseModule):
         super().__init__()
         self.loss_weight = loss_weight
 
-    def forward(self, uni: Dict[str, Tensor],
-                decomposed: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    def forward(self, uni: dict[str, Tensor],
+                decomposed: dict[str, Tensor]) -> dict[str, Tensor]:
         """Projections of the whole batch, (B, D) each -> the loss term."""
         return dict(loss_inter=self.loss_weight * inter_modal_consistency(uni))

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Optional
 
 from mmaction.models.heads import BaseHead
@@ -23,10 +24,9 @@ class LinearClsHead(BaseHead):
         self,
         num_classes: int,
         in_channels: int,
-        loss_cls: dict = dict(type='CrossEntropyLoss'),
+        loss_cls: Mapping = dict(type='CrossEntropyLoss'),
         average_clips: Optional[str] = 'prob',
-        init_cfg: Optional[dict] = dict(
-            type='Normal', layer='Linear', std=0.01)
+        init_cfg: Mapping = dict(type='Normal', layer='Linear', std=0.01)
     ) -> None:
         super().__init__(
             num_classes,

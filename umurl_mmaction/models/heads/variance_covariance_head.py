@@ -1,5 +1,5 @@
-from typing import Dict
 
+import torch
 from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
@@ -23,12 +23,12 @@ class VarianceCovarianceHead(BaseModule):
         self.var_weight = var_weight
         self.cov_weight = cov_weight
 
-    def forward(self, uni: Dict[str, Tensor],
-                decomposed: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    def forward(self, uni: dict[str, Tensor],
+                decomposed: dict[str, Tensor]) -> dict[str, Tensor]:
         """Projections of the whole batch, (B, D) each -> two loss terms."""
         features = [*uni.values(), *decomposed.values()]
-        loss_var = sum(variance_term(feature) for feature in features)
-        loss_cov = sum(covariance_term(feature) for feature in features)
+        loss_var = torch.stack([variance_term(x) for x in features]).sum()
+        loss_cov = torch.stack([covariance_term(x) for x in features]).sum()
         return dict(
             loss_var=self.var_weight * loss_var,
             loss_cov=self.cov_weight * loss_cov)

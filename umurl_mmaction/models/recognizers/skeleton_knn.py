@@ -1,4 +1,5 @@
-from typing import Any, Optional, Tuple
+from collections.abc import Mapping
+from typing import Any, Optional
 
 import torch
 from mmaction.models.recognizers import RecognizerGCN
@@ -34,7 +35,7 @@ class SkeletonKNN(RecognizerGCN):
                  backbone: dict,
                  gallery: dict,
                  num_neighbors: int = 1,
-                 data_preprocessor: dict = dict(
+                 data_preprocessor: Mapping = dict(
                      type='SkeletonDataPreprocessor')) -> None:
         super().__init__(
             backbone=backbone,
@@ -44,7 +45,7 @@ class SkeletonKNN(RecognizerGCN):
                              '1')
         self.gallery = gallery
         self.num_neighbors = num_neighbors
-        self._index: Optional[Tuple[Tensor, Tensor]] = None
+        self._index: Optional[tuple[Tensor, Tensor]] = None
         self._register_load_state_dict_pre_hook(self._forget_gallery)
 
     def _forget_gallery(self, *args: Any) -> None:
@@ -64,7 +65,7 @@ class SkeletonKNN(RecognizerGCN):
             'SkeletonKNN only retrieves: run the test tool, not the train one')
 
     @torch.no_grad()
-    def encode_gallery(self) -> Tuple[Tensor, Tensor]:
+    def encode_gallery(self) -> tuple[Tensor, Tensor]:
         """Features and labels of the gallery, in the dataset's order.
 
         Returns:
@@ -78,16 +79,19 @@ class SkeletonKNN(RecognizerGCN):
         batches = (
             track_iter_progress((loader, len(loader)))
             if dist.is_main_process() else loader)
-        features, labels = [], []
+        features: list[Tensor] = []
+        labels: list[Tensor] = []
         for data in batches:
             data = self.data_preprocessor(data, False)
             features.append(self._encode(data['inputs']))
             labels.extend(sample.gt_label for sample in data['data_samples'])
-        shares = (torch.cat(features), torch.cat(labels).to(features[0].device))
+        feature = torch.cat(features)
+        label = torch.cat(labels).to(feature.device)
         # The sampler deals the clips out in turn: interleaving undoes it.
-        whole = (torch.stack(dist.all_gather(x), dim=1) for x in shares)
-        feature, label = (x.flatten(0, 1)[:len(loader.dataset)] for x in whole)
-        return feature, label
+        feature, label = (
+            torch.stack(dist.all_gather(share), dim=1).flatten(0, 1)
+            for share in (feature, label))
+        return feature[:len(loader.dataset)], label[:len(loader.dataset)]
 
     @torch.no_grad()
     def predict(self, inputs: Tensor, data_samples: SampleList,
