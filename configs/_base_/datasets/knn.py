@@ -1,21 +1,9 @@
-# The training split is the gallery, the validation split the queries.
 pipeline = [
     dict(type='SkeletonPreNormalize', layout='nturgb+d'),
     dict(type='TemporalCropResize', ratio=(1.0, 1.0), clip_len=64),
     dict(type='PackSkeletonInputs', num_person=2),
 ]
 
-model = dict(
-    gallery=dict(
-        batch_size=512,
-        num_workers=8,
-        sampler=dict(type='DefaultSampler', shuffle=False),
-        dataset=dict(
-            type='SkeletonDataset',
-            ann_file='???',
-            split='???',
-            pipeline=pipeline,
-            test_mode=True)))
 test_dataloader = dict(
     batch_size=512,
     num_workers=8,

@@ -1,4 +1,10 @@
-# The gallery's dataloader is the dataset's business: see _base_/datasets.
+# The gallery is the training split; its pipeline is that of the queries.
+gallery_pipeline = [
+    dict(type='SkeletonPreNormalize', layout='nturgb+d'),
+    dict(type='TemporalCropResize', ratio=(1.0, 1.0), clip_len=64),
+    dict(type='PackSkeletonInputs', num_person=2),
+]
+
 model = dict(
     type='SkeletonKNN',
     backbone=dict(
@@ -11,5 +17,15 @@ model = dict(
         num_heads=1,
         num_layers=1,
         modalities=('joint', 'bone', 'motion')),
+    gallery=dict(
+        batch_size=512,
+        num_workers=8,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=dict(
+            type='SkeletonDataset',
+            ann_file='???',
+            split='???',
+            pipeline=gallery_pipeline,
+            test_mode=True)),
     num_neighbors=1,
     data_preprocessor=dict(type='SkeletonDataPreprocessor'))

@@ -1,0 +1,213 @@
+"""Pre-train, probe and retrieve on a procedural set, in a few minutes.
+
+Each step runs a config of this package through MMEngine's Runner and names
+the command that does the same.
+"""
+import argparse
+import json
+import os
+import os.path as osp
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+# With mmcv-lite MMAction2 warns of operators that no skeleton model uses.
+warnings.filterwarnings('ignore', message='Fail to import')
+
+import torch  # noqa: E402
+from mmaction.registry import MODELS  # noqa: E402
+from mmengine.config import Config  # noqa: E402
+from mmengine.hooks import Hook  # noqa: E402
+from mmengine.registry import init_default_scope  # noqa: E402
+from mmengine.runner import Runner, save_checkpoint, set_random_seed  # noqa: E402,E501
+from mmengine.utils import ProgressBar  # noqa: E402
+
+import umurl_mmaction  # noqa: E402,F401
+
+TOOLS = Path(__file__).resolve().parent
+CONFIGS = TOOLS.parent / 'configs' / 'umurl'
+PRETRAIN = 'pretrain/umurl_1xb64_synthetic.py'
+LINEAR = 'linear/umurl-linear_synthetic.py'
+KNN = 'knn/umurl-knn_synthetic.py'
+
+EPILOG = '''example:
+  python tools/quickstart.py --work-dir work_dirs/quickstart
+'''
+
+
+class Features(NamedTuple):
+    """Gallery features (G, F) and labels (G, ) of an encoder."""
+    feature: torch.Tensor
+    label: torch.Tensor
+
+
+class ProgressHook(Hook):
+    """A bar over the iterations of a training."""
+
+    def before_train(self, runner: Runner) -> None:
+        self.bar = ProgressBar(runner.max_iters)
+
+    def after_train_iter(self, runner: Runner, *args: Any,
+                         **kwargs: Any) -> None:
+        self.bar.update()
+
+    def after_train(self, runner: Runner) -> None:
+        print()
+
+
+def build_runner(config: str, args: argparse.Namespace, name: str,
+                 **settings: Any) -> Runner:
+    """The runner of a config, quiet but for a progress bar."""
+    cfg = Config.fromfile(CONFIGS / config)
+    data = dict(ann_file=args.data)
+    cfg.merge_from_dict({
+        'work_dir': osp.join(args.work_dir, name),
+        'experiment_name': name,
+        'log_level': 'WARNING',
+        'randomness': dict(seed=args.seed),
+        **settings
+    })
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if loader in cfg:
+            cfg[loader].dataset.update(data)
+    if 'gallery' in cfg.model:
+        cfg.model.gallery.dataset.update(data)
+    runner = Runner.from_cfg(cfg)
+    runner.register_hook(ProgressHook())
+    return runner
+
+
+def announce(what: str, command: str) -> None:
+    print(f'\n== {what}\n   {command}', flush=True)
+
+
+def write_untrained(args: argparse.Namespace) -> str:
+    """The model as it is before the first step."""
+    cfg = Config.fromfile(CONFIGS / PRETRAIN)
+    init_default_scope('mmaction')
+    set_random_seed(args.seed)
+    path = osp.join(args.work_dir, 'untrained.pth')
+    os.makedirs(args.work_dir, exist_ok=True)
+    save_checkpoint(
+        dict(state_dict=MODELS.build(cfg.model).state_dict()), path)
+    return path
+
+
+def pretrain(args: argparse.Namespace) -> tuple[str, float]:
+    """Pre-train; the checkpoint and the seconds it took."""
+    command = f'mim train umurl_mmaction {Path(PRETRAIN).name}'
+    settings = {}
+    if args.epochs is not None:
+        command += f' --cfg-options train_cfg.max_epochs={args.epochs}'
+        settings['train_cfg.max_epochs'] = args.epochs
+    announce('pre-training', command)
+    start = time.time()
+    runner = build_runner(PRETRAIN, args, 'pretrain', **settings)
+    runner.train()
+    with open(osp.join(runner.work_dir, 'last_checkpoint')) as file:
+        return file.read().strip(), time.time() - start
+
+
+def retrieve(args: argparse.Namespace, name: str,
+             checkpoint: str) -> tuple[float, Features]:
+    """1-NN top-1 in percent, and the gallery's features."""
+    announce(
+        f'retrieval, {name}', f'mim test umurl_mmaction {Path(KNN).name} '
+        f'--checkpoint {checkpoint}')
+    runner = build_runner(KNN, args, f'knn-{name}', load_from=checkpoint)
+    accuracy = runner.test()['acc/top1']
+    return 100 * accuracy, Features(*runner.model.encode_gallery())
+
+
+def probe(args: argparse.Namespace, name: str, checkpoint: str) -> float:
+    """Top-1 in percent of a linear classifier on the frozen encoder."""
+    announce(
+        f'linear probe, {name}', f'mim train umurl_mmaction '
+        f'{Path(LINEAR).name} --cfg-options load_from={checkpoint}')
+    runner = build_runner(
+        LINEAR, args, f'linear-{name}', load_from=checkpoint)
+    runner.train()
+    return 100 * runner.val_loop.run()['acc/top1']
+
+
+def draw(path: str, scalars: str, features: dict[str, Features],
+         scores: dict[str, list[float]]) -> None:
+    """The loss curve, and both galleries in their two main directions."""
+    import matplotlib
+    matplotlib.use('Agg')
+    from matplotlib import pyplot as plt
+
+    with open(scalars) as file:
+        log = [json.loads(line) for line in file]
+    figure, axes = plt.subplots(1, 1 + len(features), figsize=(14, 4.5))
+    for term in ('loss', 'loss_intra', 'loss_inter', 'loss_var', 'loss_cov'):
+        axes[0].plot([x['step'] for x in log], [x[term] for x in log],
+                     label=term,
+                     linewidth=2 if term == 'loss' else 1)
+    axes[0].set(title='pre-training', xlabel='iteration', yscale='log')
+    axes[0].legend(fontsize=8)
+    for axis, (name, (feature, label)) in zip(axes[1:], features.items()):
+        centered = feature - feature.mean(dim=0)
+        torch.manual_seed(0)
+        directions = torch.pca_lowrank(centered, q=2, center=False)[2]
+        x, y = (centered @ directions).T.cpu()
+        axis.scatter(x, y, c=label.cpu(), cmap='tab20', s=8)
+        axis.set(
+            title=f'{name}: 1-NN {scores[name][0]:.1f} %',
+            xlabel='first principal direction',
+            ylabel='second',
+            xticks=[],
+            yticks=[])
+    figure.suptitle('Fused features of the training clips, coloured by class')
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        '--data',
+        default='data/synthetic.pkl',
+        help='where the set is written (default: %(default)s)')
+    parser.add_argument(
+        '--work-dir',
+        default='work_dirs/quickstart',
+        help='where logs and checkpoints go (default: %(default)s)')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--epochs', type=int, help="of pre-training (default: the config's)")
+    args = parser.parse_args()
+
+    script = str(TOOLS / 'data' / 'make_synthetic.py')
+    announce('writing the set', f'python {osp.relpath(script)} {args.data}')
+    subprocess.run([sys.executable, script, args.data], check=True)
+
+    untrained = write_untrained(args)
+    checkpoint, seconds = pretrain(args)
+    scores, features = {}, {}
+    for name, path in (('untrained', untrained), ('pre-trained', checkpoint)):
+        start = time.time()
+        nearest, features[name] = retrieve(args, name, path)
+        scores[name] = [nearest, probe(args, name, path)]
+        scores[name].append(time.time() - start +
+                            (seconds if name == 'pre-trained' else 0))
+
+    picture = osp.join(args.work_dir, 'quickstart.png')
+    scalars = max(
+        Path(args.work_dir, 'pretrain').glob('*/vis_data/scalars.json'))
+    draw(picture, str(scalars), features, scores)
+    print(f'\n{"encoder":<12}{"1-NN top-1":>12}{"linear top-1":>14}'
+          f'{"seconds":>9}')
+    for name, (nearest, linear, took) in scores.items():
+        print(f'{name:<12}{nearest:>10.1f} %{linear:>12.1f} %{took:>9.0f}')
+    print(f'\npicture: {picture}')
+
+
+if __name__ == '__main__':
+    main()
