@@ -425,7 +425,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         description='Make a procedural skeleton action set '
         '(25 joints, nturgb+d) as an MMAction2 pickle.',
         epilog='example: python tools/data/make_synthetic.py '
-        'data/synthetic/synthetic.pkl --seed 0')
+        'data/synthetic.pkl --seed 0')
     parser.add_argument(
         'out', type=Path, metavar='OUT.pkl', help='file to write')
     parser.add_argument(
