@@ -1,4 +1,5 @@
 import os
+import socket
 from pathlib import Path
 
 import mmengine
@@ -10,6 +11,12 @@ import umurl_mmaction  # noqa: F401
 
 REPO = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get('UMURL_SHARED', REPO.parent / 'shared'))
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(('127.0.0.1', 0))
+        return sock.getsockname()[1]
 
 
 @pytest.fixture

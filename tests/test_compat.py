@@ -3,7 +3,6 @@ import importlib.util
 import os
 import pickle
 import shutil
-import socket
 import subprocess
 import sys
 import textwrap
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import free_port
 from mmengine.logging import HistoryBuffer, MessageHub
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
@@ -65,12 +65,6 @@ def error_of(function, *args, **kwargs):
         return f'{{type(error).__name__}}: {{error}}'
     return ''
 '''
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        return sock.getsockname()[1]
 
 
 def run_python(code, world_size=1, cwd=None):

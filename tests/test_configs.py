@@ -104,3 +104,16 @@ def test_config_runs_on_a_small_set(path, tmp_path):
     runner.train()
     assert runner.iter == 3
     assert (tmp_path / 'epoch_1.pth').exists()
+
+
+def test_the_readmes_variant_is_built(tmp_path):
+    readme = (REPO / 'README.md').read_text()
+    code = readme.partition('```python\n')[2].partition('```')[0]
+    path = tmp_path / 'my_config.py'
+    path.write_text(code)
+    cfg = Config.fromfile(path)
+    assert cfg.train_dataloader.dataset.ann_file == 'data/mine.pkl'
+    assert cfg.train_dataloader.dataset.type == 'SkeletonDataset'
+    assert cfg.optim_wrapper.optimizer.type == 'Adam'
+    backbone = MODELS.build(cfg.model).backbone
+    assert len(backbone.encoder['temporal'].layers) == 2

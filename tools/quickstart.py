@@ -179,6 +179,11 @@ def main() -> None:
         '--work-dir',
         default='work_dirs/quickstart',
         help='where logs and checkpoints go (default: %(default)s)')
+    parser.add_argument(
+        '--subjects',
+        type=int,
+        default=16,
+        help='people in the set (default: %(default)s)')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
         '--epochs', type=int, help="of pre-training (default: the config's)")
@@ -186,7 +191,11 @@ def main() -> None:
 
     script = str(TOOLS / 'data' / 'make_synthetic.py')
     announce('writing the set', f'python {osp.relpath(script)} {args.data}')
-    subprocess.run([sys.executable, script, args.data], check=True)
+    subprocess.run([
+        sys.executable, script, args.data, '--subjects',
+        str(args.subjects)
+    ],
+                   check=True)
 
     untrained = write_untrained(args)
     checkpoint, seconds = pretrain(args)

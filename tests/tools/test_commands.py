@@ -7,7 +7,7 @@ from pathlib import Path
 import mmaction
 import mmengine
 import pytest
-from conftest import REPO, make_annotations
+from conftest import REPO, free_port, make_annotations
 
 import umurl_mmaction
 
@@ -64,6 +64,11 @@ def run(folder, *command, expect=0, env=None):
     return done.stdout
 
 
+def accuracy(output):
+    """The last top-1 accuracy that was logged."""
+    return output.rpartition('acc/top1: ')[2].split()[0]
+
+
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     """A folder with data and an own config, and nothing else."""
@@ -96,11 +101,11 @@ def test_mim_train_probes_and_mim_test_repeats_it(folder, checkpoint):
     output = run(folder, '-m', 'mim', 'train', 'umurl_mmaction', config,
                  '--work-dir', 'linear', '--cfg-options',
                  f'load_from={checkpoint}', *LINEAR)
-    trained = output.rpartition('acc/top1: ')[2].split()[0]
+    trained = accuracy(output)
     output = run(folder, '-m', 'mim', 'test', 'umurl_mmaction', config,
                  '--checkpoint', 'linear/epoch_1.pth', '--cfg-options',
                  *LINEAR)
-    assert output.rpartition('acc/top1: ')[2].split()[0] == trained
+    assert accuracy(output) == trained
 
 
 def test_own_config_with_mim(folder):
@@ -147,26 +152,36 @@ def test_mim_train_of_mmaction(folder):
     assert (folder / 'mmaction' / 'epoch_1.pth').exists()
 
 
-def test_two_processes_without_a_gpu(folder):
-    script = REPO / 'tools' / 'dist_train.sh'
+def launch(folder, script, *args):
+    """Run one of the shell scripts on two processes without a GPU."""
     done = subprocess.run(
-        [
-            'bash', script, 'own.py', '2', '--work-dir', 'dist',
-            '--cfg-options', 'train_dataloader.batch_size=2'
-        ],
+        ['bash', REPO / 'tools' / script, *map(str, args)],
         cwd=folder,
         env=dict(
             os.environ,
-            PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
+            PYTHON=sys.executable,
             CUDA_VISIBLE_DEVICES='',
             OMP_NUM_THREADS='1',
-            PORT='29617'),
+            PORT=str(free_port())),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         timeout=300)
     assert done.returncode == 0, done.stdout[-4000:]
-    assert (folder / 'dist' / 'epoch_1.pth').exists()
+    return done.stdout
+
+
+def test_two_processes_without_a_gpu(folder):
+    launch(folder, 'dist_train.sh', 'own.py', 2, '--work-dir', 'dist',
+           '--cfg-options', 'train_dataloader.batch_size=2')
+    checkpoint = folder / 'dist' / 'epoch_1.pth'
+    config = MIM / 'configs/umurl/knn/umurl-knn_synthetic.py'
+    # 12 gallery clips and 6 queries in batches of 5 do not divide evenly.
+    options = ['--cfg-options', *KNN, 'model.gallery.batch_size=5']
+    alone = run(folder, REPO / 'tools' / 'test.py', config, checkpoint,
+                *options)
+    together = launch(folder, 'dist_test.sh', config, checkpoint, 2, *options)
+    assert accuracy(alone) == accuracy(together)
 
 
 @pytest.mark.parametrize('option, message', [
