@@ -3,9 +3,10 @@ from . import compat
 
 compat.apply()
 
-from . import datasets, models, registry, transforms  # noqa: E402
+from . import datasets, engine, models, registry, transforms  # noqa: E402
 from .version import __version__  # noqa: E402
 
 __all__ = [
-    '__version__', 'compat', 'datasets', 'models', 'registry', 'transforms'
+    '__version__', 'compat', 'datasets', 'engine', 'models', 'registry',
+    'transforms'
 ]

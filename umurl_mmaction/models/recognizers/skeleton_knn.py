@@ -5,12 +5,11 @@ import torch
 from mmaction.models.recognizers import RecognizerGCN
 from mmaction.registry import MODELS
 from mmaction.utils import SampleList
-from mmengine import dist
-from mmengine.logging import print_log
 from mmengine.runner import Runner
-from mmengine.utils import track_iter_progress
 from torch import Tensor
 from torch.nn import functional as F
+
+from ...apis.features import encode_dataset
 
 
 @MODELS.register_module()
@@ -64,7 +63,6 @@ class SkeletonKNN(RecognizerGCN):
         raise NotImplementedError(
             'SkeletonKNN only retrieves: run the test tool, not the train one')
 
-    @torch.no_grad()
     def encode_gallery(self) -> tuple[Tensor, Tensor]:
         """Features and labels of the gallery, in the dataset's order.
 
@@ -73,25 +71,14 @@ class SkeletonKNN(RecognizerGCN):
             int64; the same on every rank.
         """
         loader = Runner.build_dataloader(self.gallery)
-        if len(loader.dataset) == 0:
-            raise ValueError('the gallery is empty')
-        print_log(f'Encoding {len(loader.dataset)} gallery clips', 'current')
-        batches = (
-            track_iter_progress((loader, len(loader)))
-            if dist.is_main_process() else loader)
-        features: list[Tensor] = []
-        labels: list[Tensor] = []
-        for data in batches:
-            data = self.data_preprocessor(data, False)
-            features.append(self._encode(data['inputs']))
-            labels.extend(sample.gt_label for sample in data['data_samples'])
-        feature = torch.cat(features)
-        label = torch.cat(labels).to(feature.device)
-        # The sampler deals the clips out in turn: interleaving undoes it.
-        feature, label = (
-            torch.stack(dist.all_gather(share), dim=1).flatten(0, 1)
-            for share in (feature, label))
-        return feature[:len(loader.dataset)], label[:len(loader.dataset)]
+        features, samples = encode_dataset(
+            self,
+            loader.dataset,
+            batch_size=loader.batch_size,
+            num_workers=loader.num_workers,
+            collate_fn=loader.collate_fn)
+        labels = torch.cat([sample.gt_label for sample in samples])
+        return self._unit(features), labels.to(features.device)
 
     @torch.no_grad()
     def predict(self, inputs: Tensor, data_samples: SampleList,
@@ -109,7 +96,9 @@ class SkeletonKNN(RecognizerGCN):
         if self._index is None:
             self._index = self.encode_gallery()
         feature, label = self._index
-        cosine = self._encode(inputs) @ feature.T
+        query, _ = self.extract_feat(inputs)
+        query = self._unit(query.reshape(len(inputs), -1, query.shape[-1]))
+        cosine = query @ feature.T
         nearest = cosine.topk(min(self.num_neighbors, len(label)), dim=1)
         scores = cosine.new_zeros(len(cosine), int(label.max()) + 1)
         scores.scatter_add_(1, label[nearest.indices],
@@ -119,9 +108,7 @@ class SkeletonKNN(RecognizerGCN):
             sample.set_pred_label(score.argmax())
         return data_samples
 
-    def _encode(self, inputs: Tensor) -> Tensor:
-        """Unit feature, averaged over a sample's clips: -> (N, F)."""
-        num_samples = len(inputs)
-        features, _ = self.extract_feat(inputs)
-        features = features.reshape(num_samples, -1, features.shape[-1])
+    @staticmethod
+    def _unit(features: Tensor) -> Tensor:
+        """Average a sample's clips: (N, num_clips, F) -> unit (N, F)."""
         return F.normalize(features.mean(dim=1).float(), dim=1)

@@ -1,0 +1,3 @@
+from .hooks import CacheFeaturesHook
+
+__all__ = ['CacheFeaturesHook']

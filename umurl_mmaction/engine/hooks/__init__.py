@@ -1,0 +1,3 @@
+from .cache_features_hook import CacheFeaturesHook
+
+__all__ = ['CacheFeaturesHook']
