@@ -130,7 +130,7 @@ def probe(args: argparse.Namespace, name: str, checkpoint: str) -> float:
     runner = build_runner(
         LINEAR, args, f'linear-{name}', load_from=checkpoint)
     runner.train()
-    return 100 * runner.val_loop.run()['acc/top1']
+    return 100 * runner.message_hub.get_scalar('val/acc/top1').current()
 
 
 def draw(path: str, scalars: str, features: dict[str, Features],

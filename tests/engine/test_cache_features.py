@@ -65,6 +65,8 @@ def test_same_classifier_from_fewer_passes(train):
             runner.message_hub.get_scalar(f'val/{metric}').data[0]
             for runner in (cached, plain))
         assert list(a) == list(b), metric
+    # Afterwards the loops see clips again.
+    assert cached.val_loop.run() == plain.val_loop.run()
 
 
 def test_resumed_run_ends_as_an_uninterrupted_one(train):

@@ -1,9 +1,28 @@
 """The whole batch from the shares of all processes."""
+from typing import Any
 
 import torch
 from mmengine import dist
 from torch import Tensor
-from torch.distributed.nn.functional import all_gather
+
+
+class _AllGather(torch.autograd.Function):
+    """Stack a tensor of all ranks: (...) -> (world_size, ...).
+
+    A rank's gradient is the sum of what all ranks' losses send back to it.
+    ``torch.distributed.nn.functional.all_gather`` does the same, but is
+    deprecated, and its successor is missing in older versions.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, share: Tensor) -> Tensor:
+        return torch.stack(dist.all_gather(share.contiguous()))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        grad = grad.contiguous()
+        dist.all_reduce(grad)
+        return grad[dist.get_rank()]
 
 
 def gather_batch(features: list[Tensor]) -> list[Tensor]:
@@ -25,9 +44,8 @@ def gather_batch(features: list[Tensor]) -> list[Tensor]:
     stacked = torch.stack(features, dim=1)
     num_samples = torch.tensor([len(stacked)], device=stacked.device)
     shares = [int(share) for share in dist.all_gather(num_samples)]
-    padding = stacked.new_zeros(
-        max(shares) - len(stacked), *stacked.shape[1:])
-    gathered = all_gather(torch.cat([stacked, padding]))
+    padding = stacked.new_zeros(max(shares) - len(stacked), *stacked.shape[1:])
+    gathered = _AllGather.apply(torch.cat([stacked, padding]))
     whole = torch.cat(
         [part[:share] for part, share in zip(gathered, shares)])
     return list(whole.unbind(dim=1))

@@ -61,15 +61,18 @@ class CacheFeaturesHook(Hook):
         self._check_pipeline(runner.train_loop.dataloader.dataset)
         if runner.val_loop is not None:
             loops.append(runner.val_loop)
-        for loop in loops:
-            loop.dataloader = self._encode(model, loop.dataloader)
+        self._replaced = [(loop, loop.dataloader) for loop in loops]
+        for loop, dataloader in self._replaced:
+            loop.dataloader = self._encode(model, dataloader)
         self._backbone = model.backbone
         # On the instance, so that the weights stay part of the model.
         self._backbone.forward = lambda feature: feature
 
     def after_train(self, runner: Runner) -> None:
-        """Let the encoder see clips again."""
+        """Let the loops and the encoder see clips again."""
         del self._backbone.forward
+        for loop, dataloader in self._replaced:
+            loop.dataloader = dataloader
 
     @staticmethod
     def _check_pipeline(dataset: Dataset) -> None:
