@@ -9,8 +9,9 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, NoReturn, Optional
 
@@ -69,8 +70,8 @@ RELEASES = {
 
 def parse_name(name: str) -> ClipName:
     """Read ``SsssCcccPpppRrrrAaaa``; ``ValueError`` if it is no such name."""
-    match = re.fullmatch('S(...)C(...)P(...)R(...)A(...)', name)
-    if not match or not all(re.fullmatch('[0-9]+', x) for x in match.groups()):
+    match = re.fullmatch(''.join(f'{x}([0-9]{{3}})' for x in 'SCPRA'), name)
+    if not match:
         raise ValueError(
             f'expected a name like S001C002P003R002A013, got {name!r}')
     return ClipName(*map(int, match.groups()))
@@ -87,7 +88,8 @@ def read_missing(path: Path) -> set[str]:
         set[str]: The names.
     """
     names = set()
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    lines = path.read_text(encoding='utf-8').splitlines()
+    for number, line in enumerate(lines, 1):
         if len(line.split()) == 1:
             name = line.strip()
             try:
@@ -106,7 +108,7 @@ class Source(NamedTuple):
     member: str = ''
 
     def __str__(self) -> str:
-        return os.path.join(self.path, self.member).rstrip(os.sep)
+        return f'{self.path}/{self.member}' if self.member else self.path
 
 
 def find_sources(paths: Iterable[Path]) -> list[Source]:
@@ -266,7 +268,7 @@ def select_bodies(keypoint: np.ndarray) -> np.ndarray:
     return keypoint[order].astype(np.float32)
 
 
-@lru_cache(maxsize=None)
+@cache
 def open_zip(path: str) -> zipfile.ZipFile:
     # Listing the tens of thousands of members takes time.
     return zipfile.ZipFile(path)
@@ -320,8 +322,11 @@ def convert(
     Raises:
         ValueError: If a file cannot be read, or none is left.
     """
-    # Imported late: --help and the workers need numpy only.
-    from umurl_mmaction.datasets.annotations import track_parallel
+    # Imported late: --help needs numpy only.
+    from umurl_mmaction.datasets.annotations import (
+        make_annotation,
+        track_parallel,
+    )
     missing = set(missing)
     release = RELEASES[dataset]
     skipped, clips = [], []
@@ -345,27 +350,24 @@ def convert(
         for protocol in release.training for part in ('train', 'val')
     }
     annotations = []
+    files = [source for source, _ in clips]
     try:
-        results = track_parallel(read_clip, [source for source, _ in clips],
-                                 num_workers)
-        for (source, name), keypoint in zip(clips, results):
-            if isinstance(keypoint, ValueError):
-                if not skip_errors:
-                    raise keypoint
-                skipped.append((source.name, str(keypoint)))
-                continue
-            if not len(keypoint):
-                skipped.append((source.name, 'no body in any frame'))
-                continue
-            for protocol, training in release.training.items():
-                part = 'train' if training(name) else 'val'
-                split[f'{protocol}_{part}'].append(source.name)
-            annotations.append(
-                dict(
-                    frame_dir=source.name,
-                    label=name.action - 1,
-                    total_frames=keypoint.shape[1],
-                    keypoint=keypoint))
+        with closing(track_parallel(read_clip, files,
+                                    num_workers)) as results:
+            for (source, name), keypoint in zip(clips, results):
+                if isinstance(keypoint, ValueError):
+                    if not skip_errors:
+                        raise keypoint
+                    skipped.append((source.name, str(keypoint)))
+                    continue
+                if not len(keypoint):
+                    skipped.append((source.name, 'no body in any frame'))
+                    continue
+                for protocol, training in release.training.items():
+                    part = 'train' if training(name) else 'val'
+                    split[f'{protocol}_{part}'].append(source.name)
+                annotations.append(
+                    make_annotation(source.name, name.action - 1, keypoint))
     finally:
         open_zip.cache_clear()
     if not annotations:
@@ -405,8 +407,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         parser.error(f'--workers must be at least 1, got {args.workers}')
     if args.out.suffix != '.pkl' or args.out.is_dir():
         parser.error(f'--out must be a .pkl file, got {args.out}')
-    from umurl_mmaction.datasets.annotations import (save_annotations,
-                                                     summarize)
+    from umurl_mmaction.datasets.annotations import save_annotations, summarize
     try:
         missing = read_missing(args.missing)
         data, skipped = convert(
@@ -414,10 +415,10 @@ def main(argv: Optional[list[str]] = None) -> None:
             args.on_error == 'skip')
         save_annotations(data, args.out)
     except KeyboardInterrupt:
-        parser.exit(130, f'\ninterrupted, {args.out} is as it was\n')
+        parser.exit(130, f'interrupted, {args.out} is as it was\n')
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    print(f'\n{summarize(data, skipped)}\nwritten to {args.out}')
+    print(f'{summarize(data, skipped)}\nwritten to {args.out}')
 
 
 if __name__ == '__main__':

@@ -2,12 +2,13 @@
 import os
 import pickle
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, TypeVar, Union
 
+import numpy as np
 from mmengine.utils import ProgressBar
 
 Task = TypeVar('Task')
@@ -27,11 +28,14 @@ def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def track_parallel(func: Callable[[Task], Result],
-                   tasks: Sequence[Task],
-                   num_workers: int = 1) -> Iterator[
-                       Union[Result, ValueError]]:
+def track_parallel(
+    func: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    num_workers: int = 1
+) -> Generator[Union[Result, ValueError], None, None]:
     """Run tasks in processes, with a progress bar.
+
+    To be closed by who does not take all results; else the processes go on.
 
     Args:
         func (Callable): Takes a task; a function of a module, if there are
@@ -46,20 +50,41 @@ def track_parallel(func: Callable[[Task], Result],
     """
     attempt = partial(_attempt, func)
     bar = ProgressBar(len(tasks))
-    if num_workers == 1:
-        for result in map(attempt, tasks):
-            bar.update()
-            yield result
-        return
-    pool = ProcessPoolExecutor(
-        num_workers, initializer=_leave_interrupts_to_the_parent)
+    pool = None
+    results: Iterable[Union[Result, ValueError]] = map(attempt, tasks)
     try:
-        for result in pool.map(attempt, tasks, chunksize=16):
+        if num_workers > 1:
+            pool = ProcessPoolExecutor(
+                num_workers, initializer=_leave_interrupts_to_the_parent)
+            results = pool.map(attempt, tasks, chunksize=16)
+        for result in results:
             bar.update()
             yield result
     finally:
-        # Else an interrupt would first wait for everything to be done.
-        pool.shutdown(cancel_futures=True)
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
+        bar.file.write('\n')
+
+
+def make_annotation(name: str, label: int,
+                    keypoint: np.ndarray) -> dict[str, Any]:
+    """Make MMAction2's annotation of a clip.
+
+    Args:
+        name (str): Name of the clip.
+        label (int): Its class, from 0.
+        keypoint (np.ndarray): Float32, shape (M, T, V, C).
+
+    Returns:
+        dict: ``frame_dir``, ``label``, ``total_frames`` and ``keypoint``.
+    """
+    # An array from another process brings a dtype object of its own, which
+    # would be pickled anew: the bytes would tell how many workers there were.
+    return dict(
+        frame_dir=name,
+        label=label,
+        total_frames=keypoint.shape[1],
+        keypoint=keypoint.view(np.float32))
 
 
 def save_annotations(data: dict[str, Any], path: Path) -> None:
@@ -107,6 +132,8 @@ def summarize(data: dict[str, Any],
     for name, reason in skipped:
         reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
-        more = ', ...' if len(names) > 1 else ''
-        lines.append(f'  {len(names)}: {reason} ({names[0]}{more})')
+        line = f'  {len(names)}: {reason}'
+        if names[0] not in reason:  # an error names the file itself
+            line += f' ({names[0]}{", ..." if len(names) > 1 else ""})'
+        lines.append(line)
     return '\n'.join(lines)
