@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import warnings
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,14 +49,14 @@ class ProgressHook(Hook):
     """A bar over the iterations of a training."""
 
     def before_train(self, runner: Runner) -> None:
-        self.bar = ProgressBar(runner.max_iters)
+        self.bar = ProgressBar(runner.max_iters, file=sys.__stdout__)
 
     def after_train_iter(self, runner: Runner, *args: Any,
                          **kwargs: Any) -> None:
         self.bar.update()
 
     def after_train(self, runner: Runner) -> None:
-        print()
+        print(file=sys.__stdout__)
 
 
 def build_runner(config: str, args: argparse.Namespace, name: str,
@@ -66,7 +67,7 @@ def build_runner(config: str, args: argparse.Namespace, name: str,
     cfg.merge_from_dict({
         'work_dir': osp.join(args.work_dir, name),
         'experiment_name': name,
-        'log_level': 'WARNING',
+        'log_level': 'ERROR',
         'randomness': dict(seed=args.seed),
         **settings
     })
@@ -81,7 +82,7 @@ def build_runner(config: str, args: argparse.Namespace, name: str,
 
 
 def announce(what: str, command: str) -> None:
-    print(f'\n== {what}\n   {command}', flush=True)
+    print(f'\n== {what}\n   {command}', file=sys.__stdout__, flush=True)
 
 
 def write_untrained(args: argparse.Namespace) -> str:
@@ -90,7 +91,6 @@ def write_untrained(args: argparse.Namespace) -> str:
     init_default_scope('mmaction')
     set_random_seed(args.seed)
     path = osp.join(args.work_dir, 'untrained.pth')
-    os.makedirs(args.work_dir, exist_ok=True)
     save_checkpoint(
         dict(state_dict=MODELS.build(cfg.model).state_dict()), path)
     return path
@@ -146,6 +146,7 @@ def draw(path: str, scalars: str, features: dict[str, Features],
     for term in ('loss', 'loss_intra', 'loss_inter', 'loss_var', 'loss_cov'):
         axes[0].plot([x['step'] for x in log], [x[term] for x in log],
                      label=term,
+                     marker='.',
                      linewidth=2 if term == 'loss' else 1)
     axes[0].set(title='pre-training', xlabel='iteration', yscale='log')
     axes[0].legend(fontsize=8)
@@ -189,6 +190,7 @@ def main() -> None:
         '--epochs', type=int, help="of pre-training (default: the config's)")
     args = parser.parse_args()
 
+    os.makedirs(args.work_dir, exist_ok=True)
     script = str(TOOLS / 'data' / 'make_synthetic.py')
     announce('writing the set', f'python {osp.relpath(script)} {args.data}')
     subprocess.run([
@@ -197,15 +199,18 @@ def main() -> None:
     ],
                    check=True)
 
-    untrained = write_untrained(args)
-    checkpoint, seconds = pretrain(args)
     scores, features = {}, {}
-    for name, path in (('untrained', untrained), ('pre-trained', checkpoint)):
-        start = time.time()
-        nearest, features[name] = retrieve(args, name, path)
-        scores[name] = [nearest, probe(args, name, path)]
-        scores[name].append(time.time() - start +
-                            (seconds if name == 'pre-trained' else 0))
+    # What MMEngine says of each checkpoint is long.
+    with open(osp.join(args.work_dir, 'quickstart.log'), 'w') as log, \
+            redirect_stdout(log):
+        untrained = write_untrained(args)
+        checkpoint, seconds = pretrain(args)
+        for name, path, took in (('untrained', untrained, 0.),
+                                 ('pre-trained', checkpoint, seconds)):
+            start = time.time()
+            nearest, features[name] = retrieve(args, name, path)
+            linear = probe(args, name, path)
+            scores[name] = [nearest, linear, took + time.time() - start]
 
     picture = osp.join(args.work_dir, 'quickstart.png')
     scalars = max(

@@ -45,15 +45,19 @@ class SkeletonKNN(RecognizerGCN):
         self.gallery = gallery
         self.num_neighbors = num_neighbors
         self._index: Optional[tuple[Tensor, Tensor]] = None
-        self._register_load_state_dict_pre_hook(self._forget_gallery)
+        self._register_load_state_dict_pre_hook(self._before_load)
 
-    def _forget_gallery(self, *args: Any) -> None:
+    def _before_load(self, state_dict: dict, prefix: str, *args: Any) -> None:
+        """Leave out what only pre-training needs, such as projectors."""
         self._index = None
+        for key in list(state_dict):
+            if not key.startswith(f'{prefix}backbone.'):
+                del state_dict[key]
 
     def train(self, mode: bool = True) -> 'SkeletonKNN':
         """The gallery's features are void once the weights may change."""
         if mode:
-            self._forget_gallery()
+            self._index = None
         super().train(mode)
         return self
 
