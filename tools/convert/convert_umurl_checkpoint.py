@@ -1,24 +1,65 @@
-"""Convert a checkpoint of the paper's code for this package."""
+"""Convert a checkpoint of the paper's code for this package, and back."""
 import argparse
 import os
 import os.path as osp
+from typing import Any
 
 import torch
 
-from umurl_mmaction.models.official_checkpoint import convert_state_dict
+from umurl_mmaction.models.official_checkpoint import (
+    count_parameters,
+    is_official,
+    measure,
+    to_official,
+    to_ours,
+)
 
-EPILOG = '''example:
+EPILOG = '''examples:
   python tools/convert/convert_umurl_checkpoint.py \\
       ntu60_xsub.pth.tar umurl_ntu60-xsub.pth
+  python tools/convert/convert_umurl_checkpoint.py --to-official \\
+      umurl_ntu60-xsub.pth ntu60_xsub.pth.tar
+  python tools/convert/convert_umurl_checkpoint.py --info ntu60_xsub.pth.tar
+
+There and back, every value and every bit is the same: what ours do not use
+(epoch, optimizer, position table) is kept in the converted file, in
+meta['official']. It is not used for resuming. Of a checkpoint of our own
+pre-training, --to-official writes epoch and weights, and no optimizer.
+
+Configs take the paper's files as they are, too: as load_from, on the command
+line of the test tool, or for a backbone
+  init_cfg=dict(type='Pretrained', checkpoint=..., prefix='backbone.')
 '''
 
 
-def convert(src: str, dst: str) -> int:
-    """Write ``src`` under our names to ``dst``.
+def load(path: str) -> Any:
+    """Load a file of ``torch.save``, and nothing that could run code.
 
     Args:
-        src (str): Checkpoint of https://github.com/HuiGuanLab/UmURL.
+        path (str): An existing file.
+
+    Returns:
+        Any: What it holds.
+
+    Raises:
+        ValueError: If it is no such file.
+    """
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:  # Any type, depending on the first bytes.
+        reason = str(error).strip().split('\n')[0]
+        raise ValueError('torch cannot load it as weights: '
+                         f'{type(error).__name__}: {reason}') from None
+
+
+def convert(src: str, dst: str, official: bool = False) -> int:
+    """Write ``src`` under our names, or the paper's, to ``dst``.
+
+    Args:
+        src (str): Checkpoint of https://github.com/HuiGuanLab/UmURL; one of
+            ours if ``official`` is set.
         dst (str): File to write; an existing one is replaced.
+        official (bool): Write the paper's format. Defaults to False.
 
     Returns:
         int: Number of weights written.
@@ -26,19 +67,58 @@ def convert(src: str, dst: str) -> int:
     Raises:
         ValueError: If ``src`` is no such checkpoint.
     """
-    checkpoint = torch.load(src, map_location='cpu', weights_only=True)
-    if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
-        raise ValueError(f"{src} has no 'state_dict'")
-    state_dict = convert_state_dict(checkpoint['state_dict'])
-    meta = dict(epoch=checkpoint.get('epoch'), source=osp.basename(src))
+    converted = (to_official if official else to_ours)(load(src))
     partial = f'{dst}.{os.getpid()}.part'
     try:
-        torch.save(dict(meta=meta, state_dict=state_dict), partial)
+        torch.save(converted, partial)
         os.replace(partial, dst)
     finally:
         if osp.exists(partial):
             os.remove(partial)
-    return len(state_dict)
+    return len(converted['state_dict'])
+
+
+def describe(path: str) -> str:
+    """What a checkpoint of either kind is, a line for each property.
+
+    Args:
+        path (str): An existing file.
+
+    Returns:
+        str: Text to print.
+
+    Raises:
+        ValueError: If it is no such checkpoint.
+    """
+    checkpoint = load(path)
+    official = is_official(checkpoint)
+    size = measure(checkpoint)
+    meta = checkpoint if official else checkpoint.get('meta') or {}
+    state_dict = checkpoint['state_dict']
+    kept = meta.get('official', {})
+    kind = "the paper's code" if official else 'this package'
+    if kept:
+        kind += ", converted from the paper's"
+    optimizer = 'yes' if 'optimizer' in checkpoint else 'no'
+    if 'optimizer' in kept:
+        optimizer = 'kept for --to-official, not used for resuming'
+    projectors = 'none'
+    if size.projector:
+        width, out_channels = size.projector
+        projectors = f'{width}-{width}-{width}-{out_channels}'
+    rows = {
+        'checkpoint of': kind,
+        'epoch': meta.get('epoch', 'unknown'),
+        'embed_dims': size.embed_dims,
+        'layers': size.num_layers,
+        'modalities': ', '.join(size.modalities),
+        'clip_len*C': size.spatial_channels,
+        'num_person*joints*C': size.temporal_channels,
+        'projectors': projectors,
+        'parameters': f'{count_parameters(state_dict):,}',
+        'optimizer': optimizer,
+    }
+    return '\n'.join(f'{name:<21}{value}' for name, value in rows.items())
 
 
 def main() -> None:
@@ -46,15 +126,36 @@ def main() -> None:
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('src', help="checkpoint of the paper's code")
-    parser.add_argument('dst', help='checkpoint to write')
+    parser.add_argument('src', help='checkpoint to read')
+    parser.add_argument(
+        'dst', nargs='?', help='checkpoint to write; not needed with --info')
+    parser.add_argument(
+        '--to-official',
+        action='store_true',
+        help="turn one of ours into one of the paper's code")
+    parser.add_argument(
+        '--info',
+        action='store_true',
+        help='print what the checkpoint is and write nothing')
     args = parser.parse_args()
     if not osp.isfile(args.src):
         parser.error(f'{args.src} is not there')
+    if args.dst is None and not args.info:
+        parser.error('DST is missing: the checkpoint to write')
     try:
-        count = convert(args.src, args.dst)
+        if args.info:
+            print(describe(args.src))
+            return
+        if not osp.isdir(osp.dirname(args.dst) or '.'):
+            parser.error(f'{osp.dirname(args.dst)} is not there')
+        count = convert(args.src, args.dst, args.to_official)
     except ValueError as error:
-        parser.error(f'{args.src} is no checkpoint of the UmURL code: {error}')
+        wanted = 'checkpoint of the UmURL code'
+        if args.info:
+            wanted = 'UmURL checkpoint'
+        elif args.to_official:
+            wanted = 'checkpoint of this package'
+        parser.error(f'{args.src} is no {wanted}: {error}')
     print(f'{count} weights -> {args.dst}')
 
 

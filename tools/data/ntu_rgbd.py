@@ -13,9 +13,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, NoReturn, Optional
+from typing import TYPE_CHECKING, Callable, NamedTuple, NoReturn, Optional
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from umurl_mmaction.datasets.annotations import ClipCollector
 
 EPILOG = '''example:
   python tools/data/ntu_rgbd.py nturgbd_skeletons_s001_to_s017.zip \\
@@ -298,13 +301,11 @@ def read_clip(source: Source) -> np.ndarray:
 
 
 # The set ------------------------------------------------------------------
-def convert(
-    sources: Sequence[Source],
-    dataset: str,
-    missing: Iterable[str] = (),
-    num_workers: int = 1,
-    skip_errors: bool = False
-) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def convert(sources: Sequence[Source],
+            dataset: str,
+            missing: Iterable[str] = (),
+            num_workers: int = 1,
+            skip_errors: bool = False) -> 'ClipCollector':
     """Convert files to annotations.
 
     Args:
@@ -316,64 +317,51 @@ def convert(
             rather than to raise. Defaults to False.
 
     Returns:
-        tuple: ``split`` and ``annotations`` as a dict, and the name and
-        reason of each file that was left out.
+        ClipCollector: The clips, and which files were left out.
 
     Raises:
         ValueError: If a file cannot be read, or none is left.
     """
     # Imported late: --help needs numpy only.
     from umurl_mmaction.datasets.annotations import (
-        make_annotation,
+        ClipCollector,
         track_parallel,
     )
     missing = set(missing)
     release = RELEASES[dataset]
-    skipped, clips = [], []
+    clips = ClipCollector(
+        (f'{protocol}_{part}' for protocol in release.training
+         for part in ('train', 'val')), skip_errors)
+    wanted = []
     for source in sources:
         try:
             name = parse_name(source.name)
         except ValueError as error:
-            if not skip_errors:
-                raise ValueError(f'{source}: {error}') from None
-            skipped.append((source.name, str(error)))
+            clips.fail(source.name, ValueError(
+                str(error) if skip_errors else f'{source}: {error}'))
             continue
         if any(not 1 <= x <= high for x, high in zip(name, release.highest)):
-            skipped.append((source.name, f'not of NTU RGB+D {dataset}'))
+            clips.leave_out(source.name, f'not of NTU RGB+D {dataset}')
         elif source.name in missing:
-            skipped.append((source.name, 'listed as missing'))
+            clips.leave_out(source.name, 'listed as missing')
         else:
-            clips.append((source, name))
+            wanted.append((source, name))
 
-    split: dict[str, list[str]] = {
-        f'{protocol}_{part}': []
-        for protocol in release.training for part in ('train', 'val')
-    }
-    annotations = []
-    files = [source for source, _ in clips]
+    files = [source for source, _ in wanted]
     try:
         with closing(track_parallel(read_clip, files,
                                     num_workers)) as results:
-            for (source, name), keypoint in zip(clips, results):
+            for (source, name), keypoint in zip(wanted, results):
                 if isinstance(keypoint, ValueError):
-                    if not skip_errors:
-                        raise keypoint
-                    skipped.append((source.name, str(keypoint)))
+                    clips.fail(source.name, keypoint)
                     continue
-                if not len(keypoint):
-                    skipped.append((source.name, 'no body in any frame'))
-                    continue
-                for protocol, training in release.training.items():
-                    part = 'train' if training(name) else 'val'
-                    split[f'{protocol}_{part}'].append(source.name)
-                annotations.append(
-                    make_annotation(source.name, name.action - 1, keypoint))
+                clips.add(source.name, keypoint, name.action - 1,
+                          (f'{protocol}_{"train" if training(name) else "val"}'
+                           for protocol, training in release.training.items()))
     finally:
         open_zip.cache_clear()
-    if not annotations:
-        raise ValueError('no clip is left of '
-                         f'{len(sources)} .skeleton files')
-    return dict(split=split, annotations=annotations), skipped
+    clips.check_any(f'{len(sources)} .skeleton files')
+    return clips
 
 
 def main(argv: Optional[list[str]] = None) -> None:
@@ -403,22 +391,11 @@ def main(argv: Optional[list[str]] = None) -> None:
         '--on-error', choices=['stop', 'skip'], default='stop',
         help='what to do about a file that cannot be read (stop)')
     args = parser.parse_args(argv)
-    if args.workers < 1:
-        parser.error(f'--workers must be at least 1, got {args.workers}')
-    if args.out.suffix != '.pkl' or args.out.is_dir():
-        parser.error(f'--out must be a .pkl file, got {args.out}')
-    from umurl_mmaction.datasets.annotations import save_annotations, summarize
-    try:
-        missing = read_missing(args.missing)
-        data, skipped = convert(
-            find_sources(args.src), args.dataset, missing, args.workers,
-            args.on_error == 'skip')
-        save_annotations(data, args.out)
-    except KeyboardInterrupt:
-        parser.exit(130, f'interrupted, {args.out} is as it was\n')
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
-    print(f'{summarize(data, skipped)}\nwritten to {args.out}')
+    from umurl_mmaction.datasets.annotations import run_converter
+    run_converter(
+        parser, args, lambda: convert(
+            find_sources(args.src), args.dataset, read_missing(args.missing),
+            args.workers, args.on_error == 'skip'))
 
 
 if __name__ == '__main__':

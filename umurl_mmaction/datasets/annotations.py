@@ -1,18 +1,23 @@
 """What the converters in ``tools/data`` share."""
+import math
 import os
 import pickle
 import signal
-from collections.abc import Generator, Iterable, Sequence
+from argparse import ArgumentParser, Namespace
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, TypeVar, Union
+from typing import Any, AnyStr, Callable, Optional, TypeVar, Union
 
 import numpy as np
 from mmengine.utils import ProgressBar
 
 Task = TypeVar('Task')
 Result = TypeVar('Result')
+
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def _attempt(func: Callable[[Task], Result],
@@ -66,25 +71,128 @@ def track_parallel(
         bar.file.write('\n')
 
 
-def make_annotation(name: str, label: int,
+def parse_numbers(fields: Sequence[AnyStr], count: int) -> list[float]:
+    """Read the numbers of a line.
+
+    Args:
+        fields (Sequence[str] | Sequence[bytes]): The line, taken apart.
+        count (int): How many numbers there must be.
+
+    Returns:
+        list[float]: The numbers.
+
+    Raises:
+        ValueError: If there are more or fewer, or one is no number or not
+            within float32.
+    """
+    if len(fields) != count:
+        raise ValueError(f'expected {count} numbers, got {len(fields)}')
+    values = []
+    for field in fields:
+        try:
+            value = float(field)
+        except ValueError:
+            value = math.nan
+        if not abs(value) <= LARGEST:
+            text = field.decode('utf-8', 'replace') if isinstance(
+                field, bytes) else field
+            raise ValueError(f'expected finite numbers, got {text[:40]!r}')
+        values.append(value)
+    return values
+
+
+def make_annotation(name: str, label: Optional[int],
                     keypoint: np.ndarray) -> dict[str, Any]:
     """Make MMAction2's annotation of a clip.
 
     Args:
         name (str): Name of the clip.
-        label (int): Its class, from 0.
+        label (int, optional): Its class, from 0; None if it has none.
         keypoint (np.ndarray): Float32, shape (M, T, V, C).
 
     Returns:
-        dict: ``frame_dir``, ``label``, ``total_frames`` and ``keypoint``.
+        dict: ``frame_dir``, ``label`` (if there is one), ``total_frames``
+        and ``keypoint``.
     """
+    annotation: dict[str, Any] = dict(frame_dir=name)
+    if label is not None:
+        annotation['label'] = label
     # An array from another process brings a dtype object of its own, which
     # would be pickled anew: the bytes would tell how many workers there were.
-    return dict(
-        frame_dir=name,
-        label=label,
-        total_frames=keypoint.shape[1],
-        keypoint=keypoint.view(np.float32))
+    annotation.update(
+        total_frames=keypoint.shape[1], keypoint=keypoint.view(np.float32))
+    return annotation
+
+
+class ClipCollector:
+    """Clips as they come, and what became of those that are not there.
+
+    Args:
+        splits (Iterable[str]): Names of the splits, in their order.
+            Defaults to (): those of the clips.
+        skip_errors (bool): Whether to leave out clips that cannot be read
+            rather than to raise. Defaults to False.
+
+    Attributes:
+        data (dict): ``split`` and ``annotations``.
+        skipped (list[tuple[str, str]]): Name and reason of each clip that
+            was left out.
+        changed (list[tuple[str, str]]): The same of each clip that is there
+            in part only.
+    """
+
+    def __init__(self,
+                 splits: Iterable[str] = (),
+                 skip_errors: bool = False) -> None:
+        self.split: dict[str, list[str]] = {name: [] for name in splits}
+        self.annotations: list[dict[str, Any]] = []
+        self.data: dict[str, Any] = dict(
+            split=self.split, annotations=self.annotations)
+        self.skip_errors = skip_errors
+        self.skipped: list[tuple[str, str]] = []
+        self.changed: list[tuple[str, str]] = []
+
+    def fail(self, name: str, error: ValueError) -> None:
+        """Raise ``error``, or leave out the clip it is about."""
+        if not self.skip_errors:
+            raise error
+        self.leave_out(name, str(error))
+
+    def leave_out(self, name: str, reason: str) -> None:
+        self.skipped.append((name, reason))
+
+    def add(self,
+            name: str,
+            keypoint: np.ndarray,
+            label: Optional[int],
+            splits: Iterable[str],
+            changed: str = '') -> None:
+        """Add a clip, less the bodies that are never there.
+
+        Args:
+            name (str): Its name.
+            keypoint (np.ndarray): Float32, shape (M, T, V, C). A clip of
+                zeros is left out.
+            label (int, optional): Its class, from 0; None if it has none.
+            splits (Iterable[str]): The splits it belongs to.
+            changed (str): What of it is not there. Defaults to ''.
+        """
+        keypoint = keypoint[keypoint.any(axis=(1, 2, 3))]
+        if not len(keypoint):
+            self.leave_out(name, 'no body in any frame')
+            return
+        if changed:
+            self.changed.append((name, changed))
+        for split in splits:
+            self.split.setdefault(split, []).append(name)
+        self.annotations.append(make_annotation(name, label, keypoint))
+
+    def check_any(self, source: str) -> None:
+        """Raise ``ValueError`` if none is left of ``source``."""
+        if not self.annotations:
+            reasons = [line.strip() for line in _reasons(self.skipped)[:1]]
+            raise ValueError('; '.join(
+                [*reasons, f'no clip is left of {source}']))
 
 
 def save_annotations(data: dict[str, Any], path: Path) -> None:
@@ -106,34 +214,83 @@ def save_annotations(data: dict[str, Any], path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+def _reasons(left_out: Sequence[tuple[str, str]]) -> list[str]:
+    reasons: dict[str, list[str]] = {}
+    for name, reason in left_out:
+        reasons.setdefault(reason, []).append(name)
+    lines = []
+    for reason, names in reasons.items():
+        line = f'  {len(names)}: {reason}'
+        if names[0] not in reason:  # an error names the file itself
+            line += f' ({names[0]}{", ..." if len(names) > 1 else ""})'
+        lines.append(line)
+    return lines
+
+
 def summarize(data: dict[str, Any],
-              skipped: Sequence[tuple[str, str]] = ()) -> str:
+              skipped: Sequence[tuple[str, str]] = (),
+              changed: Sequence[tuple[str, str]] = ()) -> str:
     """Say what is in a set of annotations and what is not.
 
     Args:
         data (dict): ``split`` and ``annotations``.
         skipped (Sequence): Name and reason of each clip that was left out.
             Defaults to ().
+        changed (Sequence): The same of each clip that is there in part
+            only. Defaults to ().
 
     Returns:
         str: A few lines.
     """
     clips = data['annotations']
     shapes = [clip['keypoint'].shape for clip in clips]
+    labels = [clip['label'] for clip in clips if 'label' in clip]
+    line = (f'{len(clips)} clips, {len(set(labels))} classes, '
+            f'{sum(shape[1] for shape in shapes)} frames, '
+            f'{sum(shape[0] for shape in shapes)} bodies')
+    if len(labels) < len(clips):
+        line += f', {len(clips) - len(labels)} without a label'
     lines = [
-        f'{len(clips)} clips, {len({clip["label"] for clip in clips})} '
-        f'classes, {sum(shape[1] for shape in shapes)} frames, '
-        f'{sum(shape[0] for shape in shapes)} bodies',
-        ', '.join(f'{len(names)} {split}'
-                  for split, names in data['split'].items()),
-        f'{len(skipped)} skipped'
+        line, ', '.join(f'{len(names)} {split}'
+                        for split, names in data['split'].items()),
+        f'{len(skipped)} skipped', *_reasons(skipped)
     ]
-    reasons: dict[str, list[str]] = {}
-    for name, reason in skipped:
-        reasons.setdefault(reason, []).append(name)
-    for reason, names in reasons.items():
-        line = f'  {len(names)}: {reason}'
-        if names[0] not in reason:  # an error names the file itself
-            line += f' ({names[0]}{", ..." if len(names) > 1 else ""})'
-        lines.append(line)
+    if changed:
+        lines += [f'{len(changed)} changed', *_reasons(changed)]
     return '\n'.join(lines)
+
+
+@contextmanager
+def one_line_errors(parser: ArgumentParser, out: str) -> Iterator[None]:
+    """End the program in one line: what is wrong, or that it was stopped.
+
+    Args:
+        parser (ArgumentParser): Ends the program.
+        out (str): What was to be written and is left as it was.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        parser.exit(130, f'interrupted, {out} is as it was\n')
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+
+
+def run_converter(parser: ArgumentParser, args: Namespace,
+                  convert: Callable[[], ClipCollector]) -> None:
+    """Convert, write the pickle and say what is in it.
+
+    Args:
+        parser (ArgumentParser): Ends the program where something is wrong.
+        args (Namespace): Has ``out``, a path, and maybe ``workers``.
+        convert (Callable): Returns the clips.
+    """
+    if getattr(args, 'workers', 1) < 1:
+        parser.error(f'--workers must be at least 1, got {args.workers}')
+    if args.out.suffix != '.pkl' or args.out.is_dir():
+        parser.error(f'--out must be a .pkl file, got {args.out}')
+    with one_line_errors(parser, str(args.out)):
+        clips = convert()
+        save_annotations(clips.data, args.out)
+    print(f'{summarize(clips.data, clips.skipped, clips.changed)}\n'
+          f'written to {args.out}')

@@ -13,4 +13,4 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 auto_scale_lr = dict(base_batch_size=64)
-load_from = 'work_dirs/umurl_1xb64_synthetic/epoch_40.pth'
+load_from = 'work_dirs/umurl_1xb64_synthetic/epoch_30.pth'

@@ -1,5 +1,5 @@
 from collections.abc import Mapping, Sequence
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from mmaction.registry import MODELS
 from mmengine.dist import get_world_size
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ...skeleton.layout import build_layout
 from ...skeleton.modalities import check_modalities, generate_modalities
 from ..gather import gather_batch
+from ..official_checkpoint import check_shapes, rename_official
 
 
 @MODELS.register_module()
@@ -57,6 +58,8 @@ class UmURL(BaseModel):
         self.heads = nn.ModuleDict(
             {name: MODELS.build(head)
              for name, head in heads.items()})
+        # The backbone takes care of its own weights.
+        self._register_load_state_dict_pre_hook(self._check_projectors)
 
     def forward(self,
                 inputs: Union[Sequence[Tensor], Tensor],
@@ -123,3 +126,14 @@ class UmURL(BaseModel):
     def _streams(self, view: Tensor,
                  modalities: Sequence[str]) -> dict[str, Tensor]:
         return generate_modalities(view, modalities, self.layout)
+
+    def _check_projectors(self, state_dict: dict[str, Tensor], prefix: str,
+                          *args: Any) -> None:
+        """Rename the paper's projectors; refuse those of another size."""
+        file_keys = rename_official(state_dict, prefix, place='', part='neck.')
+        check_shapes(
+            state_dict, self.neck.state_dict(prefix=f'{prefix}neck.'),
+            file_keys,
+            type(self).__name__,
+            'in_channels and out_channels of the neck must be those of the '
+            'pre-training')

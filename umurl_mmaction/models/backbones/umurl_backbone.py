@@ -4,11 +4,18 @@ from typing import Optional, Union, cast
 
 import torch
 from mmaction.registry import MODELS
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, PretrainedInit
+from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from ...skeleton.layout import build_layout
 from ...skeleton.modalities import check_modalities, generate_modalities
+from ..official_checkpoint import (
+    check_shapes,
+    official_key,
+    prefix_in_file,
+    rename_official,
+)
 
 
 def temporal_tokens(stream: Tensor) -> Tensor:
@@ -200,22 +207,54 @@ class UmURLBackbone(BaseModule):
                           local_metadata: dict, strict: bool,
                           missing_keys: list[str], unexpected_keys: list[str],
                           error_msgs: list[str]) -> None:
-        """Refuse a checkpoint of another size or of another model."""
+        """Refuse a checkpoint of another size or of another model.
+
+        The paper's weights get our names on the way.
+        """
+        file_keys = rename_official(
+            state_dict, prefix, place='backbone.', part='backbone.')
+        owner = type(self).__name__
         own = self.state_dict(prefix=prefix)
-        loaded = [key for key in own if key in state_dict]
-        if not loaded:
-            raise ValueError(f'the checkpoint holds no weight of '
-                             f'{type(self).__name__}: wanted are keys like '
-                             f'{next(iter(own))!r}, got keys like '
-                             f'{next(iter(state_dict), None)!r}')
-        for key in loaded:
-            if state_dict[key].shape != own[key].shape:
+        if not any(key in state_dict for key in own):
+            key, value = next(iter(own.items()))
+            # A model passes on only those keys that start with the prefix.
+            found = (f'got keys like {next(iter(state_dict))!r}'
+                     if state_dict else f'got none in {prefix!r}')
+            raise ValueError(f'the checkpoint holds no weight of {owner}: '
+                             f'wanted are keys like {key!r} of shape '
+                             f'{tuple(value.shape)}, {found}')
+        check_shapes(
+            state_dict, own, file_keys, owner,
+            'embed_dims, clip_len, num_person, in_channels and the layout '
+            'must be those of the pre-training')
+        # All modalities share these, and the paper's files have all weights.
+        encoder = f'{prefix}encoder.'
+        for key, value in own.items():
+            if key in state_dict or not (file_keys or key.startswith(encoder)):
+                continue
+            if file_keys:
+                key = official_key(key, prefix, place='backbone.')
+            raise ValueError(
+                f'the checkpoint has no {key}, this {owner} wants it of '
+                f'shape {tuple(value.shape)}; num_layers must be that of the '
+                'pre-training, and the file whole')
+        for key, value in state_dict.items():
+            if key.startswith(encoder) and key not in own:
                 raise ValueError(
-                    f'the checkpoint has {key} of shape '
-                    f'{tuple(state_dict[key].shape)}, this '
-                    f'{type(self).__name__} wants {tuple(own[key].shape)}; '
-                    'embed_dims, clip_len, num_person, in_channels and the '
-                    'layout must be those of the pre-training')
+                    f'the checkpoint has {file_keys.get(key, key)} of shape '
+                    f'{tuple(value.shape)}, this {owner} has no such weight; '
+                    'num_layers must be that of the pre-training')
+
+    def init_weights(self) -> None:
+        """MMEngine's, where ``prefix='backbone.'`` fits official files too."""
+        cfgs = self.init_cfg or []
+        for cfg in [cfgs] if isinstance(cfgs, dict) else cfgs:
+            if cfg['type'] in ('Pretrained', PretrainedInit) and cfg.get(
+                    'prefix'):
+                checkpoint = CheckpointLoader.load_checkpoint(
+                    cfg['checkpoint'], map_location='cpu')
+                cfg['prefix'] = prefix_in_file(checkpoint, cfg['prefix'])
+        super().init_weights()
 
     def train(self, mode: bool = True) -> 'UmURLBackbone':
         """Stay in eval mode while frozen."""
