@@ -14,21 +14,22 @@ from umurl_mmaction.models.official_checkpoint import (
     to_ours,
 )
 
-EPILOG = '''examples:
+EPILOG = '''example:
   python tools/convert/convert_umurl_checkpoint.py \\
       ntu60_xsub.pth.tar umurl_ntu60-xsub.pth
   python tools/convert/convert_umurl_checkpoint.py --to-official \\
       umurl_ntu60-xsub.pth ntu60_xsub.pth.tar
   python tools/convert/convert_umurl_checkpoint.py --info ntu60_xsub.pth.tar
 
-There and back, every value and every bit is the same: what ours do not use
-(epoch, optimizer, position table) is kept in the converted file, in
-meta['official']. It is not used for resuming. Of a checkpoint of our own
-pre-training, --to-official writes epoch and weights, and no optimizer.
+There and back nothing is lost, to the bit: what this package does not use
+(epoch, optimizer, position table) is kept in the converted file, under
+meta['official'], for the way back only; training cannot be resumed from it.
+Of a checkpoint of a pre-training run here, --to-official writes epoch and
+weights, but no optimizer, whose state is in another order.
 
-Configs take the paper's files as they are, too: as load_from, on the command
-line of the test tool, or for a backbone
+Configs also take the paper's files as they are: as load_from, and as
   init_cfg=dict(type='Pretrained', checkpoint=..., prefix='backbone.')
+of a backbone.
 '''
 
 
@@ -96,25 +97,21 @@ def describe(path: str) -> str:
     meta = checkpoint if official else checkpoint.get('meta') or {}
     state_dict = checkpoint['state_dict']
     kept = meta.get('official', {})
-    kind = "the paper's code" if official else 'this package'
+    kind = "of the paper's code" if official else 'of this package'
     if kept:
         kind += ", converted from the paper's"
     optimizer = 'yes' if 'optimizer' in checkpoint else 'no'
     if 'optimizer' in kept:
         optimizer = 'kept for --to-official, not used for resuming'
-    projectors = 'none'
-    if size.projector:
-        width, out_channels = size.projector
-        projectors = f'{width}-{width}-{width}-{out_channels}'
     rows = {
-        'checkpoint of': kind,
+        'checkpoint': kind,
         'epoch': meta.get('epoch', 'unknown'),
         'embed_dims': size.embed_dims,
         'layers': size.num_layers,
         'modalities': ', '.join(size.modalities),
         'clip_len*C': size.spatial_channels,
         'num_person*joints*C': size.temporal_channels,
-        'projectors': projectors,
+        'projectors': '-'.join(map(str, size.projector)) or 'none',
         'parameters': f'{count_parameters(state_dict):,}',
         'optimizer': optimizer,
     }

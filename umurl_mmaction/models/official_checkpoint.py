@@ -200,8 +200,8 @@ class Size(NamedTuple):
     # num_person * joints * C and clip_len * C.
     temporal_channels: int
     spatial_channels: int
-    # (in_channels, out_channels), or None without projectors.
-    projector: Optional[tuple[int, int]]
+    # Widths of a projector's layers; empty without projectors.
+    projector: tuple[int, ...]
 
 
 def _official_shapes(size: Size) -> dict[str, tuple[int, ...]]:
@@ -239,7 +239,7 @@ def _official_shapes(size: Size) -> dict[str, tuple[int, ...]]:
             affine(f'{name}.norm1', dims)
             affine(f'{name}.norm2', dims)
     if size.projector:
-        width, out_channels = size.projector
+        width, out_channels = size.projector[0], size.projector[-1]
         for m in used:
             name = f'{m}_projector'
             for i in (0, 3):
@@ -360,12 +360,13 @@ def _infer(shapes: Mapping[str, Any], official: bool) -> Size:
             re.match(r'backbone\.ma_encoder\.._tr\.layers\.(\d+)\.', name)
             for name in shapes) if found
     ]
-    projector = None
+    dims = width(f'{first}.t_embedding.0.weight', 0)
+    projector: tuple[int, ...] = ()
     if official or any('_projector.' in name for name in shapes):
-        projector = (width(f'{used[0]}_projector.0.weight', 1),
-                     width(f'{used[0]}_projector.6.weight', 0))
+        out_channels = width(f'{used[0]}_projector.6.weight', 0)
+        projector = (2 * dims, 2 * dims, 2 * dims, out_channels)
     return Size(
-        embed_dims=width(f'{first}.t_embedding.0.weight', 0),
+        embed_dims=dims,
         num_layers=max(layers, default=0) + 1,
         modalities=tuple(_MODALITIES[m] for m in used),
         temporal_channels=width(f'{first}.t_embedding.0.weight', 1),
@@ -426,10 +427,11 @@ def to_official(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in ours.items():
         if _to_official(key) is None:
             raise _unknown(key, value)
-    complete = size._replace(
-        modalities=tuple(_MODALITIES.values()),
-        projector=size.projector or (2 * size.embed_dims, 4096))
-    wanted = _official_shapes(complete)
+    width = 2 * size.embed_dims
+    wanted = _official_shapes(
+        size._replace(
+            modalities=tuple(_MODALITIES.values()),
+            projector=size.projector or (width, width, width, 4096)))
     for name, shape in wanted.items():
         if name != _POSITIONS and convert_key(name) not in ours:
             raise _missing(name, shape, official=False)
