@@ -1,5 +1,9 @@
+import mmengine
 import pytest
+from conftest import make_annotations
 from mmaction.registry import DATASETS
+
+from umurl_mmaction.datasets.subset import class_balanced_subset
 
 
 def build(ann_file, split='train', **kwargs):
@@ -39,3 +43,59 @@ def test_missing_split_lists_those_there(ann_file):
     with pytest.raises(
             ValueError, match=r"no split 'xsub', only \['train', 'val'\]"):
         build(ann_file, 'xsub')
+
+
+@pytest.mark.parametrize('fraction, counts', [(0.01, (1, 1, 1)),
+                                              (0.1, (10, 2, 1)),
+                                              (1.0, (100, 20, 1))])
+def test_subset_is_class_balanced_with_one_of_each(fraction, counts):
+    labels = [0] * 100 + [1] * 20 + [2]
+    drawn = class_balanced_subset(labels, fraction)
+    assert drawn == sorted(set(drawn))
+    assert tuple(sum(labels[i] == c for i in drawn)
+                 for c in range(3)) == counts
+    assert drawn == class_balanced_subset(labels, fraction)
+    if 0.01 < fraction < 1:
+        assert drawn != class_balanced_subset(labels, fraction, seed=1)
+
+
+def test_a_smaller_subset_is_part_of_a_larger_one():
+    labels = [i % 7 for i in range(700)]
+    small, large = (set(class_balanced_subset(labels, f)) for f in (.05, .1))
+    assert small < large
+
+
+def test_subset_is_drawn_evenly():
+    hits = [0] * 20
+    for seed in range(400):
+        for i in class_balanced_subset([0] * 20, 0.25, seed):
+            hits[i] += 1
+    # 400 draws at 1/4: five standard deviations are 43.
+    assert all(abs(n - 100) < 44 for n in hits)
+
+
+@pytest.mark.parametrize('fraction', [0, -0.1, 1.5])
+def test_a_fraction_out_of_range_is_refused(fraction):
+    with pytest.raises(ValueError, match='above 0 and at most 1'):
+        class_balanced_subset([0, 1], fraction)
+
+
+def test_label_fraction_of_a_dataset_is_logged(ann_file, monkeypatch):
+    lines = []
+    monkeypatch.setattr(
+        'umurl_mmaction.datasets.skeleton_dataset.print_log',
+        lambda message, logger: lines.append(message))
+    names = [x['frame_dir'] for x in build(ann_file, label_fraction=0.5)]
+    assert len(names) == 6
+    assert lines[0].startswith('6 of 12 labelled clips are kept')
+    assert lines[0].endswith(' '.join(names))
+
+
+def test_unlabelled_clips_have_no_fraction(tmp_path):
+    data = make_annotations()
+    del data['annotations'][3]['label']
+    path = str(tmp_path / 'unlabelled.pkl')
+    mmengine.dump(data, path)
+    assert len(build(path)) == 12
+    with pytest.raises(ValueError, match="'clip003' of .* has none"):
+        build(path, label_fraction=0.5)

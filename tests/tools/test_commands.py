@@ -99,7 +99,7 @@ def test_mim_test_retrieves(folder, checkpoint):
 def test_mim_train_probes_and_mim_test_repeats_it(folder, checkpoint):
     config = 'umurl-linear_synthetic.py'
     output = run(folder, '-m', 'mim', 'train', 'umurl_mmaction', config,
-                 '--work-dir', 'linear', '--cfg-options',
+                 '--work-dir', 'linear', '--amp', '--cfg-options',
                  f'load_from={checkpoint}', *LINEAR)
     trained = accuracy(output)
     output = run(folder, '-m', 'mim', 'test', 'umurl_mmaction', config,

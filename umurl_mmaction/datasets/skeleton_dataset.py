@@ -1,8 +1,12 @@
 import os.path as osp
+from typing import Any
 
 import mmengine
 from mmaction.datasets import PoseDataset
 from mmaction.registry import DATASETS
+from mmengine.logging import print_log
+
+from .subset import class_balanced_subset
 
 
 @DATASETS.register_module()
@@ -11,20 +15,55 @@ class SkeletonDataset(PoseDataset):
 
     Reads the same pickles: ``split`` (name -> clip names) and
     ``annotations``, a list of dicts with ``frame_dir``, ``total_frames``,
-    ``keypoint`` (M, T, V, C) and ``label``. Takes the same arguments.
+    ``keypoint`` (M, T, V, C) and ``label``.
+
+    Args:
+        label_fraction (float): Keep only this share of the clips of each
+            class, at least one of each, for semi-supervised training. The
+            clips kept are logged. Defaults to 1.
+        subset_seed (int): Fixes which clips are kept, on every rank alike.
+            Defaults to 0.
+        kwargs: The arguments of ``PoseDataset``.
 
     Raises:
         FileNotFoundError: If the annotation file is not there.
-        ValueError: If it has no split of that name, or the split no clip.
+        ValueError: If it has no split of that name, the split no clip, or a
+            fraction of unlabelled clips is asked for.
     """
 
+    def __init__(self,
+                 *args: Any,
+                 label_fraction: float = 1.0,
+                 subset_seed: int = 0,
+                 **kwargs: Any) -> None:
+        self.label_fraction = label_fraction
+        self.subset_seed = subset_seed
+        super().__init__(*args, **kwargs)
+
     def load_data_list(self) -> list[dict]:
-        """The split's annotations."""
+        """The split's annotations, or the chosen share of them."""
         if not osp.isfile(self.ann_file):
             raise FileNotFoundError(
                 f'annotation file {self.ann_file!r} is not there; '
                 'tools/data/README.md tells how each one is made')
-        data = mmengine.load(self.ann_file)
+        clips = self._split_of(mmengine.load(self.ann_file))
+        if self.label_fraction == 1:
+            return clips
+        unlabelled = [x['frame_dir'] for x in clips if 'label' not in x]
+        if unlabelled:
+            raise ValueError(f'label_fraction={self.label_fraction} wants '
+                             f'labels, but {unlabelled[0]!r} of '
+                             f'{self.ann_file!r} has none')
+        kept = class_balanced_subset([x['label'] for x in clips],
+                                     self.label_fraction, self.subset_seed)
+        names = ' '.join(clips[i]['frame_dir'] for i in kept)
+        print_log(
+            f'{len(kept)} of {len(clips)} labelled clips are kept '
+            f'(label_fraction={self.label_fraction}, '
+            f'subset_seed={self.subset_seed}): {names}', 'current')
+        return [clips[i] for i in kept]
+
+    def _split_of(self, data: Any) -> list[dict]:
         if self.split is None:
             return data['annotations'] if isinstance(data, dict) else data
         if self.split not in data['split']:

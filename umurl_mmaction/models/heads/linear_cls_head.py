@@ -37,5 +37,6 @@ class LinearClsHead(BaseHead):
         self.fc = nn.Linear(in_channels, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Class scores: (N, in_channels) -> (N, num_classes)."""
-        return self.fc(x)
+        """Class scores in float32: (N, in_channels) -> (N, num_classes)."""
+        # NumPy, in which MMAction2 counts hits, has no bfloat16.
+        return self.fc(x).float()

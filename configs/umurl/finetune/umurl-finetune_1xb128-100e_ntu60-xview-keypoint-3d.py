@@ -1,0 +1,9 @@
+_base_ = './umurl-finetune_1xb128-100e_ntu60-xsub-keypoint-3d.py'
+
+ann_file = 'data/skeleton/ntu60_3d.pkl'
+train_dataloader = dict(dataset=dict(ann_file=ann_file, split='xview_train'))
+val_dataloader = dict(dataset=dict(ann_file=ann_file, split='xview_val'))
+test_dataloader = val_dataloader
+
+load_from = ('work_dirs/umurl_4xb256-451e_ntu60-xview-keypoint-3d/'
+             'epoch_451.pth')

@@ -1,0 +1,4 @@
+_base_ = './umurl_4xb128-451e_ntu60-xsub-keypoint-3d.py'
+
+train_dataloader = dict(batch_size=256, dataset=dict(split='xview_train'))
+auto_scale_lr = dict(base_batch_size=1024)
