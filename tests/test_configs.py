@@ -106,7 +106,8 @@ def test_config_runs_on_a_small_set(path, tmp_path):
         cfg.train_cfg.val_interval = 1
     runner = Runner.from_cfg(cfg)
     runner.train()
-    assert runner.iter == 3
+    # 12 clips in batches of 4, or one clip of each class.
+    assert runner.iter == (1 if path.parent.name == 'semi' else 3)
     assert (tmp_path / 'epoch_1.pth').exists()
 
 
