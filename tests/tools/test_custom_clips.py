@@ -1,0 +1,421 @@
+import importlib.util
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+import umurl_mmaction
+
+REPO = Path(__file__).parents[2]
+SCRIPT = REPO / 'tools' / 'data' / 'custom_clips.py'
+
+
+@pytest.fixture(scope='module')
+def tool():
+    spec = importlib.util.spec_from_file_location('custom_clips', SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(tool, capsys, *argv, out):
+    """Run the command; what it printed after the bar, and the pickle."""
+    tool.main([*map(str, argv), '--out', str(out), '--workers', '1'])
+    lines = capsys.readouterr().out.splitlines()
+    start = next(i for i, line in enumerate(lines) if ' clips, ' in line)
+    return lines[start:], pickle.loads(out.read_bytes())
+
+
+def fail(tool, capsys, *argv):
+    """Run the command, which must refuse; return its last line."""
+    with pytest.raises(SystemExit) as info:
+        tool.main([str(arg) for arg in argv])
+    assert info.value.code == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    return lines[-1].partition('error: ')[2]
+
+
+def clip(num_frames=6, num_bodies=2, seed=0):
+    """An array (M, T, 5, 3)."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(num_bodies, num_frames, 5, 3)).round(3)
+
+
+def write_csv(path, array, heading=None):
+    lines = [heading] if heading else []
+    lines += [','.join(map(str, frame.reshape(-1))) for frame in array]
+    path.write_text('\n'.join(lines) + '\n')
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The folder of tools/data/README.md."""
+    path = tmp_path / 'src'
+    (path / 'monday').mkdir(parents=True)
+    np.save(path / 'clip1.npy', clip(6))
+    write_csv(path / 'clip2.csv', clip(7, 1, 1)[0])
+    (path / 'monday' / 'clip3.json').write_text(
+        json.dumps(clip(8, 1, 2)[0].tolist()))
+    (path / 'labels.csv').write_text(
+        'name,label,split\nclip1,wave,train\nclip2,sit down,train\n'
+        'monday/clip3,wave,val\n')
+    return path
+
+
+def convert(tool, capsys, folder, *argv):
+    return run(tool, capsys, folder, '--num-joints', 5, *argv,
+               out=folder.parent / 'a.pkl')
+
+
+def refuse(tool, capsys, folder, *argv):
+    out = folder.parent / 'a.pkl'
+    line = fail(tool, capsys, folder, '--out', out, '--num-joints', 5,
+                '--workers', 1, *argv)
+    assert not out.exists()
+    return line
+
+
+def test_files_of_all_kinds(tool, folder, tmp_path, capsys):
+    lines, data = convert(tool, capsys, folder)
+    assert list(data) == ['split', 'annotations', 'classes']
+    assert data['split'] == dict(train=['clip1', 'clip2'],
+                                 val=['monday/clip3'])
+    assert data['classes'] == ['sit down', 'wave']
+    expected = [('clip1', 1, clip(6)), ('clip2', 0, clip(7, 1, 1)),
+                ('monday/clip3', 1, clip(8, 1, 2))]
+    for got, (name, label, keypoint) in zip(data['annotations'], expected):
+        assert got['frame_dir'] == name and got['label'] == label
+        assert got['total_frames'] == keypoint.shape[1]
+        assert type(got['keypoint']) is np.ndarray
+        assert got['keypoint'].dtype == np.float32
+        np.testing.assert_array_equal(
+            got['keypoint'], keypoint.astype(np.float32))
+    assert lines == [
+        '3 clips, 2 classes, 21 frames, 4 bodies', '2 train, 1 val',
+        '0 skipped', f'written to {tmp_path / "a.pkl"}'
+    ]
+
+
+def test_same_bytes_whatever_the_workers(tool, folder, tmp_path, capsys):
+    convert(tool, capsys, folder)
+    env = dict(os.environ, PYTHONPATH=str(
+        Path(umurl_mmaction.__file__).parents[1]), OMP_NUM_THREADS='1')
+    done = subprocess.run(
+        [sys.executable, SCRIPT, folder, '--out', tmp_path / 'b.pkl',
+         '--coords', '3', '--workers', '2'], env=env, capture_output=True,
+        text=True)
+    assert done.returncode == 0, done.stderr
+    assert '3/3' in done.stdout
+    assert (tmp_path / 'a.pkl').read_bytes() == (
+        tmp_path / 'b.pkl').read_bytes()
+
+
+# The table
+
+
+@pytest.mark.parametrize('table', [
+    'name,split\nclip1,train\nclip2,train\nmonday/clip3,train\n',
+    'split,label,name\ntrain,,clip1\ntrain,"",clip2\ntrain,,monday/clip3'])
+def test_unlabelled_clips_have_no_label(tool, folder, capsys, table):
+    (folder / 'labels.csv').write_text(table)
+    lines, data = convert(tool, capsys, folder)
+    assert list(data) == ['split', 'annotations']
+    assert not any('label' in x for x in data['annotations'])
+    assert lines[0] == ('3 clips, 0 classes, 21 frames, 4 bodies, 3 without a '
+                        'label')
+
+
+def test_integers_are_ids(tool, folder, capsys):
+    (folder / 'labels.csv').write_text(
+        '\ufeffname, label, split\r\nclip1, 10, train\r\n\r\nclip2, 2, val\r\n'
+        'monday/clip3,,val\r\n', encoding='utf-8')
+    lines, data = convert(tool, capsys, folder)
+    assert [x.get('label') for x in data['annotations']] == [10, 2, None]
+    assert 'classes' not in data
+    assert lines[0].endswith(', 2 classes, 21 frames, 4 bodies, 1 without a '
+                             'label')
+
+
+def test_table_elsewhere(tool, folder, tmp_path, capsys):
+    table = (folder / 'labels.csv').rename(tmp_path / 'mine.csv')
+    assert refuse(tool, capsys, folder) == (
+        f'{folder}/labels.csv: No such file or directory')
+    _, data = convert(tool, capsys, folder, '--labels', table)
+    assert len(data['annotations']) == 3
+
+
+@pytest.mark.parametrize('heading', ['', 'name\n', 'name,labels,split\n',
+                                     'clip1,wave,train\n'])
+def test_wrong_columns(tool, folder, capsys, heading):
+    (folder / 'labels.csv').write_text(heading)
+    assert refuse(tool, capsys, folder, '--on-error', 'skip') == (
+        f'{folder}/labels.csv: line 1: expected the columns name, split and, '
+        f'if there are classes, label, got '
+        f'{heading.strip().replace(",", ", ") or "none"}')
+
+
+@pytest.mark.parametrize('row, message', [
+    ('clip2,train', 'expected 3 fields, got 2'),
+    ('clip2,sit,down,train', 'expected 3 fields, got 4'),
+    (',wave,train', 'expected a name and a split'),
+    ('clip2,wave,', 'expected a name and a split'),
+    ('clip1,wave,train', 'expected clip1 once, it is there twice'),
+    ('clip2,7,train',
+     "expected a name as label, as in the lines before, got '7'")])
+def test_malformed_rows(tool, folder, capsys, row, message):
+    table = folder / 'labels.csv'
+    table.write_text(table.read_text().replace('clip2,sit down,train', row))
+    message = f'{table}: line 3: {message}'
+    assert refuse(tool, capsys, folder) == message
+    lines, data = convert(tool, capsys, folder, '--on-error', 'skip')
+    assert lines[2:5] == ['2 skipped', f'  1: {message}',
+                          '  1: not in labels.csv (clip2)']
+    assert len(data['annotations']) == 2
+
+
+def test_missing_and_additional_files(tool, folder, capsys):
+    (folder / 'clip2.csv').unlink()
+    np.save(folder / 'monday' / 'clip3.npy', clip())
+    np.save(folder / 'new.npy', clip())
+    np.save(folder / '._new.npy', clip())
+    assert refuse(tool, capsys, folder) == (
+        f'{folder}/clip2: expected one file .npy, .csv or .json, got none')
+    lines, _ = convert(tool, capsys, folder, '--on-error', 'skip')
+    assert lines[2:6] == [
+        '3 skipped',
+        f'  1: {folder}/clip2: expected one file .npy, .csv or .json, got '
+        'none',
+        f'  1: {folder}/monday/clip3: expected one file .npy, .csv or .json, '
+        'got 2', '  1: not in labels.csv (new)']
+    (folder / 'clip1.npy').unlink()
+    assert refuse_all(tool, capsys, folder).endswith(
+        f'no clip is left of 3 in {folder}/labels.csv')
+
+
+def refuse_all(tool, capsys, folder):
+    return fail(tool, capsys, folder, '--out', folder / 'b.pkl', '--coords', 3,
+                '--on-error', 'skip', '--workers', 1)
+
+
+def test_skipped_clips_do_not_change_the_ids(tool, folder, capsys):
+    (folder / 'clip2.csv').write_text('1,2,3\n')
+    _, data = convert(tool, capsys, folder, '--on-error', 'skip')
+    assert data['classes'] == ['sit down', 'wave']
+    assert [x['label'] for x in data['annotations']] == [1, 1]
+
+
+# The clips
+
+
+def read(tool, path, **kwargs):
+    return tool.read_clip(tool.Clip(path, **kwargs))
+
+
+@pytest.mark.parametrize('heading', [None, 'x0,y0,z0' + ',v' * 12])
+def test_csv_with_a_line_a_frame(tool, tmp_path, heading):
+    array = clip(4, 1)
+    write_csv(tmp_path / 'a.csv', array[0], heading)
+    for kwargs in (dict(num_joints=5), dict(coords=3),
+                   dict(num_joints=5, coords=3)):
+        np.testing.assert_array_equal(
+            read(tool, tmp_path / 'a.csv', **kwargs),
+            array.astype(np.float32))
+    flat = read(tool, tmp_path / 'a.csv', num_joints=15)
+    assert flat.shape == (1, 4, 15, 1)
+
+
+def test_csv_with_a_line_a_frame_and_body(tool, tmp_path):
+    array = clip(4, 2)
+    array[0, 2:] = array[1, :2] = 0
+    lines = ['Frame, Body' + ', v' * 15]
+    for frame, body in ((0, 0), (1, 0), (2, 1), (3, 1), (3, 0)):
+        lines.append(', '.join(map(str, [frame, body] + [
+            *array[body, frame].reshape(-1)])))
+    (tmp_path / 'a.csv').write_text('\n'.join(lines))
+    np.testing.assert_array_equal(
+        read(tool, tmp_path / 'a.csv', num_joints=5),
+        array.astype(np.float32))
+
+
+@pytest.mark.parametrize('lines, message', [
+    ([], 'expected a line a frame, the file ends'),
+    (['x,y,z'], 'expected a line a frame, the file ends'),
+    (['1,2,3', '4,5'], 'line 2: expected 3 numbers, got 2'),
+    (['1,2,3', '4,5,'], "line 2: expected finite numbers, got ''"),
+    (['x,y,z', '4,5,six'], "line 2: expected finite numbers, got 'six'"),
+    (['nan,2,3'], "line 1: expected finite numbers, got 'nan'"),
+    (['1,2,3', '1,2,inf'], "line 2: expected finite numbers, got 'inf'"),
+    (['1,2'], 'line 1: expected a multiple of 3 numbers, got 2'),
+    (['frame,x,y,z', '0,1,2,3', '2,1,2,3'],
+     'line 3: expected frame 1, got 2'),
+    (['frame,x,y,z', '1,1,2,3'], 'line 2: expected frame 0, got 1'),
+    (['frame,x,y,z', '0,1,2,3', '0,1,2,3'],
+     'line 3: expected frame 1, got 0'),
+    (['frame,x,y,z', 'a,1,2,3'],
+     "line 2: expected a frame counted from 0, got 'a'"),
+    (['frame,body,x,y,z', '0,0,1,2,3', '0,0,1,2,3'],
+     'line 3: body 0 of frame 0 is there twice'),
+    (['frame,body,x,y,z', '0,0,1,2,3', '2,0,1,2,3'],
+     'line 3: expected frame 0 or 1, got 2'),
+    (['frame,body,x,y,z', '0,-1,1,2,3'],
+     "line 2: expected a body counted from 0, got '-1'"),
+    (['frame,body,x,y,z', '0,0,1,2,3', '0,72057594037930001,1,2,3'],
+     'line 3: expected bodies counted from 0 without gaps, got '
+     '72057594037930001, but 2 in all'),
+    (['1,"2,3'], 'line 2: unexpected end of data')])
+def test_malformed_csv(tool, tmp_path, lines, message):
+    path = tmp_path / 'a.csv'
+    path.write_text('\n'.join(lines))
+    with pytest.raises(ValueError) as info:
+        read(tool, path, coords=3)
+    assert str(info.value) == f'{path}: {message}'
+
+
+def test_csv_of_another_encoding(tool, tmp_path):
+    (tmp_path / 'a.csv').write_bytes('größe\n1'.encode('latin1'))
+    with pytest.raises(ValueError, match='a.csv: .utf-8. codec'):
+        read(tool, tmp_path / 'a.csv', coords=1)
+
+
+def test_csv_needs_to_know_the_joints(tool, folder, tmp_path, capsys):
+    argv = [folder, '--out', tmp_path / 'a.pkl', '--workers', 1]
+    assert fail(tool, capsys, *argv) == (
+        f'{folder}/clip2.csv: line 1: a .csv does not tell where a joint '
+        'ends, so --num-joints or --coords is needed')
+    assert fail(tool, capsys, *argv, '--coords', 4).startswith(
+        f'{folder}/clip1.npy: expected 4 coordinates, got shape (2, 6, 5, 3)')
+    (folder / 'clip1.npy').unlink()
+    write_csv(folder / 'clip1.csv', clip(3, 1)[0])
+    assert fail(tool, capsys, *argv, '--coords', 2, '--num-joints', 5) == (
+        f'{folder}/clip1.csv: line 1: expected 10 numbers, 5 joints of 2, got '
+        '15')
+
+
+@pytest.mark.parametrize('text, message', [
+    ('[[[1, 2], [3, 4]], [[1, 2]]]',
+     'item [1]: expected shape (2, 2) as of those before, got (1, 2)'),
+    ('[[[1, 2], [3]]]',
+     'item [0][1]: expected shape (2,) as of those before, got (1,)'),
+    ('[[[1, 2], [3, null]]]', 'item [0][1][1]: expected a number, got None'),
+    ('[[[1, 2], [3, "4"]]]', "item [0][1][1]: expected a number, got '4'"),
+    ('[[[1, 2], [3, true]]]', 'item [0][1][1]: expected a number, got True'),
+    ('{"a": 1}', "item 0: expected a number, got {'a': 1}"),
+    ('[[1, 2], [3, 4]]', 'expected numbers (T, V, C) or (M, T, V, C), got '
+     'float64 (2, 2)'),
+    ('[[[]]]', 'expected numbers (T, V, C) or (M, T, V, C), got float64 '
+     '(1, 1, 0)'),
+    ('[[[1, 2], [3, NaN]]]',
+     'body 0, frame 0, joint 1: expected finite numbers'),
+    ('[[[1, 2], [3, 1e40]]]',
+     'body 0, frame 0, joint 1: expected finite numbers'),
+    ('[[[1, 2], [3, 1' + '0' * 400 + ']]]', 'int too large'),
+    ('[[[1, 2],\n[3, 4]]', "Expecting ',' delimiter: line 2 column 8"),
+    ('[' * 100000, '')])  # Python's own words
+def test_malformed_json(tool, tmp_path, text, message):
+    path = tmp_path / 'a.json'
+    path.write_text(text)
+    with pytest.raises(ValueError) as info:
+        read(tool, path)
+    assert str(info.value).startswith(f'{path}: {message}')
+
+
+@pytest.mark.parametrize('array, message', [
+    (np.zeros((3, 4)), 'expected numbers (T, V, C) or (M, T, V, C), got '
+     'float64 (3, 4)'),
+    (np.zeros((0, 4, 3)), ''),  # NumPy's own words in some versions
+    (np.full((1, 2, 3), 'a'), 'expected numbers (T, V, C) or (M, T, V, C), '
+     'got <U1 (1, 2, 3)'),
+    (np.full((1, 2, 3), None), 'Python objects in dtype'),
+    (np.where(np.arange(24).reshape(2, 4, 3) == 16, np.inf, 1),
+     'body 0, frame 1, joint 1: expected finite numbers')])
+def test_malformed_npy(tool, tmp_path, array, message):
+    path = tmp_path / 'a.npy'
+    np.save(path, array)
+    with pytest.raises(ValueError) as info:
+        read(tool, path)
+    assert str(info.value).startswith(f'{path}: ')
+    assert message in str(info.value)
+
+
+def test_truncated_npy(tool, tmp_path):
+    path = tmp_path / 'a.npy'
+    np.save(path, clip())
+    whole = path.read_bytes()
+    for size in (0, 5, 40, 200):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match='a.npy: '):
+            read(tool, path)
+    np.savez(tmp_path / 'a.npz', clip())
+    (tmp_path / 'a.npz').rename(path)
+    with pytest.raises(ValueError, match='magic string'):
+        read(tool, path)
+
+
+def test_clips_must_agree(tool, folder, capsys):
+    (folder / 'clip2.csv').unlink()
+    np.save(folder / 'clip2.npy', np.ones((4, 5, 2)))
+    message = f'{folder}/clip2.npy: expected (V, C) = (5, 3) as in clip1, got '
+    assert refuse(tool, capsys, folder) == message + '(5, 2)'
+    lines, data = convert(tool, capsys, folder, '--on-error', 'skip')
+    assert lines[2:4] == ['1 skipped', f'  1: {message}(5, 2)']
+    assert len(data['annotations']) == 2
+
+
+def test_a_clip_of_zeros_is_left_out(tool, folder, capsys):
+    np.save(folder / 'clip1.npy', 0 * clip())
+    lines, _ = convert(tool, capsys, folder)
+    assert lines[2:4] == ['1 skipped', '  1: no body in any frame (clip1)']
+
+
+# The command
+
+
+def test_the_readmes_config_trains(tool, folder, tmp_path, capsys,
+                                   monkeypatch):
+    """On the README's folder, converted as it says."""
+    monkeypatch.chdir(tmp_path)
+    readme = (REPO / 'tools' / 'data' / 'README.md').read_text()
+    text = readme.partition('## Your own clips')[2]
+    assert text.partition('## Your own clips')[2] == ''
+    command, = [line.split() for line in text.splitlines()
+                if line.startswith('python tools/data/custom_clips.py')]
+    assert command[2] == 'my_clips'
+    folder.rename('my_clips')
+    # Workers cannot find a script that is no module.
+    tool.main([*command[2:], '--workers', '1'])
+    (tmp_path / 'my_config.py').write_text(
+        text.partition('```python\n')[2].partition('```')[0])
+    cfg = Config.fromfile('my_config.py')
+    assert cfg.train_dataloader.dataset.ann_file == command[-1]
+    cfg.train_dataloader.update(
+        batch_size=2, num_workers=0, persistent_workers=False)
+    cfg.model.backbone.embed_dims = 16
+    cfg.model.neck.update(in_channels=32, out_channels=64)
+    cfg.train_cfg.update(max_epochs=1)
+    cfg.update(work_dir='work', experiment_name=tmp_path.name)
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert runner.iter == 1
+
+
+def test_help_shows_an_example():
+    done = subprocess.run(
+        [sys.executable, SCRIPT, '--help'], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert 'example: python tools/data/custom_clips.py' in ' '.join(
+        done.stdout.split())
+
+
+@pytest.mark.parametrize('argv, line', [
+    (['--workers', '0'], '--workers must be at least 1, got 0'),
+    (['--num-joints', '0'], '--num-joints must be at least 1, got 0'),
+    (['--coords', '-1'], '--coords must be at least 1, got -1')])
+def test_wrong_values(tool, folder, capsys, argv, line):
+    assert refuse(tool, capsys, folder, *argv) == line
