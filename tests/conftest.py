@@ -43,22 +43,28 @@ def seed():
     torch.manual_seed(0)
 
 
-def make_annotations(num_train=12, num_val=6, num_classes=3, seed=0):
+def make_annotations(num_train=12,
+                     num_val=6,
+                     num_classes=3,
+                     num_joints=25,
+                     coords=3,
+                     seed=0):
     """A tiny set in MMAction2's format whose classes are easy to tell."""
     rng = np.random.default_rng(seed)
-    poses = rng.normal(size=(num_classes, 1, 1, 25, 3))
+    poses = rng.normal(size=(num_classes, 1, 1, num_joints, coords))
     annotations = []
     for i in range(num_train + num_val):
         num_frames = int(rng.integers(20, 90))
         num_person = 1 + i % 2
         label = i % num_classes
         noise = rng.normal(
-            scale=0.05, size=(num_person, num_frames, 25, 3))
+            scale=0.05, size=(num_person, num_frames, num_joints, coords))
         annotations.append(
             dict(
                 frame_dir=f'clip{i:03d}',
                 label=label,
                 total_frames=num_frames,
+                img_shape=(1080, 1920),
                 keypoint=(poses[label] + noise).astype(np.float32)))
     names = [x['frame_dir'] for x in annotations]
     return dict(

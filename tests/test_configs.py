@@ -77,7 +77,8 @@ def test_config_runs_on_a_small_set(path, tmp_path):
     """One pass over a few clips with a narrow model."""
     cfg = Config.fromfile(path)
     ann_file = str(tmp_path / 'tiny.pkl')
-    data = make_annotations()
+    _, _, num_joints, coords = MODELS.build(cfg.model.backbone).input_shape
+    data = make_annotations(num_joints=num_joints, coords=coords)
     for split in ('train', 'val'):
         for protocol in ('xsub', 'xview', 'xset'):
             data['split'][f'{protocol}_{split}'] = data['split'][split]

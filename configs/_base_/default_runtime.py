@@ -12,6 +12,7 @@ default_hooks = dict(
         interval=10,
         max_keep_ckpts=3,
         save_best='auto'),
+    check_data=dict(type='CheckDataHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'))
 

@@ -99,3 +99,18 @@ def test_unlabelled_clips_have_no_fraction(tmp_path):
     assert len(build(path)) == 12
     with pytest.raises(ValueError, match="'clip003' of .* has none"):
         build(path, label_fraction=0.5)
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_joints_that_are_not_finite_can_count_as_missing(tmp_path, value):
+    data = make_annotations()
+    data['annotations'][0]['keypoint'][0, 2, 4, 1] = value
+    path = str(tmp_path / 'nan.pkl')
+    mmengine.dump(data, path)
+    clip = build(path, nonfinite='missing')[0]['keypoint']
+    assert not clip[0, 2, 4].any()
+    expected = data['annotations'][0]['keypoint'].copy()
+    expected[0, 2, 4] = 0
+    assert (clip == expected).all() and clip.dtype == expected.dtype
+    with pytest.raises(ValueError, match="'error' or 'missing'"):
+        build(path, nonfinite='ignore')

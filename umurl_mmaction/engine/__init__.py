@@ -1,3 +1,3 @@
-from .hooks import CacheFeaturesHook
+from .hooks import CacheFeaturesHook, CheckDataHook
 
-__all__ = ['CacheFeaturesHook']
+__all__ = ['CacheFeaturesHook', 'CheckDataHook']

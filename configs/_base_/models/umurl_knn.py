@@ -1,3 +1,5 @@
+_base_ = './umurl_backbone.py'
+
 # The gallery is the training split; its pipeline is that of the queries.
 gallery_pipeline = [
     dict(type='SkeletonPreNormalize', layout='nturgb+d'),
@@ -7,16 +9,6 @@ gallery_pipeline = [
 
 model = dict(
     type='SkeletonKNN',
-    backbone=dict(
-        type='UmURLBackbone',
-        graph_cfg=dict(layout='nturgb+d'),
-        in_channels=3,
-        num_person=2,
-        clip_len=64,
-        embed_dims=1024,
-        num_heads=1,
-        num_layers=1,
-        modalities=('joint', 'bone', 'motion')),
     gallery=dict(
         batch_size=512,
         num_workers=8,
@@ -27,5 +19,4 @@ model = dict(
             split='???',
             pipeline=gallery_pipeline,
             test_mode=True)),
-    num_neighbors=1,
-    data_preprocessor=dict(type='SkeletonDataPreprocessor'))
+    num_neighbors=1)

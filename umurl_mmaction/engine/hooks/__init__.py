@@ -1,3 +1,4 @@
 from .cache_features_hook import CacheFeaturesHook
+from .check_data_hook import CheckDataHook
 
-__all__ = ['CacheFeaturesHook']
+__all__ = ['CacheFeaturesHook', 'CheckDataHook']

@@ -1,0 +1,86 @@
+import mmengine
+import pytest
+from conftest import REPO, make_annotations
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+
+@pytest.fixture
+def train(tmp_path):
+    """Train a configuration on annotations that were tampered with."""
+
+    def run(config, tamper, batch_size=4):
+        data = make_annotations()
+        tamper(data)
+        ann_file = str(tmp_path / 'tiny.pkl')
+        mmengine.dump(data, ann_file)
+        cfg = Config.fromfile(REPO / 'configs' / 'umurl' / config)
+        for loader in ('train_dataloader', 'val_dataloader'):
+            if loader in cfg:
+                cfg[loader].update(
+                    batch_size=batch_size,
+                    num_workers=0,
+                    persistent_workers=False)
+                cfg[loader].dataset.ann_file = ann_file
+        cfg.model.backbone.embed_dims = 16
+        cfg.merge_from_dict({
+            f'model.{name}.in_channels': 32
+            for name in ('neck', 'cls_head') if name in cfg.model
+        })
+        cfg.train_cfg.max_epochs = 1
+        cfg.update(
+            work_dir=str(tmp_path / 'work'),
+            load_from=None,
+            experiment_name=tmp_path.name)
+        Runner.from_cfg(cfg).train()
+
+    run.folder = tmp_path / 'work'
+    return run
+
+
+PRETRAIN = 'pretrain/umurl_1xb64_synthetic.py'
+LINEAR = 'linear/umurl-linear_synthetic.py'
+
+
+def refused(train, message, *args, **kwargs):
+    with pytest.raises(ValueError, match=message) as error:
+        train(*args, **kwargs)
+    assert '\n' not in str(error.value)
+    assert not list(train.folder.glob('*.pth'))
+
+
+def test_too_few_clips_for_a_batch(train):
+    refused(
+        train,
+        '12 clips do not fill a batch of 13',
+        PRETRAIN,
+        lambda data: None,
+        batch_size=13)
+
+
+@pytest.mark.parametrize('index, label', [(2, 14), (13, -1)])
+def test_label_beyond_the_classes(train, index, label):
+
+    def tamper(data):
+        data['annotations'][index]['label'] = label
+
+    refused(train, f"'clip0{index:02d}' has label {label}, but .*"
+            'num_classes=14: labels 0 to 13', LINEAR, tamper)
+
+
+def test_a_classifier_wants_labels_and_pretraining_none(train):
+
+    def tamper(data):
+        del data['annotations'][1]['label']
+
+    refused(train, "'clip001' has no label", LINEAR, tamper)
+    train(PRETRAIN, tamper)
+
+
+def test_nan_is_named(train):
+
+    def tamper(data):
+        data['annotations'][5]['keypoint'][0, 7, 3, 1] = float('nan')
+
+    refused(train, "'clip005' of .* is not finite at body 0, frame 7, joint 3",
+            PRETRAIN, tamper)
