@@ -157,8 +157,21 @@ def test_two_modalities_take_three_views():
             type='UmURLBackbone', embed_dims=16, clip_len=8,
             modalities=names))
     assert len(model(make_views(count=3), mode='loss')) == 4
-    with pytest.raises(ValueError, match='4 views were given, but 2'):
+    with pytest.raises(ValueError, match='4 views were given, but .* want 3'):
         model(make_views(count=4), mode='loss')
+
+
+def test_one_branch_of_all_modalities_is_plain_early_fusion():
+    model = build(
+        branches=dict(fused=('joint', 'bone', 'motion')),
+        heads=dict(
+            intra=dict(type='IntraModalConsistencyHead'),
+            regularizer=dict(type='VarianceCovarianceHead')))
+    views = make_views(count=2)
+    z = [model.neck['fused'](model(view)) for view in views]
+    expected = plain.losses(dict(fused=z[0]), dict(fused=z[1]))
+    del expected['loss_inter']
+    torch.testing.assert_close(model(views, mode='loss'), expected)
 
 
 def test_every_weight_is_trained():

@@ -34,6 +34,9 @@ class UmURL(BaseModel):
         modalities (sequence of str): Order of the views. Defaults to
             ``('joint', 'bone', 'motion')``.
         graph_cfg (dict): The views' layout, as in ``UmURLBackbone``.
+        branches (dict[str, sequence of str], optional): What each view but
+            the last one gives, by name. Defaults to each modality alone, as
+            in the paper.
         data_preprocessor (dict): Defaults to ``SkeletonDataPreprocessor``.
         init_cfg (dict, optional): MMEngine's initialisation.
     """
@@ -44,6 +47,7 @@ class UmURL(BaseModel):
                  heads: Mapping[str, dict],
                  modalities: Sequence[str] = ('joint', 'bone', 'motion'),
                  graph_cfg: Mapping = dict(layout='nturgb+d'),
+                 branches: Optional[Mapping[str, Sequence[str]]] = None,
                  data_preprocessor: Mapping = dict(
                      type='SkeletonDataPreprocessor'),
                  init_cfg: Optional[dict] = None) -> None:
@@ -51,10 +55,13 @@ class UmURL(BaseModel):
         check_modalities(modalities)
         self.modalities = tuple(modalities)
         self.layout = build_layout(graph_cfg['layout'])
+        self.branches = dict(branches or {m: (m, ) for m in modalities})
+        for streams in self.branches.values():
+            check_modalities(streams)
         self.backbone = MODELS.build(backbone)
         self.neck = nn.ModuleDict(
             {name: MODELS.build(neck)
-             for name in self.modalities})
+             for name in self.branches})
         self.heads = nn.ModuleDict(
             {name: MODELS.build(head)
              for name, head in heads.items()})
@@ -99,19 +106,19 @@ class UmURL(BaseModel):
             ValueError: If the number of views is another, or the batch is a
                 single sample, whose variance is not defined.
         """
-        if len(views) != len(self.modalities) + 1:
+        if len(views) != len(self.branches) + 1:
             raise ValueError(
-                f'{len(views)} views were given, but {len(self.modalities)} '
-                f'modalities want {len(self.modalities) + 1}: one for each '
-                'and one for all together')
+                f'{len(views)} views were given, but {list(self.branches)} '
+                f'want {len(self.branches) + 1}: one for each and one for '
+                'all together')
         if len(views[0]) * get_world_size() < 2:
             raise ValueError('pre-training on a batch of one sample: the '
                              'variance over the batch is not defined; set '
                              'batch_size to 2 or more and drop_last=True')
         uni, decomposed = {}, {}
         fused = self.backbone(self._streams(views[-1], self.modalities))
-        for name, view in zip(self.modalities, views):
-            feature = self.backbone(self._streams(view, [name]))
+        for (name, modalities), view in zip(self.branches.items(), views):
+            feature = self.backbone(self._streams(view, modalities))
             uni[name] = self.neck[name](feature)
             decomposed[name] = self.neck[name](fused)
 
