@@ -103,9 +103,14 @@ def test_mim_train_probes_and_mim_test_repeats_it(folder, checkpoint):
                  f'load_from={checkpoint}', *LINEAR)
     trained = accuracy(output)
     output = run(folder, '-m', 'mim', 'test', 'umurl_mmaction', config,
-                 '--checkpoint', 'linear/epoch_1.pth', '--cfg-options',
-                 *LINEAR)
+                 '--checkpoint', 'linear/epoch_1.pth', '--dump', 'fused.pkl',
+                 '--cfg-options', *LINEAR)
     assert accuracy(output) == trained
+    # Late fusion: MMAction2's own tool adds the scores of several streams.
+    output = run(folder, '-m', 'umurl_mmaction',
+                 STOCK / 'analysis_tools' / 'report_accuracy.py', '--preds',
+                 'fused.pkl', 'fused.pkl', '--coefficients', 1, 1)
+    assert f'Top 1 Accuracy: {trained}' in output
 
 
 def test_own_config_with_mim(folder):
