@@ -2,6 +2,7 @@ import importlib.util
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -377,32 +378,50 @@ def test_a_clip_of_zeros_is_left_out(tool, folder, capsys):
 # The command
 
 
-def test_the_readmes_config_trains(tool, folder, tmp_path, capsys,
-                                   monkeypatch):
-    """On the README's folder, converted as it says."""
+def test_the_page_from_a_folder_to_an_accuracy(tool, folder, tmp_path,
+                                               monkeypatch):
+    """`own_skeletons.md`, step by step, on its example folder."""
     monkeypatch.chdir(tmp_path)
-    readme = (REPO / 'tools' / 'data' / 'README.md').read_text()
-    text = readme.partition('## Your own clips')[2]
-    assert text.partition('## Your own clips')[2] == ''
-    command, = [line.split() for line in text.splitlines()
+    page = (REPO / 'tools' / 'data' / 'own_skeletons.md').read_text()
+    command, = [line.split() for line in page.splitlines()
                 if line.startswith('python tools/data/custom_clips.py')]
     assert command[2] == 'my_clips'
     folder.rename('my_clips')
     # Workers cannot find a script that is no module.
     tool.main([*command[2:], '--workers', '1'])
-    (tmp_path / 'my_config.py').write_text(
-        text.partition('```python\n')[2].partition('```')[0])
-    cfg = Config.fromfile('my_config.py')
-    assert cfg.train_dataloader.dataset.ann_file == command[-1]
-    cfg.train_dataloader.update(
-        batch_size=2, num_workers=0, persistent_workers=False)
-    cfg.model.backbone.embed_dims = 16
-    cfg.model.neck.update(in_channels=32, out_channels=64)
-    cfg.train_cfg.update(max_epochs=1)
-    cfg.update(work_dir='work', experiment_name=tmp_path.name)
-    runner = Runner.from_cfg(cfg)
-    runner.train()
-    assert runner.iter == 1
+
+    names = re.findall(r'`(my_\w+\.py)`', page)
+    blocks = re.findall(r'```python\n(.*?)```', page, re.DOTALL)
+    assert len(names) == len(blocks) == 4
+    for name, code in zip(names, blocks):
+        (tmp_path / name).write_text(code)
+
+    def build(name, **settings):
+        cfg = Config.fromfile(name)
+        loaders = [cfg[x] for x in cfg if x.endswith('_dataloader')]
+        loaders += [cfg.model.gallery] if 'gallery' in cfg.model else []
+        for loader in loaders:
+            assert loader.dataset.ann_file == command[-1]
+            loader.update(
+                batch_size=2, num_workers=0, persistent_workers=False)
+        cfg.model.backbone.embed_dims = 16
+        for part in ('neck', 'cls_head'):
+            if part in cfg.model:
+                cfg.model[part].in_channels = 32
+        if 'train_cfg' in cfg:
+            cfg.train_cfg.update(max_epochs=1)
+        cfg.update(
+            work_dir='work', experiment_name=f'{tmp_path.name}-{name}')
+        cfg.update(settings)
+        return Runner.from_cfg(cfg)
+
+    build('my_pretrain.py').train()
+    checkpoint = 'work/epoch_1.pth'
+    knn = build('my_knn.py', load_from=checkpoint)
+    assert knn.test()['acc/top1'] in (0, 1)
+    linear = build('my_linear.py', load_from=checkpoint)
+    linear.train()
+    assert linear.val_loop.run()['acc/top1'] in (0, 1)
 
 
 def test_help_shows_an_example():
