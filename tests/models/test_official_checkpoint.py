@@ -12,9 +12,8 @@ from umurl_mmaction.models import UmURLBackbone
 from umurl_mmaction.models.official_checkpoint import (
     convert_key,
     convert_state_dict,
-    to_official,
-    to_ours,
 )
+from umurl_mmaction.models.official_files import to_official, to_ours
 
 CONFIGS = REPO / 'configs' / 'umurl'
 TRAINED = 'fixtures/golden/trained_h128.pth.tar'

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from umurl_mmaction.models.official_checkpoint import (
+from umurl_mmaction.models.official_files import (
     count_parameters,
     is_official,
     measure,
