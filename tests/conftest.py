@@ -64,8 +64,9 @@ def make_annotations(num_train=12,
                 frame_dir=f'clip{i:03d}',
                 label=label,
                 total_frames=num_frames,
-                img_shape=(1080, 1920),
                 keypoint=(poses[label] + noise).astype(np.float32)))
+        if coords == 2:
+            annotations[-1]['img_shape'] = (1080, 1920)
     names = [x['frame_dir'] for x in annotations]
     return dict(
         split=dict(train=names[:num_train], val=names[num_train:]),

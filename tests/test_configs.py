@@ -27,6 +27,22 @@ def test_the_model_index_lists_every_config():
         assert model['Name'] == Path(model['Config']).stem
 
 
+def test_mmengine_finds_every_config_by_name():
+    from mmengine.hub import get_config
+    for path in EXPERIMENTS:
+        name = path.relative_to(CONFIGS)
+        cfg = get_config(f'umurl_mmaction::{name}')
+        assert cfg.model == Config.fromfile(path).model
+
+
+def test_the_model_index_loads():
+    modelindex = pytest.importorskip(
+        'modelindex.load_model_index', reason='openmim is not installed')
+    index = modelindex.load(str(REPO / 'model-index.yml'))
+    index.build_models_with_collections()
+    assert len(index.models) == len(EXPERIMENTS)
+
+
 def test_base_names_are_unique():
     names = [path.name for path in EXPERIMENTS]
     names += [path.name for path in (CONFIGS / '_base_').rglob('*/*.py')]

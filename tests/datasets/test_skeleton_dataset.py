@@ -39,6 +39,15 @@ def test_missing_file_is_named():
         build('nowhere.pkl')
 
 
+def test_empty_split_is_named(tmp_path):
+    data = make_annotations()
+    data['split']['train'] = []
+    path = str(tmp_path / 'empty.pkl')
+    mmengine.dump(data, path)
+    with pytest.raises(ValueError, match="split 'train' of .* has no clip"):
+        build(path)
+
+
 def test_missing_split_lists_those_there(ann_file):
     with pytest.raises(
             ValueError, match=r"no split 'xsub', only \['train', 'val'\]"):

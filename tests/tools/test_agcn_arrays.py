@@ -73,7 +73,8 @@ def save_labels(prefix, labels, protocol=None):
 
 
 def to_pickle(prefix, out):
-    return 'to-pickle', '--train', prefix, '--out', out
+    # Workers cannot find a script that is no module.
+    return ('to-pickle', '--train', prefix, '--out', out, '--workers', 1)
 
 
 def test_clips_are_cut_at_their_length(tool, arrays, tmp_path, capsys):
@@ -113,9 +114,9 @@ def test_pickle_to_arrays_and_back(tool, source, tmp_path, capsys):
     assert not joints[0, :, lengths[0]:].any()
 
     out = tmp_path / 'back.pkl'
-    run(tool, capsys, 'to-pickle', '--train', tmp_path / 'new' / 'train',
-        '--val', tmp_path / 'new' / 'val', '--split-name', 'xsub', '--out',
-        out)
+    run(tool, capsys, 'to-pickle', '--workers', 1, '--train',
+        tmp_path / 'new' / 'train', '--val', tmp_path / 'new' / 'val',
+        '--split-name', 'xsub', '--out', out)
     old, new = (pickle.loads(x.read_bytes()) for x in (source, out))
     assert new['split'] == old['split']
     assert len(new['annotations']) == len(old['annotations']) == 18
@@ -200,6 +201,21 @@ def test_other_codecs_are_not_called(tool, tmp_path):
     path.write_bytes(b'cbuiltins\neval\n(Vabc\ntR.')
     with pytest.raises(ValueError, match=r'it asks for builtins\.eval'):
         tool.load_plain(path)
+
+
+def test_workers_do_not_change_a_byte(arrays, tmp_path):
+    files = []
+    for workers in (1, 2):
+        files.append(tmp_path / f'{workers}.pkl')
+        subprocess.run(
+            [
+                sys.executable, SCRIPT, 'to-pickle', '--train', arrays,
+                '--out', files[-1], '--workers', str(workers)
+            ],
+            check=True,
+            capture_output=True)
+    first, second = (file.read_bytes() for file in files)
+    assert first == second
 
 
 @pytest.mark.parametrize('protocol', range(6))

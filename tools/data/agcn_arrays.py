@@ -5,12 +5,12 @@ A split is three files: PREFIX_data_joint.npy, clips padded to the same length
 PREFIX_label.pkl, a pair of their names and their classes.
 """
 import argparse
+import functools
 import os
 import pickle
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
@@ -152,12 +152,17 @@ def open_arrays(prefix: str) -> Arrays:
     return Arrays(joints, num_frames, list(names), list(map(int, classes)))
 
 
-def read_clip(prefix: str, arrays: Arrays, index: int) -> np.ndarray:
+@functools.lru_cache
+def cached_arrays(prefix: str) -> Arrays:
+    """The arrays of a split, opened once in a process."""
+    return open_arrays(prefix)
+
+
+def read_clip(prefix: str, index: int) -> np.ndarray:
     """Read a clip without its padding.
 
     Args:
-        prefix (str): Of the split, for the message.
-        arrays (Arrays): The split.
+        prefix (str): What the files of the split start with.
         index (int): The clip.
 
     Returns:
@@ -166,6 +171,7 @@ def read_clip(prefix: str, arrays: Arrays, index: int) -> np.ndarray:
     Raises:
         ValueError: If the clip is malformed.
     """
+    arrays = cached_arrays(prefix)
     where = f'entry {index} ({arrays.names[index]})'
     padded = arrays.joints[index]
     num_frames = int(arrays.num_frames[index])
@@ -181,12 +187,14 @@ def read_clip(prefix: str, arrays: Arrays, index: int) -> np.ndarray:
     return np.ascontiguousarray(clip.transpose(3, 1, 2, 0))
 
 
-def to_pickle(prefixes: dict[str, str]) -> 'ClipCollector':
+def to_pickle(prefixes: dict[str, str],
+              num_workers: int = 1) -> 'ClipCollector':
     """Convert splits to annotations.
 
     Args:
         prefixes (dict[str, str]): What the files of a split start with, by
             the name of the split.
+        num_workers (int): Processes to read with. Defaults to 1.
 
     Returns:
         ClipCollector: The clips.
@@ -200,7 +208,7 @@ def to_pickle(prefixes: dict[str, str]) -> 'ClipCollector':
         track_parallel,
     )
     splits = {
-        split: open_arrays(prefix)
+        split: cached_arrays(prefix)
         for split, prefix in prefixes.items()
     }
     names = [name for arrays in splits.values() for name in arrays.names]
@@ -211,8 +219,9 @@ def to_pickle(prefixes: dict[str, str]) -> 'ClipCollector':
     clips = ClipCollector(splits)
     for split, arrays in splits.items():
         print(split)
-        read = partial(read_clip, prefixes[split], arrays)
-        with closing(track_parallel(read, range(len(arrays.names)))) as done:
+        read = functools.partial(read_clip, prefixes[split])
+        clip_ids = range(len(arrays.names))
+        with closing(track_parallel(read, clip_ids, num_workers)) as done:
             for name, label, clip in zip(arrays.names, arrays.labels, done):
                 if isinstance(clip, ValueError):
                     raise clip
@@ -353,6 +362,9 @@ def main(argv: Optional[list[str]] = None) -> None:
     command.add_argument(
         '--out', type=Path, required=True, metavar='OUT.pkl',
         help='file to write')
+    command.add_argument(
+        '--workers', type=int, default=os.cpu_count() or 1,
+        help='processes to read with (one per core)')
     command = commands.add_parser(
         'from-pickle', allow_abbrev=False, help='annotations to arrays')
     command.add_argument(
@@ -383,7 +395,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         }
         if not prefixes:
             parser.error('--train or --val is needed')
-        run_converter(parser, args, lambda: to_pickle(prefixes))
+        run_converter(parser, args, lambda: to_pickle(prefixes, args.workers))
         return
     sizes = args.max_frames, args.num_person
     if min(sizes) < 1:
