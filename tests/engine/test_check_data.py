@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 def train(tmp_path):
     """Train a configuration on annotations that were tampered with."""
 
-    def run(config, tamper, batch_size=4):
+    def run(config, tamper, batch_size=4, change=None):
         data = make_annotations()
         tamper(data)
         ann_file = str(tmp_path / 'tiny.pkl')
@@ -28,6 +28,8 @@ def train(tmp_path):
             for name in ('neck', 'cls_head') if name in cfg.model
         })
         cfg.train_cfg.max_epochs = 1
+        if change:
+            change(cfg)
         cfg.update(
             work_dir=str(tmp_path / 'work'),
             load_from=None,
@@ -56,6 +58,18 @@ def test_too_few_clips_for_a_batch(train):
         PRETRAIN,
         lambda data: None,
         batch_size=13)
+
+
+def test_an_endless_sampler_fills_any_batch(train):
+
+    def by_steps(cfg):
+        cfg.train_dataloader.sampler = dict(type='InfiniteSampler')
+        cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=2)
+        cfg.param_scheduler[0].by_epoch = False
+        cfg.default_hooks.checkpoint.by_epoch = False
+
+    train(PRETRAIN, lambda data: None, batch_size=13, change=by_steps)
+    assert (train.folder / 'iter_2.pth').exists()
 
 
 @pytest.mark.parametrize('index, label', [(2, 14), (13, -1)])

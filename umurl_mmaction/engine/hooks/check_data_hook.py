@@ -1,6 +1,7 @@
 from typing import Any
 
 from mmaction.registry import HOOKS
+from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -32,7 +33,8 @@ class CheckDataHook(Hook):
 
     @staticmethod
     def _check_batches(loader: Any) -> None:
-        if len(loader) == 0:
+        endless = isinstance(loader.sampler, InfiniteSampler)
+        if len(loader) == 0 and not endless:
             raise ValueError(
                 f'there is nothing to train on: {len(loader.sampler)} clips '
                 f'do not fill a batch of {loader.batch_size} and '
