@@ -2,10 +2,10 @@ from .algorithms import UmURL
 from .backbones import UmURLBackbone
 from .data_preprocessors import SkeletonDataPreprocessor
 from .heads import (
-                    InterModalConsistencyHead,
-                    IntraModalConsistencyHead,
-                    LinearClsHead,
-                    VarianceCovarianceHead,
+    InterModalConsistencyHead,
+    IntraModalConsistencyHead,
+    LinearClsHead,
+    VarianceCovarianceHead,
 )
 from .necks import ModalityProjector
 from .recognizers import SkeletonKNN

@@ -1,4 +1,6 @@
-"""UmURL's loss terms (paper, Sec. 3.3) as functions of the whole batch.
+"""UmURL's loss terms as functions of the whole batch.
+
+The source is ``pretrain.py`` of https://github.com/HuiGuanLab/UmURL.
 
 Shapes: B samples, D features; dicts map a modality to a (B, D) tensor.
 """

@@ -48,7 +48,7 @@ def check_modalities(modalities: Sequence[str]) -> None:
 
 def generate_modalities(joints: Tensor, modalities: Sequence[str],
                         layout: Layout) -> dict[str, Tensor]:
-    """The streams of the given modalities (paper, Sec. 3.1).
+    """The streams of the given modalities.
 
     Args:
         joints (Tensor): Joint coordinates, (..., T, V, C).

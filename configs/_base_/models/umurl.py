@@ -1,6 +1,6 @@
 _base_ = './umurl_backbone.py'
 
-# Paper, Sec. 4.1.
+# Weights of the terms as in pretrain.py of the paper's code.
 model = dict(
     type='UmURL',
     modalities=_base_.modalities,

@@ -1,4 +1,4 @@
-# Paper, Sec. 4.1.
+# As options_pretraining.py in the paper's code.
 graph_cfg = dict(layout='nturgb+d')
 modalities = ('joint', 'bone', 'motion')
 model = dict(

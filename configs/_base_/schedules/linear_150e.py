@@ -1,4 +1,4 @@
-# Paper, Sec. 4.2.
+# As action_recognition.py and its script in the paper's code.
 train_cfg = dict(
     type='EpochBasedTrainLoop', max_epochs=150, val_begin=1, val_interval=10)
 val_cfg = dict(type='ValLoop')

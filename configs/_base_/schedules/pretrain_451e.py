@@ -1,4 +1,4 @@
-# Paper, Sec. 4.1.
+# As pretrain.py and script_pretrain.sh in the paper's code.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=451)
 optim_wrapper = dict(
     type='AmpOptimWrapper',

@@ -61,7 +61,7 @@ def build_encoder(embed_dims: int, num_heads: int,
 
 @MODELS.register_module()
 class UmURLBackbone(BaseModule):
-    """One encoder for any set of skeleton modalities (paper, Sec. 3.2).
+    """One encoder for any set of skeleton modalities (the paper's).
 
     Each modality is embedded along time and along joints; the embeddings of
     the modalities at hand are averaged and mixed (early fusion) and go
@@ -87,7 +87,7 @@ class UmURLBackbone(BaseModule):
             Defaults to False.
         init_cfg (dict, optional): MMEngine's initialisation.
 
-    The defaults are the paper's (Sec. 4.1).
+    The defaults are those of ``options_pretraining.py`` of the paper's code.
 
     Raises:
         ValueError: If a setting above is out of its range.

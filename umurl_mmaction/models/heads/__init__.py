@@ -1,6 +1,6 @@
 from .consistency_heads import (
-                                InterModalConsistencyHead,
-                                IntraModalConsistencyHead,
+    InterModalConsistencyHead,
+    IntraModalConsistencyHead,
 )
 from .linear_cls_head import LinearClsHead
 from .variance_covariance_head import VarianceCovarianceHead

@@ -11,7 +11,8 @@ class IntraModalConsistencyHead(BaseModule):
     """Keeps the fused feature faithful to every modality.
 
     Args:
-        loss_weight (float): Defaults to 5, as in the paper (Sec. 4.1).
+        loss_weight (float): Defaults to 5 (``pretrain.py`` of the paper's
+            code).
     """
 
     def __init__(self, loss_weight: float = 5.0) -> None:
@@ -30,7 +31,8 @@ class InterModalConsistencyHead(BaseModule):
     """Pulls the uni-modal features of a sample together.
 
     Args:
-        loss_weight (float): Defaults to 5, as in the paper (Sec. 4.1).
+        loss_weight (float): Defaults to 5 (``pretrain.py`` of the paper's
+            code).
     """
 
     def __init__(self, loss_weight: float = 5.0) -> None:

@@ -12,8 +12,9 @@ class VarianceCovarianceHead(BaseModule):
     """Keeps every projection from collapsing (VICReg's two terms).
 
     Args:
-        var_weight (float): Defaults to 5, as in the paper (Sec. 4.1).
-        cov_weight (float): Defaults to 1, as in the paper (Sec. 4.1).
+        var_weight (float): Defaults to 5 (``pretrain.py`` of the paper's
+            code).
+        cov_weight (float): Defaults to 1 (likewise).
     """
 
     def __init__(self,

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 @MODELS.register_module()
 class ModalityProjector(BaseModule):
-    """MLP into the space of one modality (paper, Sec. 3.3 and 4.1).
+    """MLP into the space of one modality (``umurl.py`` of the paper's code).
 
     Linear-BN-ReLU-Linear-BN-ReLU-Linear, hidden width = ``in_channels``. It
     projects the modality's own feature and, as feature decomposition, the

@@ -19,7 +19,7 @@ class SkeletonKNN(RecognizerGCN):
     The gallery is a dataloader config. It is encoded at the first prediction
     and again after training or loading weights, so that MMEngine's val and
     test loops need nothing else. The metric is the cosine of the features,
-    and one neighbour decides, as in the paper (Sec. 4.2).
+    and one neighbour decides, as in the paper.
 
     Args:
         backbone (dict): Maps joints (N, M, T, V, C) to a feature (N, F).
