@@ -1,5 +1,4 @@
 import datetime
-import importlib.util
 import os
 import pickle
 import subprocess
@@ -9,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import make_annotations
+from tools_loading import closing_lines as run
+from tools_loading import load_script, refusal
 
 REPO = Path(__file__).parents[2]
 SCRIPT = REPO / 'tools' / 'data' / 'agcn_arrays.py'
@@ -16,27 +17,12 @@ SCRIPT = REPO / 'tools' / 'data' / 'agcn_arrays.py'
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('agcn_arrays', SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def run(tool, capsys, *argv):
-    """Run the command; its closing lines."""
-    tool.main([str(arg) for arg in argv])
-    lines = capsys.readouterr().out.splitlines()
-    start = next(i for i, line in enumerate(lines) if ' clips, ' in line)
-    return lines[start:]
+    return load_script(SCRIPT)
 
 
 def fail(tool, capsys, *argv):
-    """Run the command, which must refuse; return its last line."""
-    with pytest.raises(SystemExit) as info:
-        tool.main([str(arg) for arg in argv])
-    assert info.value.code == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    return lines[-1].partition('error: ')[2]
+    """Run the command, which must refuse; what it says at last."""
+    return refusal(tool, capsys, *argv).partition('error: ')[2]
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
-import importlib.util
 import json
 import os
-import pickle
 import re
 import subprocess
 import sys
@@ -11,6 +9,8 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
+from tools_loading import convert as run
+from tools_loading import load_script, refusal
 
 import umurl_mmaction
 
@@ -20,27 +20,12 @@ SCRIPT = REPO / 'tools' / 'data' / 'custom_clips.py'
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('custom_clips', SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def run(tool, capsys, *argv, out):
-    """Run the command; what it printed after the bar, and the pickle."""
-    tool.main([*map(str, argv), '--out', str(out), '--workers', '1'])
-    lines = capsys.readouterr().out.splitlines()
-    start = next(i for i, line in enumerate(lines) if ' clips, ' in line)
-    return lines[start:], pickle.loads(out.read_bytes())
+    return load_script(SCRIPT)
 
 
 def fail(tool, capsys, *argv):
-    """Run the command, which must refuse; return its last line."""
-    with pytest.raises(SystemExit) as info:
-        tool.main([str(arg) for arg in argv])
-    assert info.value.code == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    return lines[-1].partition('error: ')[2]
+    """Run the command, which must refuse; what it says at last."""
+    return refusal(tool, capsys, *argv).partition('error: ')[2]
 
 
 def clip(num_frames=6, num_bodies=2, seed=0):

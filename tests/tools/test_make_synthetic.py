@@ -1,4 +1,3 @@
-import importlib.util
 import pickle
 import subprocess
 import sys
@@ -6,29 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tools_loading import load_script
+from tools_loading import refusal as fail
 
 SCRIPT = Path(__file__).parents[2] / 'tools' / 'data' / 'make_synthetic.py'
 
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('make_synthetic', SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(SCRIPT)
 
 
 @pytest.fixture(scope='module')
 def dataset(tool):
     return tool.make_dataset()
-
-
-def fail(tool, capsys, *argv):
-    """Run the command, which must refuse; return its last line."""
-    with pytest.raises(SystemExit) as info:
-        tool.main([str(arg) for arg in argv])
-    assert info.value.code == 2
-    return capsys.readouterr().err.strip().splitlines()[-1]
 
 
 def moves(tool, name, progress, style):

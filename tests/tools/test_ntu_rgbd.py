@@ -1,4 +1,3 @@
-import importlib.util
 import os
 import pickle
 import shutil
@@ -9,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tools_loading import load_script
+from tools_loading import refusal as fail
 
 from umurl_mmaction.datasets import annotations
 from umurl_mmaction.transforms import SkeletonPreNormalize
@@ -39,10 +40,7 @@ XSET_TRAIN = [
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('ntu_rgbd', SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(SCRIPT)
 
 
 @pytest.fixture
@@ -99,14 +97,6 @@ def run(tool, capsys, *argv, out, dataset=60):
     lines = capsys.readouterr().out.splitlines()
     start = next(i for i, line in enumerate(lines) if ' clips, ' in line)
     return lines[start:], pickle.loads(out.read_bytes())
-
-
-def fail(tool, capsys, *argv):
-    """Run the command, which must refuse; return its last line."""
-    with pytest.raises(SystemExit) as info:
-        tool.main([str(arg) for arg in argv])
-    assert info.value.code == 2
-    return capsys.readouterr().err.strip().splitlines()[-1]
 
 
 # The paper's arrays

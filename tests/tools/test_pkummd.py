@@ -1,6 +1,4 @@
-import importlib.util
 import os
-import pickle
 import shutil
 import subprocess
 import sys
@@ -8,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tools_loading import convert as run
+from tools_loading import load_script
+from tools_loading import refusal as fail
 
 import umurl_mmaction
 
@@ -31,31 +32,12 @@ LABELS = dict(
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('pkummd', SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(SCRIPT)
 
 
 @pytest.fixture
 def raw(shared):
     return shared('fixtures/pkummd_v2_raw')
-
-
-def run(tool, capsys, *argv, out):
-    """Run the command; what it printed after the bar, and the pickle."""
-    tool.main([*map(str, argv), '--out', str(out), '--workers', '1'])
-    lines = capsys.readouterr().out.splitlines()
-    start = next(i for i, line in enumerate(lines) if ' clips, ' in line)
-    return lines[start:], pickle.loads(out.read_bytes())
-
-
-def fail(tool, capsys, *argv):
-    """Run the command, which must refuse; return its last line."""
-    with pytest.raises(SystemExit) as info:
-        tool.main([str(arg) for arg in argv])
-    assert info.value.code == 2
-    return capsys.readouterr().err.strip().splitlines()[-1]
 
 
 SPLIT = 'Training videos:\n{}, \nValidation videos:\n{}, \n'

@@ -1,0 +1,35 @@
+"""The scripts of `tools/data`, called in this process."""
+import importlib.util
+import pickle
+
+import pytest
+
+
+def load_script(path):
+    """A script as a module; worker processes cannot import it."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def closing_lines(tool, capsys, *argv):
+    """Run a converter; what it printed after the bar."""
+    tool.main([str(arg) for arg in argv])
+    lines = capsys.readouterr().out.splitlines()
+    start = next(i for i, line in enumerate(lines) if ' clips, ' in line)
+    return lines[start:]
+
+
+def convert(tool, capsys, *argv, out):
+    """Run a converter in this process; its closing lines and the pickle."""
+    lines = closing_lines(tool, capsys, *argv, '--out', out, '--workers', 1)
+    return lines, pickle.loads(out.read_bytes())
+
+
+def refusal(tool, capsys, *argv):
+    """Run a converter that must refuse; its last line."""
+    with pytest.raises(SystemExit) as info:
+        tool.main([str(arg) for arg in argv])
+    assert info.value.code == 2
+    return capsys.readouterr().err.strip().splitlines()[-1]
