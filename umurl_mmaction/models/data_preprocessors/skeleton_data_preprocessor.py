@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from typing import Any, Optional
 
 import numpy as np
@@ -45,6 +44,8 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
         self.num_person = num_person
         self.kept: Optional[PackedClips] = None
 
+    # Every batch of raw clips has another size: not for torch.compile.
+    @torch.compiler.disable
     def forward(self, data: dict, training: bool = False) -> dict:
         """Stack the samples of a batch, or make its views.
 
@@ -62,7 +63,10 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
             ValueError: If clips of different lengths are given, but no
                 ``views``.
         """
-        inputs = self._batch(self.cast_data(data['inputs']))
+        inputs = self.cast_data(data['inputs'])
+        clips = self._clips(inputs)
+        inputs = (
+            self._stack(inputs) if clips is None else self.make_views(clips))
         if self.views is None:
             data = {
                 key: self.cast_data(value)
@@ -72,7 +76,6 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
         # copying the clips.
         return dict(data, inputs=inputs)
 
-    @torch.compiler.disable
     def make_views(self, clips: PackedClips) -> list[Tensor]:
         """The views of clips, float32: (N, M, clip_len, V, C) each."""
         if self.views is None:
@@ -84,27 +87,24 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
                                      self._generator(clips.frames.device))
             return [view.float() for view in views]
 
-    def _batch(self, inputs: Any) -> Any:
+    def _clips(self, inputs: Any) -> Optional[PackedClips]:
+        """What views are to be made of, if anything."""
         if isinstance(inputs, PackedClips):
-            return self.make_views(inputs)
-        if self.kept is not None and self._are_indices(inputs):
-            return self.make_views(self.kept.select(inputs))
+            return inputs
+        if isinstance(inputs, Tensor) and inputs.dtype == torch.long:
+            return self.kept.select(inputs) if self.kept else None
+        ragged = isinstance(inputs, (list, tuple)) and isinstance(
+            inputs[0], Tensor) and inputs[0].dim() == 4
+        return pack_clips(inputs) if ragged and self.views else None
+
+    def _stack(self, inputs: Any) -> Any:
         if isinstance(inputs, dict):
-            return {key: self._batch(value) for key, value in inputs.items()}
+            return {key: self._stack(value) for key, value in inputs.items()}
         if isinstance(inputs, Tensor):
             return inputs.float()
         if isinstance(inputs[0], Tensor):
-            return self._stack(inputs)
-        return [self._batch(view) for view in inputs]
-
-    def _stack(self, samples: Sequence[Tensor]) -> Any:
-        if self.views is not None and samples[0].dim() == 4:
-            return self.make_views(pack_clips(samples))
-        return torch.stack(tuple(samples)).float()
-
-    @staticmethod
-    def _are_indices(inputs: Any) -> bool:
-        return isinstance(inputs, Tensor) and inputs.dtype == torch.long
+            return torch.stack(tuple(inputs)).float()
+        return [self._stack(view) for view in inputs]
 
     @staticmethod
     def _generator(device: torch.device) -> Optional[Generator]:
