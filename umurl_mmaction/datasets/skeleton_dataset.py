@@ -9,6 +9,7 @@ from mmaction.registry import DATASETS
 from mmcv.transforms import Compose
 from mmengine.logging import print_log
 
+from .check_clip import check_clip
 from .subset import class_balanced_subset
 
 
@@ -24,8 +25,8 @@ class SkeletonDataset(PoseDataset):
     Args:
         prepare (list[dict]): Transforms that each clip goes through once,
             when the data are read, such as the normalisation; the pipeline
-            follows at each access. Arrays in float16 stay so. Defaults to
-            none.
+            follows at each access. Arrays in float16 stay so, all others
+            become float32. Defaults to none.
         label_fraction (float): Keep only this share of the clips of each
             class, at least one of each, for semi-supervised training. The
             clips kept are logged. Defaults to 1.
@@ -38,6 +39,7 @@ class SkeletonDataset(PoseDataset):
 
     Attributes:
         labels (list[tuple[str, int | None]]): Name and label of each clip.
+        shapes (list[tuple[int, ...]]): (M, T, V, C) of each clip.
 
     Raises:
         FileNotFoundError: If the annotation file is not there.
@@ -69,6 +71,13 @@ class SkeletonDataset(PoseDataset):
                 f'annotation file {self.ann_file!r} is not there; '
                 'tools/data/README.md tells how each one is made')
         clips = self._split_of(mmengine.load(self.ann_file))
+        seen = set()
+        for clip in clips:
+            check_clip(clip, self.ann_file)
+            if clip['frame_dir'] in seen:
+                raise ValueError(f'clip {clip["frame_dir"]!r} is twice in '
+                                 f'{self.ann_file!r}; names must differ')
+            seen.add(clip['frame_dir'])
         if self.label_fraction < 1:
             clips = self._share_of(clips)
         print_log(f'Preparing {len(clips)} clips of {self.ann_file}',
@@ -77,6 +86,7 @@ class SkeletonDataset(PoseDataset):
         for index, clip in enumerate(clips):
             clip['keypoint'] = index
         self.labels = [(x['frame_dir'], x.get('label')) for x in clips]
+        self.shapes = [x.shape for x in self._keypoints]
         return clips
 
     def get_data_info(self, idx: int) -> dict:
@@ -89,10 +99,9 @@ class SkeletonDataset(PoseDataset):
         """The array that an annotation is left with; it loses its own."""
         dtype = clip['keypoint'].dtype
         clip.update(self.prepare(self._finite(clip)))
-        prepared = clip.pop('keypoint')
         # No transform brings back what half precision has lost.
-        wanted = dtype if dtype == np.float16 else prepared.dtype
-        return np.ascontiguousarray(prepared, wanted)
+        wanted = dtype if dtype == np.float16 else np.float32
+        return np.ascontiguousarray(clip.pop('keypoint'), wanted)
 
     def _finite(self, clip: dict) -> dict:
         # The sum is not finite if a summand is not, and takes one pass.

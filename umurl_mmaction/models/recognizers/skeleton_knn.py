@@ -76,6 +76,9 @@ class SkeletonKNN(RecognizerGCN):
             int64; the same on every rank.
         """
         loader = Runner.build_dataloader(self.gallery)
+        for name, label in getattr(loader.dataset, 'labels', ()):
+            if label is None:
+                raise ValueError(f'clip {name!r} of the gallery has no label')
         features, samples = encode_dataset(
             self,
             loader.dataset,

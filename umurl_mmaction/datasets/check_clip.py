@@ -1,0 +1,36 @@
+from numbers import Integral
+
+import numpy as np
+
+
+def check_clip(clip: dict, source: str) -> None:
+    """Refuse an annotation that cannot be what it says.
+
+    Args:
+        clip (dict): An annotation of MMAction2's format.
+        source (str): The file it is from, for the message.
+
+    Raises:
+        ValueError: In one line that names the clip, and what is wanted.
+    """
+    name = f'clip {clip.get("frame_dir")!r} of {source!r}'
+    keypoint = clip.get('keypoint')
+    if not isinstance(keypoint, np.ndarray) or keypoint.ndim != 4:
+        got = getattr(keypoint, 'shape', type(keypoint).__name__)
+        raise ValueError(f'{name} has keypoint {got}, wanted is an array (M, '
+                         'T, V, C): bodies, frames, joints, coordinates')
+    if keypoint.dtype.kind not in 'fiu':
+        raise ValueError(f'{name} has coordinates of dtype {keypoint.dtype}, '
+                         'wanted are real numbers')
+    for axis, what in enumerate(('body', 'frame', 'joint', 'coordinate')):
+        if not keypoint.shape[axis]:
+            raise ValueError(f'{name} has no {what}: keypoint is '
+                             f'{keypoint.shape}; leave the clip out')
+    num_frames = clip.get('total_frames', keypoint.shape[1])
+    if num_frames != keypoint.shape[1]:
+        raise ValueError(f'{name} has total_frames={num_frames}, but its '
+                         f'keypoint {keypoint.shape} has {keypoint.shape[1]}')
+    label = clip.get('label')
+    if label is not None and (not isinstance(label, Integral) or label < 0):
+        raise ValueError(f'{name} has label {label!r}, wanted is an integer '
+                         'from 0 on, or no label')
