@@ -1,12 +1,13 @@
 """UmURL for MMAction2: importing this package registers everything."""
-from . import compat
+from . import checkpoint_files, compat
 
 compat.apply()
+checkpoint_files.apply()
 
 from . import datasets, engine, models, registry, transforms  # noqa: E402
 from .version import __version__  # noqa: E402
 
 __all__ = [
-    '__version__', 'compat', 'datasets', 'engine', 'models', 'registry',
-    'transforms'
+    '__version__', 'checkpoint_files', 'compat', 'datasets', 'engine',
+    'models', 'registry', 'transforms'
 ]
