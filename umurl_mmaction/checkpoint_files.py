@@ -201,9 +201,11 @@ def reading(name: str) -> Iterator[None]:
     except (OSError, MemoryError):
         raise
     except Exception as error:  # Any type, depending on the first bytes.
+        # The file chose the words: none may move the cursor.
+        reason = ''.join(
+            c if c.isprintable() else '?' for c in _reason(error))
         raise pickle.UnpicklingError(
-            f'{name}: torch cannot load it as weights: {_reason(error)}'
-        ) from None
+            f'{name}: torch cannot load it as weights: {reason}') from None
 
 
 def _refuse_in_one_line() -> None:

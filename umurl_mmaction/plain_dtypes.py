@@ -56,6 +56,17 @@ class PlainDtypes:
         """Start anew."""
         self._made = []
 
+    def check_one(self, dtype: Any) -> None:
+        """Look at one before it is used.
+
+        Raises:
+            pickle.UnpicklingError: If it is not what its code says.
+        """
+        if not isinstance(dtype, np.dtype):
+            raise pickle.UnpicklingError('it has no dtype where one should be')
+        size = dtype.itemsize // (4 if dtype.kind == 'U' else 1)
+        self._compare(f'{dtype.kind}{size}', dtype)
+
     def check(self) -> None:
         """Look at all that were made, and forget them.
 
@@ -64,6 +75,10 @@ class PlainDtypes:
         """
         made, self._made = self._made, []
         for code, dtype in made:
-            if _traits(dtype) != _traits(np.dtype(code)):
-                raise pickle.UnpicklingError(
-                    f'it alters what NumPy knows of the dtype {code!r}')
+            self._compare(code, dtype)
+
+    def _compare(self, code: str, dtype: np.dtype) -> None:
+        # A negative size makes no code.
+        if '-' in code or _traits(dtype) != _traits(np.dtype(code)):
+            raise pickle.UnpicklingError(
+                f'it alters what NumPy knows of the dtype {code!r}')

@@ -1,12 +1,12 @@
 import os.path as osp
 from typing import Any
 
-import mmengine
 import numpy as np
 from mmaction.datasets import PoseDataset
 from mmaction.registry import DATASETS
 from mmengine.logging import print_log
 
+from .annotation_files import load_annotations, load_plain
 from .subset import class_balanced_subset
 
 
@@ -14,9 +14,9 @@ from .subset import class_balanced_subset
 class SkeletonDataset(PoseDataset):
     """MMAction2's ``PoseDataset`` that says what is wrong with its input.
 
-    Reads the same pickles: ``split`` (name -> clip names) and
-    ``annotations``, a list of dicts with ``frame_dir``, ``total_frames``,
-    ``keypoint`` (M, T, V, C) and ``label``.
+    Reads the same pickles, or .npz files of the converters: ``split``
+    (name -> clip names) and ``annotations``, a list of dicts with
+    ``frame_dir``, ``total_frames``, ``keypoint`` (M, T, V, C) and ``label``.
 
     Args:
         label_fraction (float): Keep only this share of the clips of each
@@ -27,6 +27,9 @@ class SkeletonDataset(PoseDataset):
         nonfinite (str): What to do about NaN and infinity: ``'error'`` names
             the clip, ``'missing'`` sets such joints to 0, as joints that the
             sensor has not seen. Defaults to ``'error'``.
+        trusted (bool): Load whatever a pickle holds, which runs whatever it
+            asks for. Defaults to False: containers, strings, numbers and
+            NumPy arrays only.
         kwargs: The arguments of ``PoseDataset``.
 
     Attributes:
@@ -34,7 +37,8 @@ class SkeletonDataset(PoseDataset):
 
     Raises:
         FileNotFoundError: If the annotation file is not there.
-        ValueError: If it has no split of that name, the split no clip, a
+        ValueError: If it is broken or asks for anything else than plain data,
+            has no split of that name, the split no clip, a
             clip a coordinate that is not finite, or a fraction of unlabelled
             clips is asked for.
     """
@@ -44,11 +48,13 @@ class SkeletonDataset(PoseDataset):
                  label_fraction: float = 1.0,
                  subset_seed: int = 0,
                  nonfinite: str = 'error',
+                 trusted: bool = False,
                  **kwargs: Any) -> None:
         if nonfinite not in ('error', 'missing'):
             raise ValueError(f"nonfinite={nonfinite!r} must be 'error' or "
                              "'missing'")
         self.nonfinite = nonfinite
+        self.trusted = trusted
         self.label_fraction = label_fraction
         self.subset_seed = subset_seed
         super().__init__(*args, **kwargs)
@@ -59,7 +65,8 @@ class SkeletonDataset(PoseDataset):
             raise FileNotFoundError(
                 f'annotation file {self.ann_file!r} is not there; '
                 'tools/data/README.md tells how each one is made')
-        clips = self._split_of(mmengine.load(self.ann_file))
+        clips = self._split_of(
+            load_annotations(self.ann_file, self.trusted))
         clips = [self._finite(clip) for clip in clips]
         if self.label_fraction < 1:
             clips = self._share_of(clips)
@@ -107,3 +114,16 @@ class SkeletonDataset(PoseDataset):
             raise ValueError(f'split {self.split!r} of {self.ann_file!r} has '
                              'no clip')
         return clips
+
+    def get_data_info(self, idx: int) -> dict:
+        """Get the annotation of a clip.
+
+        With ``data_prefix=dict(skeleton=FOLDER)`` it is completed by a pickle
+        of its own, which ``PoseDataset`` would load without restrictions.
+        """
+        info = super(PoseDataset, self).get_data_info(idx)
+        if 'skeleton' in self.data_prefix:
+            path = osp.join(self.data_prefix['skeleton'],
+                            info['frame_dir'] + '.pkl')
+            info.update(load_plain(path, self.trusted))
+        return info
