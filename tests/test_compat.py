@@ -1,22 +1,15 @@
 """Each gap: the failure without its mend, the cure, and the no-op."""
 import importlib.util
 import os
-import pickle
 import shutil
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from conftest import free_port
-from mmengine.logging import HistoryBuffer, MessageHub
-from mmengine.model import BaseModel
-from mmengine.runner import Runner
-from mmengine.runner.checkpoint import _load_checkpoint
-from torch.utils.data import Dataset
 
 from umurl_mmaction import compat
 
@@ -127,11 +120,8 @@ def patched_names():
 @pytest.mark.parametrize('copy', [False, True])
 def test_apply_again_changes_nothing(copy):
     before = patched_names()
-    globals_before = set(map(str, torch.serialization.get_safe_globals()))
     (load_copy() if copy else compat).apply()
     assert all(a is b for a, b in zip(patched_names(), before))
-    assert globals_before == set(
-        map(str, torch.serialization.get_safe_globals()))
 
 
 # 1. and 2. Imports of mmaction
@@ -313,218 +303,6 @@ def test_regular_install_is_left_alone(monkeypatch):
     monkeypatch.setattr(compat, '_lost_by_metadata', lambda: False)
     compat._mend_editable_install()
     assert all(a is b for a, b in zip(patched_names(), before))
-
-
-# 5. Checkpoints and `weights_only`
-
-restricted = pytest.mark.skipif(
-    not hasattr(torch.serialization, 'add_safe_globals')
-    or tuple(map(int, torch.__version__.split('.')[:2])) < (2, 6),
-    reason='this torch loads without weights_only')
-
-
-@pytest.fixture
-def no_safe_globals():
-    """Take all mends of this gap back for the time of a test."""
-    if not hasattr(torch.serialization, 'add_safe_globals'):
-        pytest.skip('this torch has no safe globals')
-    before = torch.serialization.get_safe_globals()
-    torch.serialization.clear_safe_globals()
-    yield
-    torch.serialization.clear_safe_globals()
-    torch.serialization.add_safe_globals(before)
-
-
-class TinyData(Dataset):
-
-    def __len__(self):
-        return 4
-
-    def __getitem__(self, index):
-        return torch.full((3, ), float(index))
-
-
-class TinyModel(BaseModel):
-
-    def __init__(self):
-        super().__init__()
-        self.linear = torch.nn.Linear(3, 2)
-
-    def forward(self, inputs, mode='tensor'):
-        out = self.linear(torch.stack(inputs))
-        return dict(loss=out.square().mean(), dtype=out.dtype.itemsize + 0.)
-
-    def train_step(self, data, optim_wrapper):
-        with optim_wrapper.optim_context(self):
-            outputs = self(data)
-        TinyModel.out_bytes = outputs['dtype']
-        optim_wrapper.update_params(outputs['loss'])
-        return dict(loss=outputs['loss'])
-
-
-def tiny_runner(work_dir, name, wrapper, max_epochs, **kwargs):
-    return Runner(
-        TinyModel(),
-        work_dir=str(work_dir),
-        experiment_name=name,
-        train_dataloader=dict(
-            dataset=TinyData(),
-            batch_size=2,
-            sampler=dict(type='DefaultSampler', shuffle=True)),
-        train_cfg=dict(by_epoch=True, max_epochs=max_epochs),
-        optim_wrapper=dict(
-            type=wrapper,
-            clip_grad=dict(max_norm=1),
-            optimizer=dict(type='SGD', lr=0.1, momentum=0.9)),
-        param_scheduler=[
-            dict(type='LinearLR', start_factor=0.1, by_epoch=True, end=2),
-            dict(type='MultiStepLR', milestones=[2, 3], by_epoch=True),
-            dict(type='CosineAnnealingLR', T_max=4, by_epoch=False)
-        ],
-        default_hooks=dict(
-            logger=dict(type='LoggerHook', interval=1),
-            checkpoint=dict(type='CheckpointHook', interval=1)),
-        **kwargs)
-
-
-def check_is_refused(path):
-    with pytest.raises(pickle.UnpicklingError, match='Weights only load'):
-        _load_checkpoint(str(path), map_location='cpu')
-
-
-@restricted
-@pytest.mark.parametrize('wrapper', ['OptimWrapper', 'AmpOptimWrapper'])
-def test_own_checkpoint_is_resumed(tmp_path, wrapper, no_safe_globals):
-    first = tiny_runner(tmp_path, f'first-{wrapper}', wrapper, 2)
-    # A metric may leave a NumPy scalar there.
-    first.message_hub.update_info('best_score', np.float32(0.5))
-    first.train()
-    if wrapper == 'AmpOptimWrapper' and compat._cpu_only():
-        assert TinyModel.out_bytes == 2, 'not in bfloat16'
-
-    path = tmp_path / 'epoch_2.pth'
-    check_is_refused(path)
-    compat._mend_safe_globals()
-    assert _load_checkpoint(str(path))['meta']['epoch'] == 2
-
-    second = tiny_runner(
-        tmp_path,
-        f'second-{wrapper}',
-        wrapper,
-        3,
-        load_from=str(path),
-        resume=True)
-    second.train()
-    assert (second.epoch, second.iter) == (3, 6)
-    log = second.message_hub.get_scalar('train/loss')
-    assert len(log.data[0]) == 6 and log.data[0].dtype == np.float64
-    old = first.message_hub.get_scalar('train/loss')
-    np.testing.assert_array_equal(log.data[0][:4], old.data[0])
-    assert second.message_hub.get_info('best_score') == np.float32(0.5)
-    for name in compat._STATISTICS:
-        assert log._statistics_methods[name] is getattr(HistoryBuffer, name)
-
-
-@restricted
-@pytest.mark.parametrize('package', ['numpy.core', 'numpy._core'])
-def test_checkpoint_of_either_numpy(tmp_path, package, no_safe_globals):
-    hub = MessageHub.get_instance(f'hub-{package}')
-    hub.update_scalar('loss', 2.5)
-    hub.update_info('best_score', np.float64(0.25))
-    hub.update_info('epoch', np.int64(3))
-    path = tmp_path / 'legacy.pth'
-    # In this format the names can be exchanged in the bytes of the file.
-    torch.save(
-        dict(message_hub=hub.state_dict()),
-        path,
-        _use_new_zipfile_serialization=False)
-    content = path.read_bytes()
-    for name in (b'numpy.core', b'numpy._core'):
-        content = content.replace(
-            b'c%s.multiarray\n' % name, b'c%s.multiarray\n' % package.encode())
-    path.write_bytes(content)
-    check_is_refused(path)
-    compat._mend_safe_globals()
-    state = _load_checkpoint(str(path))['message_hub']
-    assert state['log_scalars']['loss'].mean() == 2.5
-    assert state['runtime_info']['best_score'] == 0.25
-    assert state['runtime_info']['epoch'] == 3
-
-
-class Call:
-    """Pickled as a call of ``function``, be that another one or not."""
-
-    def __init__(self, function, *args):
-        self.function, self.args = function, args
-
-    def __call__(self):
-        raise NotImplementedError
-
-    def __reduce__(self):
-        return self.function, self.args
-
-
-def payloads(marker):
-    command = f'touch {marker}'
-    os_system = Call(getattr, Call(__import__, 'os'), 'system')
-    method_globals = Call(getattr, HistoryBuffer.min, '__globals__')
-    return dict(
-        os_system=Call(os_system, command),
-        direct_system=Call(os.system, command),
-        eval=Call(eval, f'__import__("os").system("{command}")'),
-        init_globals=Call(
-            getattr, Call(getattr, HistoryBuffer, '__init__'), '__globals__'),
-        method_globals=method_globals,
-        other_method=Call(getattr, HistoryBuffer, 'register_statistics'),
-        private_method=Call(getattr, HistoryBuffer, '__setstate__'),
-        subclasses=Call(Call(getattr, object, '__subclasses__')),
-        tensor=Call(getattr, torch.zeros(1), 'data_ptr'),
-        ndarray=Call(Call(getattr, np.zeros(1), 'tofile'), str(marker)),
-        dtype=Call(getattr, np.dtype, 'newbyteorder'),
-        other_class=Call(getattr, torch.nn.Parameter, 'mean'))
-
-
-NAMES = sorted(payloads(''))
-
-
-@restricted
-@pytest.mark.parametrize('zipped', [True, False])
-@pytest.mark.parametrize('name', NAMES)
-def test_crafted_checkpoint_is_refused(tmp_path, name, zipped):
-    compat._mend_safe_globals()
-    marker, path = tmp_path / 'marker', tmp_path / 'crafted.pth'
-    payload = dict(
-        state_dict={}, message_hub=dict(payload=payloads(marker)[name]))
-    torch.save(payload, path, _use_new_zipfile_serialization=zipped)
-    check_is_refused(path)
-    assert not marker.exists()
-
-
-@restricted
-def test_crafted_checkpoint_would_work(tmp_path):
-    """The payload is a real one: unrestricted loading does run it."""
-    marker, path = tmp_path / 'marker', tmp_path / 'crafted.pth'
-    torch.save(payloads(marker)['os_system'], path)
-    torch.load(path, weights_only=False)
-    assert marker.exists()
-
-
-@restricted
-def test_builtin_getattr_is_not_registered():
-    compat._mend_safe_globals()
-    known = torch.serialization.get_safe_globals()
-    functions = [e[0] if isinstance(e, tuple) else e for e in known]
-    assert getattr not in functions
-    with pytest.raises(pickle.UnpicklingError, match="'system' of 'os'"):
-        compat._getattr_of_history_buffer(os, 'system')
-
-
-def test_old_torch_is_left_alone(monkeypatch):
-    # Has neither the gap nor the functions.
-    monkeypatch.setattr(torch, '__version__', '2.1.0')
-    for name in ('add_safe_globals', 'get_safe_globals'):
-        monkeypatch.delattr(torch.serialization, name, raising=False)
-    load_copy().apply()
 
 
 # 6. Launchers without an accelerator

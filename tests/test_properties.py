@@ -29,7 +29,9 @@ def clips(draw, num_joints, coords):
 @st.composite
 def batches(draw):
     num_joints, coords = draw(st.integers(2, 30)), draw(st.integers(2, 4))
-    parents = [-1] + [draw(st.integers(0, v - 1)) for v in range(1, num_joints)]
+    parents = [-1]
+    for v in range(1, num_joints):
+        parents.append(draw(st.integers(0, v - 1)))
     layout = dict(
         joints=[str(v) for v in range(num_joints)],
         parents=parents,

@@ -1,7 +1,8 @@
 """UmURL for MMAction2: importing this package registers everything."""
-from . import compat
+from . import checkpoint_files, compat
 
 compat.apply()
+checkpoint_files.apply()
 
 from . import (  # noqa: E402
     datasets,
@@ -14,6 +15,6 @@ from . import (  # noqa: E402
 from .version import __version__  # noqa: E402
 
 __all__ = [
-    '__version__', 'compat', 'datasets', 'engine', 'evaluation', 'models',
-    'registry', 'transforms'
+    '__version__', 'checkpoint_files', 'compat', 'datasets', 'engine',
+    'evaluation', 'models', 'registry', 'transforms'
 ]

@@ -5,12 +5,12 @@ setuptools do not quite fit together any more. Each function named
 ``_mend_*`` closes one gap: it first checks that the gap is there and leaves
 everything alone otherwise. :func:`apply` runs them all and has to come before
 anything of ``mmaction.models`` is imported. Calling it twice is harmless.
+That checkpoints do not reload is mended in ``checkpoint_files.py``.
 """
 import functools
 import importlib
 import importlib.metadata
 import os.path as osp
-import pickle
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +31,6 @@ def apply() -> None:
     _mend_importlib_metadata()
     _mend_pkg_resources()
     _mend_editable_install()
-    _mend_safe_globals()
     _mend_cpu_launchers()
     _mend_cpu_ddp()
     _mend_cpu_sync_batch_norm()
@@ -243,81 +242,7 @@ def _mend_editable_install() -> None:
     _rebind(old, get_installed_path)
 
 
-# 5. Checkpoints and `weights_only`
-
-_STATISTICS = ('min', 'max', 'current', 'mean')
-# Losses are kept as float64; a best score may be any of these.
-_NUMPY_DTYPES = ('float64', 'float32', 'int64')
-
-
-def _getattr_of_history_buffer(owner: type, name: str) -> Callable:
-    """All that a checkpoint gets in place of the builtin ``getattr``."""
-    from mmengine.logging import HistoryBuffer
-    if owner is HistoryBuffer and name in _STATISTICS:
-        return getattr(HistoryBuffer, name)
-    owner_name = getattr(owner, '__name__', type(owner).__name__)
-    raise pickle.UnpicklingError(
-        f'The checkpoint asks for the attribute {name!r} of {owner_name!r}; '
-        'only the statistics methods of HistoryBuffer '
-        f'({", ".join(_STATISTICS)}) are allowed.')
-
-
-def _checkpoint_globals() -> list:
-    """What the message hub of an MMEngine checkpoint is pickled with."""
-    import numpy as np
-    from mmengine.logging import HistoryBuffer
-
-    # Asking a pickle for them works in NumPy 1 and 2; a file of either
-    # version may name them as the other one does.
-    functions: list[Any] = [
-        np.empty(0).__reduce__()[0],
-        np.float64(0).__reduce__()[0]
-    ]
-    return [
-        HistoryBuffer,
-        (_getattr_of_history_buffer, 'builtins.getattr'),
-        np.ndarray,
-        np.dtype,
-        *{type(np.dtype(name)) for name in _NUMPY_DTYPES},
-        *((function, f'{package}.multiarray.{function.__name__}')
-          for function in functions
-          for package in ('numpy.core', 'numpy._core')),
-    ]
-
-
-def _global_name(entry: Any) -> str:
-    """The name under which torch looks up an entry of its safe globals."""
-    if isinstance(entry, tuple):
-        return entry[1]
-    return f'{entry.__module__}.{entry.__qualname__}'
-
-
-def _mend_safe_globals() -> None:
-    """Let MMEngine load the checkpoints that it has written itself.
-
-    They hold the :class:`HistoryBuffer` objects of the message hub, which
-    consist of NumPy arrays and of their own statistics methods. Loading
-    stays restricted (``weights_only=True``); just these parts are allowed.
-
-    Symptom: ``UnpicklingError: Weights only load failed`` on testing with
-    and resuming from a checkpoint of a training run.
-    Versions: mmengine 0.10.7 with torch >= 2.6.
-    Remove when mmengine registers these globals or stores plain lists.
-    """
-    from mmengine.utils import digit_version
-    if digit_version(torch.__version__) < digit_version('2.6'):
-        return
-    known = {
-        _global_name(entry)
-        for entry in torch.serialization.get_safe_globals()
-    }
-    missing = [
-        entry for entry in _checkpoint_globals()
-        if _global_name(entry) not in known
-    ]
-    if missing:
-        torch.serialization.add_safe_globals(missing)
-
+# 5. Checkpoints and `weights_only`: see checkpoint_files.py
 
 # 6. Launchers without an accelerator
 

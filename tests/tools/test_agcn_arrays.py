@@ -180,15 +180,6 @@ def test_labels_that_would_call_something(tool, arrays, tmp_path, capsys,
     assert not (tmp_path / 'a.pkl').exists()
 
 
-def test_other_codecs_are_not_called(tool, tmp_path):
-    path = tmp_path / 'a.pkl'
-    path.write_bytes(b'c_codecs\nencode\n(Vabc\nVrot13\ntR.')
-    assert tool.load_plain(path) == b'abc'
-    path.write_bytes(b'cbuiltins\neval\n(Vabc\ntR.')
-    with pytest.raises(ValueError, match=r'it asks for builtins\.eval'):
-        tool.load_plain(path)
-
-
 def test_workers_do_not_change_a_byte(arrays, tmp_path):
     files = []
     for workers in (1, 2):
@@ -215,12 +206,6 @@ def test_labels_of_any_protocol(tool, arrays, labels, protocol):
     split = tool.open_arrays(str(arrays))
     assert split.names == ['a', 'b', 'c'] and split.labels == [0, 59, 3]
     assert {type(x) for x in split.labels} == {int}
-
-
-def test_labels_of_python_2(tool, tmp_path):
-    path = tmp_path / 'a.pkl'
-    path.write_bytes(b"((lp0\nS'S001'\np1\na(lp2\nI7\natp3\n.")
-    assert tool.load_plain(path) == (['S001'], [7])
 
 
 @pytest.mark.parametrize('labels, message', [
@@ -296,12 +281,11 @@ def test_a_name_twice(tool, arrays, tmp_path, capsys):
     (lambda data: data['annotations'][2].pop('keypoint'),
      'annotation 2: no keypoint'),
     (lambda data: data['annotations'].insert(0, 7),
-     'annotation 0: no frame_dir'),
+     'annotation 0: expected a dict, got int'),
     (lambda data: data['annotations'][2].update(
         keypoint=np.ones((1, 9, 17, 3), np.float32)),
      'clip002: expected (M, T, V, C), V and C as in the first clip'),
-    (lambda data: data.pop('split'),
-     "expected MMAction2's annotations, a dict with split and annotations"),
+    (lambda data: data.pop('split'), "no split 'xsub_train', only none"),
     (lambda data: data['split'].pop('xsub_train'),
      "no split 'xsub_train', only xsub_val"),
     (lambda data: data.update(more=Evil()), 'it asks for posix.system')])
@@ -349,8 +333,8 @@ def test_help_shows_an_example():
 
 @pytest.mark.parametrize('argv, line', [
     (['to-pickle', '--out', 'a.pkl'], '--train or --val is needed'),
-    (['to-pickle', '--train', 'a', '--out', 'a.npz'],
-     '--out must be a .pkl file, got a.npz'),
+    (['to-pickle', '--train', 'a', '--out', 'a.txt'],
+     '--out must be a .pkl or .npz file, got a.txt'),
     (['from-pickle', 'a.pkl', '--split', 'a', '--out-prefix', 'b'],
      'a.pkl: No such file or directory'),
     (['from-pickle', 'a.pkl', '--split', 'a', '--out-prefix', 'b',

@@ -2,10 +2,11 @@
 import argparse
 import os
 import os.path as osp
-from typing import Any
+from pickle import UnpicklingError
 
 import torch
 
+from umurl_mmaction.checkpoint_files import load_checkpoint
 from umurl_mmaction.models.official_files import (
     count_parameters,
     is_official,
@@ -33,26 +34,6 @@ of a backbone.
 '''
 
 
-def load(path: str) -> Any:
-    """Load a file of ``torch.save``, and nothing that could run code.
-
-    Args:
-        path (str): An existing file.
-
-    Returns:
-        Any: What it holds.
-
-    Raises:
-        ValueError: If it is no such file.
-    """
-    try:
-        return torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # Any type, depending on the first bytes.
-        reason = str(error).strip().split('\n')[0]
-        raise ValueError('torch cannot load it as weights: '
-                         f'{type(error).__name__}: {reason}') from None
-
-
 def convert(src: str, dst: str, official: bool = False) -> int:
     """Write ``src`` under our names, or the paper's, to ``dst``.
 
@@ -67,8 +48,10 @@ def convert(src: str, dst: str, official: bool = False) -> int:
 
     Raises:
         ValueError: If ``src`` is no such checkpoint.
+        pickle.UnpicklingError: If it does not hold weights only.
     """
-    converted = (to_official if official else to_ours)(load(src))
+    converted = (to_official if official else to_ours)(
+        load_checkpoint(src))
     partial = f'{dst}.{os.getpid()}.part'
     try:
         torch.save(converted, partial)
@@ -90,8 +73,9 @@ def describe(path: str) -> str:
 
     Raises:
         ValueError: If it is no such checkpoint.
+        pickle.UnpicklingError: If it does not hold weights only.
     """
-    checkpoint = load(path)
+    checkpoint = load_checkpoint(path)
     official = is_official(checkpoint)
     size = measure(checkpoint)
     meta = checkpoint if official else checkpoint.get('meta') or {}
@@ -146,6 +130,8 @@ def main() -> None:
         if not osp.isdir(osp.dirname(args.dst) or '.'):
             parser.error(f'{osp.dirname(args.dst)} is not there')
         count = convert(args.src, args.dst, args.to_official)
+    except UnpicklingError as error:
+        parser.error(str(error))
     except ValueError as error:
         wanted = 'checkpoint of the UmURL code'
         if args.info:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 import numpy as np
 
@@ -26,61 +26,6 @@ EPILOG = '''example:
       --split xsub_train --out-prefix ntu60/xsub/train
 '''
 SUFFIXES = ('_data_joint.npy', '_num_frame.npy', '_label.pkl')
-
-
-# Pickles of strangers -----------------------------------------------------
-def _latin1(text: str, encoding: str) -> bytes:
-    # As protocols up to 2 write bytes; other codecs have no business here.
-    return text.encode('latin1')
-
-
-# Asking a pickle for them works in NumPy 1 and 2; a file of either version
-# may name them as the other one does.
-_NUMPY: list[Any] = [
-    np.ndarray, np.dtype,
-    np.empty(0).__reduce__()[0],
-    np.int64(0).__reduce__()[0],
-    np.empty(0).__reduce_ex__(5)[0]
-]
-_ALLOWED: dict[tuple[str, str], Callable] = {
-    ('_codecs', 'encode'): _latin1,
-    **{(module, x.__name__): x
-       for x in _NUMPY for module in (
-           'numpy', 'numpy.core.multiarray', 'numpy._core.multiarray',
-           'numpy.core.numeric', 'numpy._core.numeric')}
-}
-
-
-class PlainUnpickler(pickle.Unpickler):
-    """Loads built-in containers, strings, numbers and NumPy arrays only.
-
-    A pickle may call whatever it names, so all else is refused.
-    """
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(
-                f'it asks for {module}.{name}, only containers, strings, '
-                'numbers and NumPy arrays are loaded')
-        return _ALLOWED[module, name]
-
-
-def load_plain(path: Path) -> Any:
-    """Load a pickle that holds plain data.
-
-    Raises:
-        ValueError: If it holds something else or is broken.
-    """
-    try:
-        with open(path, 'rb') as f:
-            # Strings of Python 2 have no encoding.
-            return PlainUnpickler(f, encoding='latin1').load()
-    except OSError as error:
-        raise ValueError(f'{path}: {error.strerror}') from error
-    # What a broken pickle raises depends on where it is broken.
-    except Exception as error:
-        raise ValueError(f'{path}: no pickle of plain data: {error}'
-                         ) from error
 
 
 # Arrays to pickle ---------------------------------------------------------
@@ -123,9 +68,12 @@ def open_arrays(prefix: str) -> Arrays:
         prefix (str): What the names of its three files start with.
 
     Raises:
-        ValueError: If a file is not there or not what it should be, or two
-            of them do not go together.
+        OSError: If the labels are not there.
+        ValueError: If a file is not what it should be, or two of them do not
+            go together.
     """
+    # Imported late: --help needs numpy only.
+    from umurl_mmaction.datasets.annotation_files import load_plain
     data, lengths, labels = (Path(prefix + suffix) for suffix in SUFFIXES)
     joints = open_array(data, 'floats (N, C, T, V, M)', 5, 'f')
     num_frames = open_array(lengths, 'integers (N, )', 1, 'iu')
@@ -202,7 +150,6 @@ def to_pickle(prefixes: dict[str, str],
     Raises:
         ValueError: If something is malformed, or a clip is there twice.
     """
-    # Imported late: --help needs numpy only.
     from umurl_mmaction.datasets.annotations import (
         ClipCollector,
         track_parallel,
@@ -238,7 +185,7 @@ def select(path: Path,
     """Read the clips of a split, as they are written to arrays.
 
     Args:
-        path (Path): MMAction2's pickle.
+        path (Path): MMAction2's pickle, or an .npz.
         split (str): The split.
         max_frames (int): The first frames to keep. Defaults to 300.
         num_person (int): The first bodies to keep. Defaults to 2.
@@ -249,24 +196,16 @@ def select(path: Path,
     Raises:
         ValueError: If there is no such split, or a clip will not do.
     """
+    from umurl_mmaction.datasets.annotation_files import load_annotations
     from umurl_mmaction.datasets.annotations import ClipCollector
-    data = load_plain(path)
-    if not isinstance(data, dict) or not (isinstance(
-            data.get('split'), dict) and isinstance(
-                data.get('annotations'), list)):
-        raise ValueError(f"{path}: expected MMAction2's annotations, a dict "
-                         'with split and annotations')
+    data = load_annotations(path)
     if split not in data['split']:
         raise ValueError(f'{path}: no split {split!r}, only '
                          f'{", ".join(sorted(data["split"])) or "none"}')
     names = set(data['split'][split])
     clips = ClipCollector([split])
     shape: Optional[tuple[int, ...]] = None
-    for i, annotation in enumerate(data['annotations']):
-        for key, kind in (('frame_dir', str), ('keypoint', np.ndarray)):
-            if not isinstance(annotation, dict) or not isinstance(
-                    annotation.get(key), kind):
-                raise ValueError(f'{path}: annotation {i}: no {key}')
+    for annotation in data['annotations']:
         name, keypoint = annotation['frame_dir'], annotation['keypoint']
         if name not in names:
             continue
@@ -360,15 +299,16 @@ def main(argv: Optional[list[str]] = None) -> None:
         '--split-name', metavar='NAME',
         help='call the splits NAME_train and NAME_val (train and val)')
     command.add_argument(
-        '--out', type=Path, required=True, metavar='OUT.pkl',
-        help='file to write')
+        '--out', type=Path, required=True, metavar='OUT',
+        help='file to write, .pkl or .npz')
     command.add_argument(
         '--workers', type=int, default=os.cpu_count() or 1,
         help='processes to read with (one per core)')
     command = commands.add_parser(
         'from-pickle', allow_abbrev=False, help='annotations to arrays')
     command.add_argument(
-        'src', type=Path, metavar='SRC.pkl', help='annotations')
+        'src', type=Path, metavar='SRC',
+        help='annotations, .pkl or .npz')
     command.add_argument(
         '--split', required=True, help='split to write, such as xsub_train')
     command.add_argument(

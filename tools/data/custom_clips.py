@@ -433,8 +433,8 @@ def main(argv: Optional[list[str]] = None) -> None:
     parser.add_argument(
         'src', type=Path, metavar='SRC', help='folder with a file a clip')
     parser.add_argument(
-        '--out', type=Path, required=True, metavar='OUT.pkl',
-        help='file to write')
+        '--out', type=Path, required=True, metavar='OUT',
+        help='file to write, .pkl or .npz')
     parser.add_argument(
         '--labels', type=Path, metavar='FILE',
         help='table of the clips (labels.csv in SRC)')

@@ -6,7 +6,6 @@ not a benchmark.
 """
 import argparse
 import os
-import pickle
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional
 
@@ -403,22 +402,6 @@ def make_dataset(seed: int = 0,
     return dict(split=split, annotations=annotations, classes=classes)
 
 
-def save(dataset: dict[str, Any], path: Path) -> None:
-    """Write the set; ``path`` holds the old file or the whole new one.
-
-    Args:
-        dataset (dict): What :func:`make_dataset` returns.
-        path (Path): Pickle file in an existing folder.
-    """
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        with open(part, 'wb') as f:
-            pickle.dump(dataset, f, protocol=4)  # fixed: same seed, same bytes
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def main(argv: Optional[list[str]] = None) -> None:
     parser = argparse.ArgumentParser(
         allow_abbrev=False,
@@ -427,7 +410,8 @@ def main(argv: Optional[list[str]] = None) -> None:
         epilog='example: python tools/data/make_synthetic.py '
         'data/synthetic.pkl --seed 0')
     parser.add_argument(
-        'out', type=Path, metavar='OUT.pkl', help='file to write')
+        'out', type=Path, metavar='OUT',
+        help='file to write, .pkl or .npz')
     parser.add_argument(
         '--seed', type=int, default=0, help='same seed, same bytes (0)')
     parser.add_argument(
@@ -441,15 +425,17 @@ def main(argv: Optional[list[str]] = None) -> None:
         if getattr(args, name) < low:
             parser.error(
                 f'--{name} must be at least {low}, got {getattr(args, name)}')
-    if args.out.suffix != '.pkl' or args.out.is_dir():
-        parser.error(f'OUT must be a .pkl file, got {args.out}')
     # Imported late: --help and importers of this file need numpy only.
     from mmengine.utils import track_iter_progress
+
+    from umurl_mmaction.datasets.annotation_files import save_annotations
+    from umurl_mmaction.datasets.annotations import check_suffix
+    check_suffix(parser, 'OUT', args.out)
     try:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         dataset = make_dataset(args.seed, args.subjects, args.repeats,
                                track_iter_progress)
-        save(dataset, args.out)
+        save_annotations(dataset, args.out)
     except OSError as error:
         parser.error(f'cannot write {args.out}: {error.strerror}')
     clips = [anno['keypoint'] for anno in dataset['annotations']]

@@ -374,8 +374,8 @@ def main(argv: Optional[list[str]] = None) -> None:
         'src', type=Path, nargs='+', metavar='SRC',
         help='folder with .skeleton files, or a zip as downloaded')
     parser.add_argument(
-        '--out', type=Path, required=True, metavar='OUT.pkl',
-        help='file to write')
+        '--out', type=Path, required=True, metavar='OUT',
+        help='file to write, .pkl or .npz')
     parser.add_argument(
         '--dataset', choices=list(RELEASES), required=True,
         help='splits xsub and xview (60), or xsub and xset (120); files of '

@@ -293,8 +293,8 @@ def main(argv: Optional[list[str]] = None) -> None:
         'src', type=Path, metavar='SRC',
         help='folder of part I or II with skeleton/, label/ and split/')
     parser.add_argument(
-        '--out', type=Path, required=True, metavar='OUT.pkl',
-        help='file to write')
+        '--out', type=Path, required=True, metavar='OUT',
+        help='file to write, .pkl or .npz')
     parser.add_argument(
         '--workers', type=int, default=os.cpu_count() or 1,
         help='processes to read with (one per core)')

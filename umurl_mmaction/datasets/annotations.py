@@ -1,7 +1,5 @@
 """What the converters in ``tools/data`` share."""
 import math
-import os
-import pickle
 import signal
 from argparse import ArgumentParser, Namespace
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -13,6 +11,8 @@ from typing import Any, AnyStr, Callable, Optional, TypeVar, Union
 
 import numpy as np
 from mmengine.utils import ProgressBar
+
+from .annotation_files import save_annotations
 
 Task = TypeVar('Task')
 Result = TypeVar('Result')
@@ -195,25 +195,6 @@ class ClipCollector:
                 [*reasons, f'no clip is left of {source}']))
 
 
-def save_annotations(data: dict[str, Any], path: Path) -> None:
-    """Write a pickle; ``path`` holds the old file or the whole new one.
-
-    Args:
-        data (dict): ``split`` and ``annotations``.
-        path (Path): File to write. Its folder is made if need be.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        with open(part, 'wb') as f:
-            # Fixed: same data, same bytes. Below 5 every array is copied and
-            # kept until the end.
-            pickle.dump(data, f, protocol=5)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _reasons(left_out: Sequence[tuple[str, str]]) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for name, reason in left_out:
@@ -276,9 +257,15 @@ def one_line_errors(parser: ArgumentParser, out: str) -> Iterator[None]:
         parser.error(str(error))
 
 
+def check_suffix(parser: ArgumentParser, name: str, path: Path) -> None:
+    """End the program if annotations cannot be written to ``path``."""
+    if path.suffix not in ('.npz', '.pkl') or path.is_dir():
+        parser.error(f'{name} must be a .pkl or .npz file, got {path}')
+
+
 def run_converter(parser: ArgumentParser, args: Namespace,
                   convert: Callable[[], ClipCollector]) -> None:
-    """Convert, write the pickle and say what is in it.
+    """Convert, write the annotations and say what is in them.
 
     Args:
         parser (ArgumentParser): Ends the program where something is wrong.
@@ -287,8 +274,7 @@ def run_converter(parser: ArgumentParser, args: Namespace,
     """
     if getattr(args, 'workers', 1) < 1:
         parser.error(f'--workers must be at least 1, got {args.workers}')
-    if args.out.suffix != '.pkl' or args.out.is_dir():
-        parser.error(f'--out must be a .pkl file, got {args.out}')
+    check_suffix(parser, '--out', args.out)
     with one_line_errors(parser, str(args.out)):
         clips = convert()
         save_annotations(clips.data, args.out)

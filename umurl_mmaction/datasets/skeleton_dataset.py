@@ -2,13 +2,13 @@ import os.path as osp
 from collections.abc import Sequence
 from typing import Any
 
-import mmengine
 import numpy as np
 from mmaction.datasets import PoseDataset
 from mmaction.registry import DATASETS
 from mmcv.transforms import Compose
 from mmengine.logging import print_log
 
+from .annotation_files import load_annotations, load_plain
 from .check_clip import check_clip
 from .subset import class_balanced_subset
 
@@ -17,10 +17,11 @@ from .subset import class_balanced_subset
 class SkeletonDataset(PoseDataset):
     """MMAction2's ``PoseDataset`` that says what is wrong with its input.
 
-    Reads the same pickles: ``split`` (name -> clip names) and
-    ``annotations``, a list of dicts with ``frame_dir``, ``total_frames``,
-    ``keypoint`` (M, T, V, C) and ``label``. The arrays stay in memory as they
-    were read: forked workers share them, and no clip is unpickled again.
+    Reads the same pickles, or .npz files of the converters: ``split``
+    (name -> clip names) and ``annotations``, a list of dicts with
+    ``frame_dir``, ``total_frames``, ``keypoint`` (M, T, V, C) and ``label``.
+    The arrays stay in memory as they were read: forked workers share them,
+    and no clip is unpickled again.
 
     Args:
         prepare (list[dict]): Transforms that each clip goes through once,
@@ -35,6 +36,9 @@ class SkeletonDataset(PoseDataset):
         nonfinite (str): What to do about NaN and infinity: ``'error'`` names
             the clip, ``'missing'`` sets such joints to 0, as joints that the
             sensor has not seen. Defaults to ``'error'``.
+        trusted (bool): Load whatever a pickle holds, which runs whatever it
+            asks for. Defaults to False: containers, strings, numbers and
+            NumPy arrays only.
         kwargs: The arguments of ``PoseDataset``.
 
     Attributes:
@@ -43,7 +47,8 @@ class SkeletonDataset(PoseDataset):
 
     Raises:
         FileNotFoundError: If the annotation file is not there.
-        ValueError: If it has no split of that name, the split no clip, a
+        ValueError: If it is broken or asks for anything else than plain data,
+            has no split of that name, the split no clip, a
             clip a coordinate that is not finite, or a fraction of unlabelled
             clips is asked for.
     """
@@ -54,12 +59,14 @@ class SkeletonDataset(PoseDataset):
                  label_fraction: float = 1.0,
                  subset_seed: int = 0,
                  nonfinite: str = 'error',
+                 trusted: bool = False,
                  **kwargs: Any) -> None:
         if nonfinite not in ('error', 'missing'):
             raise ValueError(f"nonfinite={nonfinite!r} must be 'error' or "
                              "'missing'")
         self.prepare = Compose(list(prepare))
         self.nonfinite = nonfinite
+        self.trusted = trusted
         self.label_fraction = label_fraction
         self.subset_seed = subset_seed
         super().__init__(*args, **kwargs)
@@ -70,7 +77,8 @@ class SkeletonDataset(PoseDataset):
             raise FileNotFoundError(
                 f'annotation file {self.ann_file!r} is not there; '
                 'tools/data/README.md tells how each one is made')
-        clips = self._split_of(mmengine.load(self.ann_file))
+        clips = self._split_of(
+            load_annotations(self.ann_file, self.trusted))
         seen = set()
         for clip in clips:
             check_clip(clip, self.ann_file)
@@ -90,10 +98,18 @@ class SkeletonDataset(PoseDataset):
         return clips
 
     def get_data_info(self, idx: int) -> dict:
-        """The idx-th annotation, with an array of its own."""
-        info = super().get_data_info(idx)
-        keypoint = self._keypoints[info['keypoint']]
-        return dict(info, keypoint=keypoint.copy())
+        """The idx-th annotation, with an array of its own.
+
+        With ``data_prefix=dict(skeleton=FOLDER)`` it is completed by a pickle
+        of its own, which ``PoseDataset`` would load without restrictions.
+        """
+        info = super(PoseDataset, self).get_data_info(idx)
+        info['keypoint'] = self._keypoints[info['keypoint']].copy()
+        if 'skeleton' in self.data_prefix:
+            path = osp.join(self.data_prefix['skeleton'],
+                            info['frame_dir'] + '.pkl')
+            info.update(load_plain(path, self.trusted))
+        return info
 
     def _prepare(self, clip: dict) -> np.ndarray:
         """The array that an annotation is left with; it loses its own."""
