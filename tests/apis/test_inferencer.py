@@ -15,7 +15,7 @@ from tiny_models import (
     tiny_options,
 )
 
-from umurl_mmaction.apis import UmURLInferencer, clip_pipeline, load_config
+from umurl_mmaction.apis import ClipPipeline, UmURLInferencer, load_config
 from umurl_mmaction.skeleton import generate_modalities
 
 DATA = make_annotations()
@@ -63,6 +63,22 @@ def test_equals_the_stock_test_loop(built, infer, tmp_path, name, clips):
         assert label == sample.pred_label
 
 
+def test_equals_the_test_loop_on_clips_in_half_precision(built, infer,
+                                                         tmp_path):
+    """As in the released pickles; the dataset keeps what it prepares so."""
+    data = make_annotations()
+    for clip in data['annotations']:
+        clip['keypoint'] = clip['keypoint'].astype(np.float16)
+    mmengine.dump(data, str(tmp_path / 'half.pkl'))
+    cfg, checkpoint = built[LINEAR]
+    cfg = load_config(
+        cfg, {'test_dataloader.dataset.ann_file': str(tmp_path / 'half.pkl')})
+    expected = run_test_loop(cfg, checkpoint, tmp_path)
+    scores = infer(batch_size=4)(data['annotations'][12:])['scores']
+    for score, sample in zip(scores, expected):
+        np.testing.assert_array_equal(score, sample.pred_score)
+
+
 def test_features_are_those_of_the_models_own_steps(built, infer):
     inferencer = infer()
     features = inferencer(ARRAYS)['features']
@@ -75,15 +91,14 @@ def test_features_are_those_of_the_models_own_steps(built, infer):
 
 
 def test_transforms_that_a_dataset_runs_once_are_run(infer):
-    """As if the normalisation were in `prepare`, not in the pipeline."""
     inferencer = infer()
     dataset = inferencer.cfg.test_dataloader.dataset
-    whole = [*(dataset.get('prepare') or ()), *dataset.pipeline]
-    moved = clip_pipeline(dict(prepare=whole[:1], pipeline=whole[1:]))
+    whole = [*dataset.prepare, *dataset.pipeline]
+    assert len(inferencer.pipeline.transforms) == len(whole)
+    in_pipeline = ClipPipeline(dict(pipeline=whole))
     torch.testing.assert_close(
-        moved(dict(VAL[0]))['inputs'],
+        in_pipeline(dict(VAL[0]))['inputs'],
         inferencer.pipeline(dict(VAL[0]))['inputs'], rtol=0, atol=0)
-    assert len(moved.transforms) == len(whole)
 
 
 # What may be given

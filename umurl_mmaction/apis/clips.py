@@ -13,17 +13,32 @@ Clip = Union[np.ndarray, Mapping[str, Any]]
 Clips = Union[Clip, Sequence[Clip]]
 
 
-def clip_pipeline(dataset: Mapping[str, Any]) -> Compose:
-    """All that a dataset does to a clip, as one pipeline.
+class ClipPipeline:
+    """All that a ``SkeletonDataset`` does to a clip, in one call.
 
     Args:
-        dataset (dict): Config of a ``SkeletonDataset``: what it does to each
-            clip once (``prepare``, if it is there), and its ``pipeline``.
+        dataset (dict): Config of the dataset: what it does to each clip once
+            (``prepare``, if it is there), and its ``pipeline``.
 
-    Returns:
-        Compose: Takes an annotation, gives ``inputs`` and ``data_samples``.
+    Attributes:
+        transforms (list): The transforms of both.
     """
-    return Compose([*(dataset.get('prepare') or ()), *dataset['pipeline']])
+
+    def __init__(self, dataset: Mapping[str, Any]) -> None:
+        self._prepare = Compose(list(dataset.get('prepare') or ()))
+        self._pipeline = Compose(list(dataset['pipeline']))
+        self.transforms = [
+            *self._prepare.transforms, *self._pipeline.transforms
+        ]
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Prepare an annotation: ``inputs`` and ``data_samples``."""
+        dtype = results['keypoint'].dtype
+        results = self._prepare(results)
+        # The dataset keeps clips of half precision in half precision.
+        if dtype == np.float16:
+            results['keypoint'] = results['keypoint'].astype(dtype)
+        return self._pipeline(results)
 
 
 def make_results(clip: Clip,

@@ -17,13 +17,14 @@ from torch.nn import functional as F
 from ..skeleton.modalities import generate_modalities
 from .clips import (
     Clip,
+    ClipPipeline,
     Clips,
-    clip_pipeline,
     make_results,
     split_clips,
     split_streams,
 )
 from .loading import load_config, load_model
+from .retrieval import nearest_neighbors
 
 PRECISIONS = dict(fp32=None, bf16=torch.bfloat16, fp16=torch.float16)
 FUSED = 'fused'
@@ -99,7 +100,7 @@ class UmURLInferencer:
                 'retrieval (knn) config')
         self.model = load_model(self.cfg, checkpoint, device)
         dataset = self.cfg.test_dataloader.dataset
-        self.pipeline = clip_pipeline(dataset)
+        self.pipeline = ClipPipeline(dataset)
         self.nonfinite = dataset.get('nonfinite', 'error')
         self.precision = precision
         self.batch_size = batch_size
@@ -256,12 +257,13 @@ class UmURLInferencer:
             self._gallery = (gallery, labels, self._gallery_names())
         gallery, labels, _ = self._gallery
         count = self.num_nearest or self.model.num_neighbors
-        query = F.normalize(feature.mean(dim=1), dim=1)
-        nearest = (query @ gallery.T).topk(min(count, len(labels)), dim=1)
+        similarities, nearest = nearest_neighbors(
+            F.normalize(feature.mean(dim=1), dim=1), gallery,
+            min(count, len(labels)))
         return dict(
-            nearest=nearest.indices,
-            nearest_labels=labels[nearest.indices],
-            similarities=nearest.values)
+            nearest=nearest,
+            nearest_labels=labels[nearest],
+            similarities=similarities)
 
     def _gallery_names(self) -> list[str]:
         cfg = dict(self.model.gallery['dataset'])

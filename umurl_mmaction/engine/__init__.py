@@ -1,3 +1,7 @@
-from .hooks import CacheFeaturesHook, CheckDataHook
+from .hooks import CacheFeaturesHook, CheckDataHook, KeepOnDeviceHook
+from .optim import AutoAmpOptimWrapper
 
-__all__ = ['CacheFeaturesHook', 'CheckDataHook']
+__all__ = [
+    'AutoAmpOptimWrapper', 'CacheFeaturesHook', 'CheckDataHook',
+    'KeepOnDeviceHook'
+]

@@ -1,10 +1,10 @@
+prepare = [dict(type='SkeletonPreNormalize', layout='nturgb+d')]
 pipeline = [
-    dict(type='SkeletonPreNormalize', layout='nturgb+d'),
     dict(type='TemporalCropResize', ratio=(1.0, 1.0), clip_len=64),
     dict(type='PackSkeletonInputs', num_person=2),
 ]
 # Under the name that MMAction2's inference_skeleton looks for.
-test_pipeline = pipeline
+test_pipeline = prepare + pipeline
 
 test_dataloader = dict(
     batch_size=512,
@@ -14,6 +14,7 @@ test_dataloader = dict(
         type='SkeletonDataset',
         ann_file='???',
         split='???',
+        prepare=prepare,
         pipeline=pipeline,
         test_mode=True))
 

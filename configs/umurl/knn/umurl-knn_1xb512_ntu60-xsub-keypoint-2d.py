@@ -2,9 +2,9 @@
 _base_ = './umurl-knn_1xb512_ntu60-xsub-keypoint-3d.py'
 
 ann_file = 'data/skeleton/ntu60_2d.pkl'
-test_pipeline = _base_.pipeline
-test_pipeline[0] = dict(type='PreNormalize2D')
-clips = dict(ann_file=ann_file, pipeline=test_pipeline)
+prepare = [dict(type='PreNormalize2D')]
+test_pipeline = prepare + _base_.pipeline
+clips = dict(ann_file=ann_file, prepare=prepare)
 model = dict(
     backbone=dict(graph_cfg=dict(layout='coco'), in_channels=2),
     gallery=dict(dataset=clips))

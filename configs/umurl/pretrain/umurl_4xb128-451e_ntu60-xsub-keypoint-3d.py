@@ -4,5 +4,6 @@ _base_ = [
     '../../_base_/default_runtime.py'
 ]
 
+model = dict(data_preprocessor=dict(views=_base_.views, num_person=2))
 train_dataloader = dict(
     dataset=dict(ann_file='data/skeleton/ntu60_3d.pkl', split='xsub_train'))

@@ -10,6 +10,7 @@ from ...skeleton.layout import build_layout
 from ...skeleton.modalities import check_modalities, generate_modalities
 from ..gather import gather_batch
 from ..official_checkpoint import check_shapes, rename_official
+from ..views import forward_views
 
 
 @MODELS.register_module()
@@ -115,12 +116,16 @@ class UmURL(BaseModel):
             raise ValueError('pre-training on a batch of one sample: the '
                              'variance over the batch is not defined; set '
                              'batch_size to 2 or more and drop_last=True')
+        streams = [
+            self._streams(view, modalities)
+            for view, modalities in zip(views, self.branches.values())
+        ]
+        streams.append(self._streams(views[-1], self.modalities))
+        *features, fused = forward_views(self.backbone, streams)
         uni, decomposed = {}, {}
-        fused = self.backbone(self._streams(views[-1], self.modalities))
-        for (name, modalities), view in zip(self.branches.items(), views):
-            feature = self.backbone(self._streams(view, modalities))
-            uni[name] = self.neck[name](feature)
-            decomposed[name] = self.neck[name](fused)
+        for name, feature in zip(self.branches, features):
+            uni[name], decomposed[name] = forward_views(
+                self.neck[name], [feature, fused])
 
         whole = iter(gather_batch([*uni.values(), *decomposed.values()]))
         uni = {name: next(whole) for name in uni}
