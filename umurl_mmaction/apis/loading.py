@@ -1,6 +1,7 @@
 """Configs by name, and models with all their weights."""
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Optional, Union
 
 import torch
@@ -12,6 +13,13 @@ from mmengine.runner import CheckpointLoader
 from ..models.official_checkpoint import check_shapes, strip_module
 
 PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def configs_folder() -> Path:
+    """Where this package's experiments and their metafile are."""
+    installed = PACKAGE / '.mim' / 'configs'
+    configs = installed if installed.is_dir() else PACKAGE.parent / 'configs'
+    return configs / 'umurl'
 
 
 def find_config(name: str) -> Path:
@@ -27,10 +35,8 @@ def find_config(name: str) -> Path:
     Raises:
         FileNotFoundError: If there is none.
     """
-    installed = PACKAGE / '.mim' / 'configs'
-    configs = installed if installed.is_dir() else PACKAGE.parent / 'configs'
     wanted = name if name.endswith('.py') else f'{name}.py'
-    for path in sorted(configs.rglob('*.py')):
+    for path in sorted(configs_folder().rglob('*.py')):
         if path.name == wanted:
             return path
     raise FileNotFoundError(
@@ -67,6 +73,29 @@ def load_config(config: Union[str, Path, Config],
     return cfg
 
 
+def load_checkpoint(checkpoint: Union[str, Path]) -> dict[str, Any]:
+    """Load a checkpoint to the CPU.
+
+    Args:
+        checkpoint (str | Path): Its path or URL.
+
+    Returns:
+        dict: What the file holds.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        ValueError: If torch cannot load it.
+    """
+    try:
+        return CheckpointLoader.load_checkpoint(
+            str(checkpoint), map_location='cpu')
+    # Which one depends on where the file is broken, or what it asks for.
+    except (EOFError, KeyError, RuntimeError, UnpicklingError) as error:
+        reason = str(error).strip().split('\n')[0]
+        raise ValueError(f'{checkpoint} cannot be loaded as weights: '
+                         f'{type(error).__name__}: {reason}') from error
+
+
 def load_model(cfg: Config,
                checkpoint: Union[str, Path],
                device: Optional[str] = None) -> Any:
@@ -95,8 +124,7 @@ def load_model(cfg: Config,
     if torch.device(device).type == 'cuda' and not torch.cuda.is_available():
         raise ValueError(f'device {device!r} is not there: torch sees no GPU')
     model = init_recognizer(cfg, device=device)
-    loaded = CheckpointLoader.load_checkpoint(
-        str(checkpoint), map_location='cpu')
+    loaded = load_checkpoint(checkpoint)
     weights = {
         strip_module(key): value
         for key, value in loaded.get('state_dict', loaded).items()
