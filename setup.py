@@ -131,6 +131,8 @@ setup(
         'torch',
     ],
     extras_require={
+        # For tools/deploy/export.py; the last one runs what it writes.
+        'export': ['onnx', 'onnxscript', 'onnxruntime'],
         'mim': ['openmim'],
         'tensorboard': ['tensorboard'],
         'test': ['pytest'],

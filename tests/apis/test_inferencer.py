@@ -101,6 +101,24 @@ def test_transforms_that_a_dataset_runs_once_are_run(infer):
         inferencer.pipeline(dict(VAL[0]))['inputs'], rtol=0, atol=0)
 
 
+def test_the_pages_python_runs(built, infer, ann_file, tmp_path, monkeypatch):
+    page = (REPO / 'tools' / 'deploy' / 'README.md').read_text()
+    code = page.partition('```python')[2].partition('```')[0]
+    assert "'umurl-knn_synthetic.py', 'CKPT'" in code
+    for i, clip in enumerate(ARRAYS[:2], 1):
+        np.save(tmp_path / f'clip{i}.npy', clip)
+    monkeypatch.chdir(tmp_path)
+    built[KNN][0].dump('tiny.py')
+    code = code.replace("'umurl-knn_synthetic.py', 'CKPT'",
+                        f"'tiny.py', {built[KNN][1]!r}")
+    found = {}
+    exec(code, found)
+    expected = infer(KNN, num_nearest=3)(ARRAYS[:2])
+    assert found['result']['nearest_names'].shape == (2, 3)
+    for key, value in expected.items():
+        np.testing.assert_array_equal(found['result'][key], value)
+
+
 # What may be given
 
 
@@ -113,6 +131,12 @@ def test_one_clip_and_a_batch_of_one_length(infer):
     batch = np.stack([ARRAYS[1][:, :20], ARRAYS[3][:, :20]])
     np.testing.assert_allclose(
         inferencer(batch)['features'], inferencer(list(batch))['features'])
+    np.testing.assert_array_equal(
+        inferencer(torch.from_numpy(batch))['features'],
+        inferencer(batch)['features'])
+    np.testing.assert_array_equal(
+        inferencer(torch.from_numpy(ARRAYS[1]))['features'],
+        inferencer(ARRAYS[1])['features'])
     alone = ARRAYS[0][:1]
     np.testing.assert_array_equal(
         inferencer([alone[0]])['features'], inferencer([alone])['features'])
@@ -301,6 +325,8 @@ def test_checkpoints_that_do_not_fit(built, ann_file, infer, tmp_path):
     (np.zeros((25, 3)), r'clip 0 is float64 \(25, 3\); wanted are numbers'),
     ([ARRAYS[0], np.zeros((2, 0, 25, 3))], r'clip 1 is float64 \(2, 0, 25'),
     ([np.full((1, 2, 25, 3), 'a')], 'clip 0 is <U1'),
+    ([ARRAYS[0].tolist()], 'clip 0 is a list; wanted is an array'),
+    (['clip.npy'], 'clip 0 is a str; wanted is an array'),
     ([dict(frame_dir='a')], 'clip 0 is a dict without keypoint'),
     (np.zeros((1, 4, 17, 3)), 'wants 25 joints'),
     (np.where(np.arange(150).reshape(1, 2, 25, 3) == 80, np.nan, 1),

@@ -1,4 +1,6 @@
 """Exported models give what the inferencer gives, from raw joints."""
+import shutil
+
 import mmengine
 import numpy as np
 import pytest
@@ -33,8 +35,8 @@ def inferencer(tmp_path_factory):
 
 
 @pytest.fixture(scope='module', params=sorted(FORMATS))
-def exported(request, tool, inferencer):
-    """A classifier that the command has exported, ready to run."""
+def file(request, tool, inferencer):
+    """A classifier that the command has exported."""
     if request.param == 'onnx':
         for package in ('onnxruntime', 'onnxscript'):
             pytest.importorskip(package)
@@ -45,7 +47,14 @@ def exported(request, tool, inferencer):
         str(path), '--format', request.param
     ])
     assert not list(folder.glob('.*'))
-    return load_exported(request.param, path)
+    return path
+
+
+@pytest.fixture(scope='module')
+def exported(file):
+    """The same, ready to run."""
+    name, = (x for x in FORMATS if FORMATS[x].suffix == file.suffix)
+    return load_exported(name, file)
 
 
 def load_exported(name, path):
@@ -113,6 +122,23 @@ def test_clips_of_a_batch_do_not_mix(exported, inferencer):
     features, scores = exported(clips)
     np.testing.assert_allclose(features, expected['features'], atol=1e-4)
     np.testing.assert_allclose(scores, expected['scores'], atol=1e-4)
+
+
+@pytest.mark.parametrize('file', ['onnx'], indirect=True)
+def test_the_pages_python_runs(file, inferencer, tmp_path, monkeypatch):
+    page = (REPO / 'tools' / 'deploy' / 'README.md').read_text()
+    code, = (
+        part.partition('```')[0] for part in page.split('```python')[1:]
+        if 'onnxruntime' in part.partition('```')[0])
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(file, 'umurl.onnx')
+    clip = difficult_clips()[5]
+    np.save('clip1.npy', clip)
+    found = {}
+    exec(code, found)
+    expected = inferencer(clip)
+    for name in ('features', 'scores'):
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-4)
 
 
 # Other models; traced only, which is quick

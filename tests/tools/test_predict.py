@@ -116,19 +116,19 @@ def test_nearest_clips_in_csv(tool, folder, tmp_path):
 
 
 def test_the_command(folder, tmp_path):
-    """Its standard output is the table, its bar goes elsewhere."""
+    """Its standard output is the table, the bars go elsewhere."""
     env = dict(
         os.environ,
         OMP_NUM_THREADS='1',
         PYTHONPATH=str(Path(umurl_mmaction.__file__).parents[1]))
     done = subprocess.run(
-        [sys.executable, SCRIPT, *argv(folder, 'linear', folder / 'a.npy')],
+        [sys.executable, SCRIPT, *argv(folder, 'knn', folder / 'a.npy')],
         env=env, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     heading, row = done.stdout.splitlines()
-    assert heading == 'name,label,score'
+    assert heading.startswith('name,label,score,nearest_1,')
     assert row.startswith(f'{folder / "a.npy"},')
-    assert '1/1' in done.stderr
+    assert '1/1' in done.stderr and 'Encoding 12 clips' in done.stderr
 
 
 @pytest.mark.parametrize('more, message', [

@@ -9,7 +9,7 @@ from mmengine.dataset import Compose
 from torch import Tensor
 
 # An array (M, T, V, C), or an annotation with one.
-Clip = Union[np.ndarray, Mapping[str, Any]]
+Clip = Union[np.ndarray, Tensor, Mapping[str, Any]]
 Clips = Union[Clip, Sequence[Clip]]
 
 
@@ -47,8 +47,8 @@ def make_results(clip: Clip,
     """Make of a clip what MMAction2's pipelines start from.
 
     Args:
-        clip (np.ndarray | dict): (M, T, V, C), or (T, V, C) of one body, or
-            an annotation with such a ``keypoint``. Left as it is.
+        clip (np.ndarray | Tensor | dict): (M, T, V, C), or (T, V, C) of one
+            body, or an annotation with such a ``keypoint``. Left as it is.
         name (str): What to call a clip that has no ``frame_dir``.
         nonfinite (str): As in ``SkeletonDataset``. Defaults to ``'error'``.
 
@@ -67,7 +67,10 @@ def make_results(clip: Clip,
         # Transforms work in place.
         results.update(copy.deepcopy(dict(clip)))
         clip = clip['keypoint']
-    keypoint = np.asarray(clip)
+    keypoint = clip.cpu().numpy() if isinstance(clip, Tensor) else clip
+    if not isinstance(keypoint, np.ndarray):
+        raise ValueError(f'{name} is a {type(clip).__name__}; wanted is an '
+                         'array (M, T, V, C), or a dict with one as keypoint')
     if keypoint.ndim == 3:
         keypoint = keypoint[None]
     if keypoint.dtype.kind not in 'fiu' or keypoint.ndim != 4 or (
@@ -94,7 +97,7 @@ def split_clips(clips: Clips) -> Sequence[Clip]:
     Raises:
         ValueError: If there is none.
     """
-    if isinstance(clips, Mapping) or (isinstance(clips, np.ndarray)
+    if isinstance(clips, Mapping) or (isinstance(clips, (np.ndarray, Tensor))
                                       and clips.ndim != 5):
         return [clips]
     if not len(clips):

@@ -117,7 +117,7 @@ class UmURLInferencer:
         """Encode clips, and classify them if the model can.
 
         Args:
-            clips (np.ndarray | dict | sequence): Of N clips any of
+            clips (np.ndarray | Tensor | dict | sequence): Of N clips any of
 
                 - arrays (M, T, V, C), in a list, or one array;
                 - annotations of MMAction2, with such a ``keypoint``, in a
@@ -160,7 +160,7 @@ class UmURLInferencer:
         """Encode clips, and no more.
 
         Args:
-            clips (np.ndarray | dict | sequence): As for a call.
+            clips (np.ndarray | Tensor | dict | sequence): As for a call.
             kinds (sequence of str): ``'fused'`` of all modalities together,
                 or the name of one alone. Defaults to ``('fused', )``.
 
@@ -269,7 +269,11 @@ class UmURLInferencer:
         cfg = dict(self.model.gallery['dataset'])
         # Names are all that is wanted.
         cfg.pop('prepare', None)
-        return [name for name, _ in DATASETS.build(cfg).labels]
+        dataset = DATASETS.build(cfg)
+        return [
+            str(dataset.get_data_info(i).get('frame_dir', i))
+            for i in range(len(dataset))
+        ]
 
     def _batches(self, clips: Clips) -> Iterator[Any]:
         """What the model's preprocessor makes of the clips."""
