@@ -35,14 +35,16 @@ def test_encoder_takes_views_at_once(num_heads, num_layers):
         torch.testing.assert_close(feature, backbone(view))
     # The parent's own layer, with the weights of ours.
     for encoder in backbone.encoder.values():
-        tokens = torch.randn(3, 7, 16)
-        expected = tokens
-        for layer in encoder.layers:
-            parent = nn.TransformerEncoderLayer(
-                16, num_heads, 16, dropout=0., batch_first=True)
-            parent.load_state_dict(layer.state_dict())
-            expected = parent(expected)
-        torch.testing.assert_close(encoder(tokens), expected)
+        # More tokens than channels, and fewer.
+        for tokens in (torch.randn(3, 7, 16), torch.randn(1, 7, 16)):
+            expected = tokens
+            for layer in encoder.layers:
+                torch.nn.init.normal_(layer.self_attn.in_proj_bias)
+                parent = nn.TransformerEncoderLayer(
+                    16, num_heads, 16, dropout=0., batch_first=True)
+                parent.load_state_dict(layer.state_dict())
+                expected = parent(expected)
+            torch.testing.assert_close(encoder(tokens), expected)
 
 
 def test_one_call_a_layer_for_all_views():
