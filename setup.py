@@ -128,13 +128,13 @@ setup(
         # `mim` and MMEngine import `pkg_resources`, which setuptools 82
         # removed. The package itself makes do without (see compat.py).
         'setuptools<82',
+        'tensorboard',
         'torch',
     ],
     extras_require={
         # For tools/deploy/export.py; the last one runs what it writes.
         'export': ['onnx', 'onnxscript', 'onnxruntime'],
         'mim': ['openmim'],
-        'tensorboard': ['tensorboard'],
         'test': ['pytest'],
     },
 )

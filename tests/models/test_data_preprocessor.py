@@ -5,6 +5,7 @@ from mmaction.registry import MODELS
 from mmengine.logging import MessageHub
 
 from umurl_mmaction.datasets import pack_collate
+from umurl_mmaction.skeleton import crop_resize
 
 VIEWS = dict(
     type='SkeletonMultiView',
@@ -47,9 +48,10 @@ def batch(dtype=torch.float32):
 def test_packed_clips_and_lists_of_clips_give_the_same(preprocessor, training,
                                                        dtype):
     training()
-    packed = preprocessor(pack_collate(batch(dtype)))
+    packed = preprocessor(pack_collate(batch(dtype)), True)
     listed = preprocessor(
-        dict(inputs=[x['inputs'] for x in batch(dtype)], data_samples=[]))
+        dict(inputs=[x['inputs'] for x in batch(dtype)], data_samples=[]),
+        True)
     assert len(packed['inputs']) == 2
     assert packed['data_samples'] == [0, 1, 2]
     for a, b in zip(packed['inputs'], listed['inputs']):
@@ -63,7 +65,7 @@ def test_views_depend_on_where_the_training_stands(preprocessor, training):
     def views(**kwargs):
         training(**kwargs)
         torch.manual_seed(np.random.randint(1000))
-        return preprocessor(pack_collate(batch()))['inputs'][0]
+        return preprocessor(pack_collate(batch()), True)['inputs'][0]
 
     first = views()
     for other in (dict(seed=2), dict(epoch=3), dict(iteration=31)):
@@ -73,18 +75,18 @@ def test_views_depend_on_where_the_training_stands(preprocessor, training):
 
 def test_outside_of_training_torchs_generator_draws(preprocessor):
     torch.manual_seed(3)
-    first = preprocessor(pack_collate(batch()))['inputs'][0]
-    second = preprocessor(pack_collate(batch()))['inputs'][0]
+    first = preprocessor(pack_collate(batch()), True)['inputs'][0]
+    second = preprocessor(pack_collate(batch()), True)['inputs'][0]
     torch.manual_seed(3)
-    third = preprocessor(pack_collate(batch()))['inputs'][0]
+    third = preprocessor(pack_collate(batch()), True)['inputs'][0]
     assert torch.equal(first, third) and not torch.equal(first, second)
 
 
 def test_autocast_does_not_touch_the_views(preprocessor, training):
     training()
-    expected = preprocessor(pack_collate(batch()))['inputs']
+    expected = preprocessor(pack_collate(batch()), True)['inputs']
     with torch.autocast('cpu', torch.bfloat16):
-        got = preprocessor(pack_collate(batch()))['inputs']
+        got = preprocessor(pack_collate(batch()), True)['inputs']
     torch.testing.assert_close(got, expected, atol=0, rtol=0)
 
 
@@ -105,3 +107,12 @@ def test_raw_clips_without_views_are_refused():
     with pytest.raises(ValueError, match='has no views to make') as error:
         plain(pack_collate(batch()))
     assert '\n' not in str(error.value)
+
+
+def test_for_evaluation_clips_are_taken_whole(preprocessor):
+    inputs = preprocessor(pack_collate(batch()))['inputs']
+    assert inputs.shape == (3, 1, 2, 8, 25, 3)
+    for got, sample in zip(inputs, batch()):
+        clip = sample['inputs']
+        expected = crop_resize(clip, 0, clip.shape[1], 8)
+        torch.testing.assert_close(got[0, :len(clip)], expected)

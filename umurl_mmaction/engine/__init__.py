@@ -1,7 +1,3 @@
-from .hooks import CacheFeaturesHook, CheckDataHook, KeepOnDeviceHook
-from .optim import AutoAmpOptimWrapper
+from . import hooks, optim
 
-__all__ = [
-    'AutoAmpOptimWrapper', 'CacheFeaturesHook', 'CheckDataHook',
-    'KeepOnDeviceHook'
-]
+__all__ = ['hooks', 'optim']

@@ -80,6 +80,29 @@ class SkeletonMultiView(BaseTransform):
         ]
         return results
 
+    def resize(self, clips: PackedClips, num_person: int) -> Tensor:
+        """All of each clip in the first view's length, for evaluation.
+
+        Args:
+            clips (PackedClips): N clips.
+            num_person (int): Bodies M.
+
+        Returns:
+            Tensor: Joints (N, M, clip_len, V, C), float32.
+        """
+        crop = self._crop(self.pipelines[0])
+        whole = clips.num_frames
+        return crop_resize_packed(clips, torch.zeros_like(whole), whole,
+                                  crop.clip_len, num_person)
+
+    @staticmethod
+    def _crop(pipeline: Compose) -> TemporalCropResize:
+        crop = (pipeline.transforms or [None])[0]
+        if not isinstance(crop, TemporalCropResize):
+            raise ValueError('views of a batch start with '
+                             f'TemporalCropResize, got {crop}')
+        return crop
+
     def batch(self,
               clips: PackedClips,
               num_person: int,
@@ -102,10 +125,7 @@ class SkeletonMultiView(BaseTransform):
         views: list[Tensor] = []
         size = len(clips.num_frames)
         for pipeline, count in zip(self.pipelines, self.num_views):
-            crop, *rest = pipeline.transforms or [None]
-            if not isinstance(crop, TemporalCropResize):
-                raise ValueError('views of a batch start with '
-                                 f'TemporalCropResize, got {crop}')
+            crop, rest = self._crop(pipeline), pipeline.transforms[1:]
             start, length = crop.draw_crops(
                 clips.num_frames.expand(count, size), generator)
             joints = crop_resize_packed(clips, start, length, crop.clip_len,

@@ -1,5 +1,13 @@
 from .cache_features_hook import CacheFeaturesHook
 from .check_data_hook import CheckDataHook
+from .check_loss_hook import CheckLossHook
+from .collapse_monitor_hook import CollapseMonitorHook
 from .keep_on_device_hook import KeepOnDeviceHook
+from .retrieval_monitor_hook import RetrievalMonitorHook
+from .throughput_hook import ThroughputHook
 
-__all__ = ['CacheFeaturesHook', 'CheckDataHook', 'KeepOnDeviceHook']
+__all__ = [
+    'CacheFeaturesHook', 'CheckDataHook', 'CheckLossHook',
+    'CollapseMonitorHook', 'KeepOnDeviceHook', 'RetrievalMonitorHook',
+    'ThroughputHook'
+]

@@ -1,4 +1,4 @@
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import numpy as np
 import torch
@@ -54,7 +54,8 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
                 ``pseudo_collate`` (lists of N tensors, in a list or dict for
                 views and streams) or by ``pack_collate``, and
                 ``data_samples``.
-            training (bool): Unused. Defaults to False.
+            training (bool): Whether to augment ragged clips. Defaults to
+                False.
 
         Returns:
             dict: ``data`` with float32 tensors (N, ...) in ``inputs``.
@@ -65,24 +66,29 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
         """
         inputs = self.cast_data(data['inputs'])
         clips = self._clips(inputs)
-        inputs = (
-            self._stack(inputs) if clips is None else self.make_views(clips))
-        if self.views is None:
-            data = {
-                key: self.cast_data(value)
-                for key, value in data.items() if key != 'inputs'
-            }
-        # The method needs no labels: copying them one by one costs more than
-        # copying the clips.
+        if clips is None:
+            inputs = self._stack(inputs)
+        else:
+            inputs = self.make_views(clips, training)
+        # Views need no labels, which cost more to copy one by one than clips.
+        if self.views is None or not training:
+            rest = {key: data[key] for key in data if key != 'inputs'}
+            data = self.cast_data(rest)
         return dict(data, inputs=inputs)
 
-    def make_views(self, clips: PackedClips) -> list[Tensor]:
-        """The views of clips, float32: (N, M, clip_len, V, C) each."""
+    def make_views(self, clips: PackedClips,
+                   training: bool) -> Union[list[Tensor], Tensor]:
+        """Views, float32: (N, M, clip_len, V, C) each.
+
+        Other than in training all of each clip, (N, 1, M, clip_len, V, C).
+        """
         if self.views is None:
             raise ValueError('clips of different lengths were given, but '
                              'model.data_preprocessor has no views to make '
                              'of them, and the pipeline makes none')
         with torch.autocast(clips.frames.device.type, enabled=False):
+            if not training:
+                return self.views.resize(clips, self.num_person).unsqueeze(1)
             views = self.views.batch(clips, self.num_person,
                                      self._generator(clips.frames.device))
             return [view.float() for view in views]
