@@ -132,6 +132,8 @@ setup(
         'torch',
     ],
     extras_require={
+        # For tools/deploy/export.py; the last one runs what it writes.
+        'export': ['onnx', 'onnxscript', 'onnxruntime'],
         'mim': ['openmim'],
         'test': ['pytest'],
     },

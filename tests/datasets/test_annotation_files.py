@@ -402,6 +402,9 @@ class Call:
     def __reduce__(self):
         return self.function, self.args, self.state
 
+    def __repr__(self):
+        return f'{self.function.__name__}{self.args}{self.state or ""}'
+
 
 def run(command):
     return Call(os.system, command)

@@ -13,6 +13,7 @@ from tools_loading import convert as run
 from tools_loading import load_script, refusal
 
 import umurl_mmaction
+from umurl_mmaction.datasets.clip_files import Clip, read_clip
 
 REPO = Path(__file__).parents[2]
 SCRIPT = REPO / 'tools' / 'data' / 'custom_clips.py'
@@ -172,14 +173,15 @@ def test_missing_and_additional_files(tool, folder, capsys):
     np.save(folder / 'new.npy', clip())
     np.save(folder / '._new.npy', clip())
     assert refuse(tool, capsys, folder) == (
-        f'{folder}/clip2: expected one file .npy, .csv or .json, got none')
+        f'{folder}/clip2: expected one file .npy, .npz, .csv or .json, got '
+        'none')
     lines, _ = convert(tool, capsys, folder, '--on-error', 'skip')
     assert lines[2:6] == [
         '3 skipped',
-        f'  1: {folder}/clip2: expected one file .npy, .csv or .json, got '
-        'none',
-        f'  1: {folder}/monday/clip3: expected one file .npy, .csv or .json, '
-        'got 2', '  1: not in labels.csv (new)']
+        f'  1: {folder}/clip2: expected one file .npy, .npz, .csv or .json, '
+        'got none',
+        f'  1: {folder}/monday/clip3: expected one file .npy, .npz, .csv or '
+        '.json, got 2', '  1: not in labels.csv (new)']
     (folder / 'clip1.npy').unlink()
     assert refuse_all(tool, capsys, folder).endswith(
         f'no clip is left of 3 in {folder}/labels.csv')
@@ -200,24 +202,24 @@ def test_skipped_clips_do_not_change_the_ids(tool, folder, capsys):
 # The clips
 
 
-def read(tool, path, **kwargs):
-    return tool.read_clip(tool.Clip(path, **kwargs))
+def read(path, **kwargs):
+    return read_clip(Clip(path, **kwargs))
 
 
 @pytest.mark.parametrize('heading', [None, 'x0,y0,z0' + ',v' * 12])
-def test_csv_with_a_line_a_frame(tool, tmp_path, heading):
+def test_csv_with_a_line_a_frame(tmp_path, heading):
     array = clip(4, 1)
     write_csv(tmp_path / 'a.csv', array[0], heading)
     for kwargs in (dict(num_joints=5), dict(coords=3),
                    dict(num_joints=5, coords=3)):
         np.testing.assert_array_equal(
-            read(tool, tmp_path / 'a.csv', **kwargs),
+            read(tmp_path / 'a.csv', **kwargs),
             array.astype(np.float32))
-    flat = read(tool, tmp_path / 'a.csv', num_joints=15)
+    flat = read(tmp_path / 'a.csv', num_joints=15)
     assert flat.shape == (1, 4, 15, 1)
 
 
-def test_csv_with_a_line_a_frame_and_body(tool, tmp_path):
+def test_csv_with_a_line_a_frame_and_body(tmp_path):
     array = clip(4, 2)
     array[0, 2:] = array[1, :2] = 0
     lines = ['Frame, Body' + ', v' * 15]
@@ -226,7 +228,7 @@ def test_csv_with_a_line_a_frame_and_body(tool, tmp_path):
             *array[body, frame].reshape(-1)])))
     (tmp_path / 'a.csv').write_text('\n'.join(lines))
     np.testing.assert_array_equal(
-        read(tool, tmp_path / 'a.csv', num_joints=5),
+        read(tmp_path / 'a.csv', num_joints=5),
         array.astype(np.float32))
 
 
@@ -256,18 +258,18 @@ def test_csv_with_a_line_a_frame_and_body(tool, tmp_path):
      'line 3: expected bodies counted from 0 without gaps, got '
      '72057594037930001, but 2 in all'),
     (['1,"2,3'], 'line 2: unexpected end of data')])
-def test_malformed_csv(tool, tmp_path, lines, message):
+def test_malformed_csv(tmp_path, lines, message):
     path = tmp_path / 'a.csv'
     path.write_text('\n'.join(lines))
     with pytest.raises(ValueError) as info:
-        read(tool, path, coords=3)
+        read(path, coords=3)
     assert str(info.value) == f'{path}: {message}'
 
 
-def test_csv_of_another_encoding(tool, tmp_path):
+def test_csv_of_another_encoding(tmp_path):
     (tmp_path / 'a.csv').write_bytes('größe\n1'.encode('latin1'))
     with pytest.raises(ValueError, match='a.csv: .utf-8. codec'):
-        read(tool, tmp_path / 'a.csv', coords=1)
+        read(tmp_path / 'a.csv', coords=1)
 
 
 def test_csv_needs_to_know_the_joints(tool, folder, tmp_path, capsys):
@@ -304,11 +306,11 @@ def test_csv_needs_to_know_the_joints(tool, folder, tmp_path, capsys):
     ('[[[1, 2], [3, 1' + '0' * 400 + ']]]', 'int too large'),
     ('[[[1, 2],\n[3, 4]]', "Expecting ',' delimiter: line 2 column 8"),
     ('[' * 100000, '')])  # Python's own words
-def test_malformed_json(tool, tmp_path, text, message):
+def test_malformed_json(tmp_path, text, message):
     path = tmp_path / 'a.json'
     path.write_text(text)
     with pytest.raises(ValueError) as info:
-        read(tool, path)
+        read(path)
     assert str(info.value).startswith(f'{path}: {message}')
 
 
@@ -321,27 +323,47 @@ def test_malformed_json(tool, tmp_path, text, message):
     (np.full((1, 2, 3), None), 'Python objects in dtype'),
     (np.where(np.arange(24).reshape(2, 4, 3) == 16, np.inf, 1),
      'body 0, frame 1, joint 1: expected finite numbers')])
-def test_malformed_npy(tool, tmp_path, array, message):
+def test_malformed_npy(tmp_path, array, message):
     path = tmp_path / 'a.npy'
     np.save(path, array)
     with pytest.raises(ValueError) as info:
-        read(tool, path)
+        read(path)
     assert str(info.value).startswith(f'{path}: ')
     assert message in str(info.value)
 
 
-def test_truncated_npy(tool, tmp_path):
+def test_truncated_npy(tmp_path):
     path = tmp_path / 'a.npy'
     np.save(path, clip())
     whole = path.read_bytes()
     for size in (0, 5, 40, 200):
         path.write_bytes(whole[:size])
         with pytest.raises(ValueError, match='a.npy: '):
-            read(tool, path)
+            read(path)
     np.savez(tmp_path / 'a.npz', clip())
     (tmp_path / 'a.npz').rename(path)
     with pytest.raises(ValueError, match='magic string'):
-        read(tool, path)
+        read(path)
+
+
+def test_npz_with_one_array_or_a_keypoint(tmp_path):
+    array, path = clip(), tmp_path / 'a.npz'
+    for arrays in (dict(anything=array), dict(keypoint=array, score=array[0])):
+        np.savez(path, **arrays)
+        np.testing.assert_array_equal(read(path), array.astype(np.float32))
+    np.savez(path, a=array, b=array)
+    with pytest.raises(ValueError) as info:
+        read(path)
+    assert str(info.value) == (
+        f'{path}: expected one array, or one named keypoint, got a, b')
+    np.savez(path, np.array([None]))
+    with pytest.raises(ValueError, match='a.npz: Object arrays cannot be'):
+        read(path)
+    whole = path.read_bytes()
+    for size in (0, 3, 40, len(whole) - 30):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match='a.npz: '):
+            read(path)
 
 
 def test_clips_must_agree(tool, folder, capsys):

@@ -1,12 +1,13 @@
 """Convert a checkpoint of the paper's code for this package, and back."""
 import argparse
-import os
 import os.path as osp
+from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
 
 from umurl_mmaction.checkpoint_files import load_checkpoint
+from umurl_mmaction.files import replacing
 from umurl_mmaction.models.official_files import (
     count_parameters,
     is_official,
@@ -52,13 +53,8 @@ def convert(src: str, dst: str, official: bool = False) -> int:
     """
     converted = (to_official if official else to_ours)(
         load_checkpoint(src))
-    partial = f'{dst}.{os.getpid()}.part'
-    try:
-        torch.save(converted, partial)
-        os.replace(partial, dst)
-    finally:
-        if osp.exists(partial):
-            os.remove(partial)
+    with replacing(Path(dst)) as part:
+        torch.save(converted, part)
     return len(converted['state_dict'])
 
 

@@ -1,3 +1,4 @@
+import sys
 from typing import Any
 
 import torch
@@ -39,8 +40,9 @@ def encode_dataset(model: Any, dataset: Dataset,
         dataset,
         sampler=DefaultSampler(dataset, shuffle=False),
         **loader_cfg)
+    # The standard output may be a table that goes on through a pipe.
     batches = (
-        track_iter_progress((loader, len(loader)))
+        track_iter_progress((loader, len(loader)), file=sys.stderr)
         if dist.is_main_process() else loader)
     was_training = model.training
     model.eval()

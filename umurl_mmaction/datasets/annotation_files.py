@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Union
 
 import numpy as np
 
+from ..files import replacing
 from ..plain_dtypes import PlainDtypes
 from .annotation_npz import read_npz, write_npz
 
@@ -223,16 +224,10 @@ def save_annotations(data: dict[str, Any], path: Path) -> None:
     Raises:
         ValueError: If something does not go into an .npz.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        with open(part, 'wb') as f:
-            if path.suffix == '.npz':
-                write_npz(data, f)
-            else:
-                # Fixed: same data, same bytes. Below 5 every array is copied
-                # and kept until the end.
-                pickle.dump(data, f, protocol=5)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as part, open(part, 'wb') as f:
+        if path.suffix == '.npz':
+            write_npz(data, f)
+        else:
+            # Fixed: same data, same bytes. Below 5 every array is copied and
+            # kept until the end.
+            pickle.dump(data, f, protocol=5)

@@ -335,3 +335,12 @@ def read_npz(path: Union[str, Path]) -> dict[str, Any]:
             for key, kind in kinds['other'].items()
         }
     return dict(split=split, annotations=clips, **others)
+
+
+def is_annotations(path: Union[str, Path]) -> bool:
+    """Whether a file is an .npz that ``write_npz`` has made."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return {'format.npy', 'annotations/frame_dir.npy'} <= set(
+            archive.namelist())

@@ -32,6 +32,23 @@ def resize_taps(length: Tensor,
     return left, right, position - left
 
 
+def resize(clip: Tensor, clip_len: int) -> Tensor:
+    """Linear resize of all frames; tracers can follow it for any number.
+
+    Args:
+        clip (Tensor): (..., T, V, C), floating point.
+        clip_len (int): Frames wanted.
+
+    Returns:
+        Tensor: (..., clip_len, V, C).
+    """
+    # T as a tensor: as a number it would be part of what was traced.
+    length = torch.arange(1, clip.shape[-3] + 1, device=clip.device)[-1]
+    left, right, weight = resize_taps(length, clip_len)
+    return torch.lerp(clip[..., left, :, :], clip[..., right, :, :],
+                      weight.to(clip.dtype)[:, None, None])
+
+
 def crop_resize(clip: Tensor, start: Union[int, Tensor],
                 length: Union[int, Tensor], clip_len: int) -> Tensor:
     """Linear resize of frames ``start`` .. ``start + length - 1``.
@@ -53,11 +70,7 @@ def crop_resize(clip: Tensor, start: Union[int, Tensor],
     if length < 1 or start < 0 or start + length > num_frames:
         raise ValueError(f'crop of {length} frames from frame {start} on does '
                          f'not lie in a clip of {num_frames} frames')
-    left, right, weight = resize_taps(
-        torch.tensor(length, device=clip.device), clip_len)
-    return torch.lerp(clip[..., start + left, :, :],
-                      clip[..., start + right, :, :],
-                      weight.to(clip.dtype)[:, None, None])
+    return resize(clip[..., start:start + length, :, :], clip_len)
 
 
 def crop_resize_packed(clips: PackedClips, start: Tensor, length: Tensor,

@@ -3,6 +3,8 @@ pipeline = [
     dict(type='TemporalCropResize', ratio=(1.0, 1.0), clip_len=64),
     dict(type='PackSkeletonInputs', num_person=2),
 ]
+# Under the name that MMAction2's inference_skeleton looks for.
+test_pipeline = prepare + pipeline
 
 test_dataloader = dict(
     batch_size=512,

@@ -3,6 +3,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+def is_exporting() -> bool:
+    """Whether ``torch.export`` or ``torch.jit.trace`` is at work."""
+    # torch.compiler tells from 2.7 on.
+    exporting = getattr(torch.compiler, 'is_exporting', bool)
+    return exporting() or torch.jit.is_tracing()
+
+
 class EncoderLayer(nn.TransformerEncoderLayer):
     """PyTorch's post-norm layer without its copies of the tokens.
 
@@ -32,8 +39,9 @@ class EncoderLayer(nn.TransformerEncoderLayer):
     def _attend(self, tokens: Tensor) -> Tensor:
         """Self-attention, projected: (N, L, D) -> (N, L, D)."""
         attention = self.self_attn
-        if attention.num_heads == 1 and tokens.shape[:-1].numel() > len(
-                attention.out_proj.weight):
+        # An exported model takes any N, so that nothing may depend on it.
+        if attention.num_heads == 1 and not is_exporting() and (
+                tokens.shape[:-1].numel() > len(attention.out_proj.weight)):
             return self._attend_merged(tokens)
         projected = F.linear(tokens, attention.in_proj_weight,
                              attention.in_proj_bias)

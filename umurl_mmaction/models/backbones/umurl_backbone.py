@@ -166,7 +166,8 @@ class UmURLBackbone(BaseModule):
         """
         for streams in views:
             self._check_streams(streams)
-        sizes = [len(next(iter(streams.values()))) for streams in views]
+        # Not len(): exporters take that for a constant.
+        sizes = [next(iter(view.values())).shape[0] for view in views]
         pooled = []
         for axis, tokenize in TOKENS.items():
             tokens = torch.cat(self._embed(axis, tokenize, views))
@@ -191,7 +192,7 @@ class UmURLBackbone(BaseModule):
             embedding = cast(nn.ModuleDict, self.embeddings[name])[axis]
             streams = [views[i][name] for i in having]
             tokens = embedding(tokenize(torch.cat(streams)))
-            parts = tokens.split([len(stream) for stream in streams])
+            parts = tokens.split([stream.shape[0] for stream in streams])
             for i, part in zip(having, parts):
                 embedded[i].append(part)
         return [

@@ -1,0 +1,160 @@
+"""New clips from files to a table."""
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import mmengine
+import numpy as np
+import pytest
+from conftest import REPO, make_annotations
+from tiny_models import KNN, LINEAR, save_weights, tiny_config
+from tools_loading import load_script, refusal
+
+import umurl_mmaction
+from umurl_mmaction.apis import UmURLInferencer
+from umurl_mmaction.datasets.annotation_files import (
+    load_annotations,
+    save_annotations,
+)
+
+SCRIPT = REPO / 'tools' / 'predict.py'
+CLIPS = make_annotations()['annotations'][12:15]
+CLASSES = ['wave', 'sit down', 'größe']
+
+
+@pytest.fixture(scope='module')
+def tool():
+    return load_script(SCRIPT)
+
+
+@pytest.fixture(scope='module')
+def folder(ann_file, tmp_path_factory):
+    """Models, and three clips in a file each and in one file."""
+    path = tmp_path_factory.mktemp('prediction')
+    for name in (KNN, LINEAR):
+        cfg = tiny_config(ann_file, name)
+        kind = name.partition('/')[0]
+        cfg.dump(path / f'{kind}.py')
+        save_weights(cfg, path / f'{kind}.pth')
+    first, second, third = (clip['keypoint'] for clip in CLIPS)
+    np.save(path / 'a.npy', first)
+    np.savez(path / 'b.npz', keypoint=second)
+    (path / 'c.csv').write_text('\n'.join(
+        ','.join(map(repr, frame.ravel().tolist())) for frame in third[0]))
+    mmengine.dump(
+        dict(
+            split=dict(new=[CLIPS[1]['frame_dir']]),
+            annotations=CLIPS,
+            classes=CLASSES), str(path / 'new.pkl'))
+    (path / 'classes.txt').write_text(
+        '\n'.join(CLASSES), encoding='utf-8')
+    return path
+
+
+def argv(folder, kind, *more):
+    return [str(folder / f'{kind}.py'), str(folder / f'{kind}.pth'),
+            *map(str, more), '--device', 'cpu']
+
+
+def expected(folder, kind, clips=CLIPS, **kwargs):
+    return UmURLInferencer(
+        folder / f'{kind}.py', folder / f'{kind}.pth', device='cpu',
+        **kwargs)([clip['keypoint'] for clip in clips])
+
+
+def test_files_to_csv(tool, folder, capsys):
+    files = [folder / name for name in ('a.npy', 'b.npz', 'c.csv')]
+    tool.main(argv(folder, 'linear', *files))
+    # Nothing but the table: it may go on through a pipe.
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    result = expected(folder, 'linear')
+    assert [list(row) for row in rows] == [['name', 'label', 'score']] * 3
+    for row, file, label, scores in zip(rows, files, result['labels'],
+                                        result['scores']):
+        assert row['name'] == str(file)
+        assert int(row['label']) == label
+        assert float(row['score']) == pytest.approx(scores.max(), abs=1e-6)
+
+
+@pytest.mark.parametrize('clips, classes', [('new.pkl', 'classes.txt'),
+                                            ('new.npz', 'new.pkl')])
+def test_annotations_to_json(tool, folder, tmp_path, capsys, clips, classes):
+    out = tmp_path / 'out.json'
+    save_annotations(
+        load_annotations(folder / 'new.pkl'), folder / 'new.npz')
+    tool.main(
+        argv(folder, 'knn', folder / clips, '--out', out, '--num-nearest',
+             2, '--classes', folder / classes))
+    assert capsys.readouterr().out == f'written to {out}\n'
+    assert list(tmp_path.iterdir()) == [out]
+    result = expected(folder, 'knn', num_nearest=2)
+    rows = json.loads(out.read_text())
+    assert [row['name'] for row in rows] == [x['frame_dir'] for x in CLIPS]
+    for i, row in enumerate(rows):
+        label = row['label']
+        assert label == result['labels'][i]
+        assert row['class'] == CLASSES[label]
+        assert row['score'] == pytest.approx(result['scores'][i, label])
+        for k, near in enumerate(row['nearest']):
+            assert near['name'] == result['nearest_names'][i, k]
+            assert near['label'] == result['nearest_labels'][i, k]
+            assert near['similarity'] == pytest.approx(
+                result['similarities'][i, k])
+        assert len(row['nearest']) == 2
+
+
+def test_nearest_clips_in_csv(tool, folder, tmp_path):
+    out = tmp_path / 'out.csv'
+    tool.main(
+        argv(folder, 'knn', folder / 'new.pkl', '--split', 'new', '--out', out,
+             '--num-nearest', 2))
+    row, = csv.DictReader(io.StringIO(out.read_text()))
+    result = expected(folder, 'knn', CLIPS[1:2], num_nearest=2)
+    assert list(row) == [
+        'name', 'label', 'score', 'nearest_1', 'nearest_label_1',
+        'similarity_1', 'nearest_2', 'nearest_label_2', 'similarity_2'
+    ]
+    assert row['nearest_2'] == result['nearest_names'][0, 1]
+    assert row['name'] == CLIPS[1]['frame_dir']
+
+
+def test_the_command(folder, tmp_path):
+    """Its standard output is the table, the bars go elsewhere."""
+    env = dict(
+        os.environ,
+        OMP_NUM_THREADS='1',
+        PYTHONPATH=str(Path(umurl_mmaction.__file__).parents[1]))
+    done = subprocess.run(
+        [sys.executable, SCRIPT, *argv(folder, 'knn', folder / 'a.npy')],
+        env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    heading, row = done.stdout.splitlines()
+    assert heading.startswith('name,label,score,nearest_1,')
+    assert row.startswith(f'{folder / "a.npy"},')
+    assert '1/1' in done.stderr and 'Encoding 12 clips' in done.stderr
+
+
+@pytest.mark.parametrize('more, message', [
+    (['lost.npy'], 'lost.npy: No such file or directory'),
+    (['lost.mp4'], 'lost.mp4: expected a clip (.npy, .npz, .csv, .json) or'),
+    (['wrong.npy'], 'wrong.npy: expected 25 joints, got shape (4, 17, 3)'),
+    (['new.pkl', '--split', 'old'],
+     "new.pkl: expected one of the splits ['new'], got 'old'"),
+    (['new.pkl', '--classes', 'few.txt'],
+     '--classes must name 3 classes, got 1'),
+    (['new.pkl', '--classes', 'none.txt'], 'expected names of classes, got n'),
+    (['new.pkl', '--out', 'a.txt'], '--out must be a .csv or .json file'),
+    (['new.pkl', '--num-nearest', '0'], 'num_nearest=0 must be at least 1'),
+    (['new.pkl', '--cfg-options', 'model.cls_head=None'],
+     'has neither a classifier nor a gallery'),
+])
+def test_what_cannot_be(tool, folder, monkeypatch, capsys, more, message):
+    np.save(folder / 'wrong.npy', np.zeros((4, 17, 3)))
+    (folder / 'few.txt').write_text('one')
+    (folder / 'none.txt').write_text('')
+    monkeypatch.chdir(folder)
+    assert message in refusal(tool, capsys, *argv(folder, 'linear', *more))

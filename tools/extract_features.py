@@ -1,0 +1,112 @@
+"""Encode a whole set of clips to a file of features.
+
+Writes an .npz with an array (G, F) of each kind of feature, fused, joint,
+bone or motion, and names (G, ) and labels (G, ), -1 where a clip has none. A
+run that was stopped goes on where it was: parts lie in FILE.npz.parts until
+all are there.
+"""
+import argparse
+from pathlib import Path
+from typing import Optional
+
+from mmengine.config import DictAction
+
+EPILOG = '''example:
+  python tools/extract_features.py umurl-knn_synthetic.py \\
+      work_dirs/umurl_1xb64_synthetic/epoch_30.pth --out features.npz \\
+      --features fused joint
+
+in Python:
+  features = np.load('features.npz')
+  features['fused'], features['names'], features['labels']
+'''
+
+
+def main(argv: Optional[list[str]] = None) -> None:
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False,
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        'config', metavar='CONFIG',
+        help='path or base name of a linear, fine-tuning or retrieval config')
+    parser.add_argument('checkpoint', metavar='CKPT', help='its weights')
+    parser.add_argument(
+        '--out', type=Path, required=True, metavar='FILE.npz',
+        help='file to write')
+    parser.add_argument(
+        '--features', nargs='+', default=['fused'], metavar='KIND',
+        help='fused (of all modalities), or the name of one: joint, bone, '
+        'motion (fused)')
+    parser.add_argument(
+        '--data', metavar='ANN.pkl',
+        help="annotations to take (those of the config's test set)")
+    parser.add_argument(
+        '--split',
+        help='split of them (that of the test set; with --data: all clips)')
+    parser.add_argument(
+        '--batch-size', type=int, default=64, help='(%(default)s)')
+    parser.add_argument(
+        '--workers', type=int, default=0,
+        help='processes that prepare the clips; 0: this one (%(default)s)')
+    parser.add_argument(
+        '--part-size', type=int, default=4096,
+        help='clips after which what is done is kept (%(default)s)')
+    parser.add_argument(
+        '--precision', choices=['fp32', 'bf16', 'fp16'], default='fp32',
+        help='(%(default)s)')
+    parser.add_argument(
+        '--device', help='such as cpu or cuda:0 (the best that there is)')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+        help='settings of the config to change')
+    args = parser.parse_args(argv)
+    if args.out.suffix != '.npz' or args.out.is_dir():
+        parser.error(f'--out must be an .npz file, got {args.out}')
+    for name, low in (('batch_size', 1), ('workers', 0), ('part_size', 1)):
+        if getattr(args, name) < low:
+            parser.error(f'--{name.replace("_", "-")} must be at least {low}, '
+                         f'got {getattr(args, name)}')
+
+    from mmaction.registry import DATASETS
+
+    from umurl_mmaction.apis import UmURLInferencer
+    from umurl_mmaction.apis.extraction import (
+        FeatureExtraction,
+        describe_run,
+    )
+    from umurl_mmaction.datasets.annotations import one_line_errors
+    with one_line_errors(parser, str(args.out)):
+        inferencer = UmURLInferencer(
+            args.config,
+            args.checkpoint,
+            device=args.device,
+            precision=args.precision,
+            batch_size=args.batch_size,
+            cfg_options=args.cfg_options)
+        dataset = inferencer.cfg.test_dataloader.dataset.to_dict()
+        if args.data:
+            dataset.update(ann_file=args.data, split=args.split)
+        elif args.split:
+            dataset['split'] = args.split
+        extraction = FeatureExtraction(
+            inferencer,
+            DATASETS.build(dataset),
+            args.out,
+            args.features,
+            describe_run(inferencer, args.checkpoint, dataset),
+            part_size=args.part_size,
+            num_workers=args.workers)
+        missing, parts = extraction.missing_parts(), extraction.parts
+        if len(missing) < len(parts):
+            print(f'going on: {len(parts) - len(missing)} of {len(parts)} '
+                  'parts are there')
+        arrays = extraction.run()
+    for name, array in arrays.items():
+        print(f'{name} {array.shape} {array.dtype}')
+    print(f'written to {args.out}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,148 @@
+"""Configs by name, and models with all their weights."""
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, Optional, Union
+
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.hub import get_config
+from mmengine.runner import CheckpointLoader
+
+from ..models.official_checkpoint import check_shapes, strip_module
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def configs_folder() -> Path:
+    """Where this package's experiments and their metafile are."""
+    installed = PACKAGE / '.mim' / 'configs'
+    configs = installed if installed.is_dir() else PACKAGE.parent / 'configs'
+    return configs / 'umurl'
+
+
+def find_config(name: str) -> Path:
+    """The config of this package with that base name, as ``mim`` finds it.
+
+    Args:
+        name (str): Such as ``'umurl-knn_synthetic.py'``; ``.py`` may be left
+            out.
+
+    Returns:
+        Path: The file.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    wanted = name if name.endswith('.py') else f'{name}.py'
+    for path in sorted(configs_folder().rglob('*.py')):
+        if path.name == wanted:
+            return path
+    raise FileNotFoundError(
+        f'config {name!r} is neither a file nor one of this package; '
+        'configs/umurl/metafile.yml lists those')
+
+
+def load_config(config: Union[str, Path, Config],
+                cfg_options: Optional[Mapping[str, Any]] = None) -> Config:
+    """Load a config wherever it is.
+
+    Args:
+        config (str | Path | Config): A path, the base name of a config of
+            this package, ``package::path``, or a config, which stays as it
+            is.
+        cfg_options (dict, optional): Settings to change, by dotted key.
+
+    Returns:
+        Config: A config of its own.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+    """
+    if isinstance(config, Config):
+        cfg = Config(
+            config._cfg_dict.to_dict(), filename=config.filename)
+    elif '::' in str(config):
+        cfg = get_config(str(config))
+    elif Path(config).is_file():
+        cfg = Config.fromfile(config)
+    else:
+        cfg = Config.fromfile(find_config(str(config)))
+    cfg.merge_from_dict(dict(cfg_options or {}))
+    return cfg
+
+
+def load_checkpoint(checkpoint: Union[str, Path]) -> dict[str, Any]:
+    """Load a checkpoint to the CPU.
+
+    Args:
+        checkpoint (str | Path): Its path or URL.
+
+    Returns:
+        dict: What the file holds.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        ValueError: If torch cannot load it.
+    """
+    try:
+        return CheckpointLoader.load_checkpoint(
+            str(checkpoint), map_location='cpu')
+    # Which one depends on where the file is broken, or what it asks for.
+    except (EOFError, KeyError, RuntimeError, UnpicklingError) as error:
+        reason = str(error).strip().split('\n')[0]
+        raise ValueError(f'{checkpoint} cannot be loaded as weights: '
+                         f'{type(error).__name__}: {reason}') from error
+
+
+def load_model(cfg: Config,
+               checkpoint: Union[str, Path],
+               device: Optional[str] = None) -> Any:
+    """Build the model of a config with the weights of a checkpoint.
+
+    Unlike MMEngine's loading it does not go on with random weights where the
+    checkpoint lacks some.
+
+    Args:
+        cfg (Config): Has ``model``.
+        checkpoint (str | Path): Path or URL of a checkpoint, of ours or of
+            the paper's code.
+        device (str, optional): Defaults to the best that there is.
+
+    Returns:
+        nn.Module: The model, on the device, in eval mode, with ``cfg``.
+
+    Raises:
+        FileNotFoundError: If the checkpoint is not there.
+        ValueError: If it lacks a weight of the model, or has one of another
+            shape, or the device is not there.
+    """
+    # Imported late: MMAction2's visualizers come with it.
+    from mmaction.apis import init_recognizer
+    device = device or get_device()
+    if torch.device(device).type == 'cuda' and not torch.cuda.is_available():
+        raise ValueError(f'device {device!r} is not there: torch sees no GPU')
+    model = init_recognizer(cfg, device=device)
+    loaded = load_checkpoint(checkpoint)
+    weights = {
+        strip_module(key): value
+        for key, value in loaded.get('state_dict', loaded).items()
+    }
+    # The backbone checks its own, under either of their names.
+    others = {
+        key: value
+        for key, value in model.state_dict().items()
+        if not key.startswith('backbone.')
+    }
+    check_shapes(weights, others, {},
+                 type(model).__name__,
+                 'num_classes and in_channels must be those of the training')
+    missing = model.load_state_dict(weights, strict=False).missing_keys
+    if missing:
+        raise ValueError(
+            f'{checkpoint} has no {missing[0]}, which this '
+            f'{type(model).__name__} needs; a classifier is in checkpoints of '
+            'linear and fine-tuning runs only, and every modality of the '
+            'config must be one of the pre-training')
+    return model
