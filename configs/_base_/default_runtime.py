@@ -8,13 +8,15 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
-        type='CheckpointHook',
+        type='SafeCheckpointHook',
         interval=10,
         max_keep_ckpts=3,
         save_best='auto'),
     check_data=dict(type='CheckDataHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    sync_buffers=dict(type='SyncBuffersHook'))
+    sync_buffers=dict(type='SyncBuffersHook'),
+    preemption=dict(type='PreemptionHook'),
+    resume=dict(type='ResumeHook'))
 
 env_cfg = dict(
     cudnn_benchmark=False,

@@ -7,6 +7,7 @@ from mmaction.datasets import PoseDataset
 from mmaction.registry import DATASETS
 from mmengine.logging import print_log
 
+from .sample_seed import sample_chance
 from .subset import class_balanced_subset
 
 
@@ -65,6 +66,11 @@ class SkeletonDataset(PoseDataset):
             clips = self._share_of(clips)
         self.labels = [(x['frame_dir'], x.get('label')) for x in clips]
         return clips
+
+    def prepare_data(self, idx: int) -> Any:
+        """The pipeline's result; its chance is the sample's own."""
+        with sample_chance(idx):
+            return super().prepare_data(int(idx))
 
     def _finite(self, clip: dict) -> dict:
         # The sum is not finite if a summand is not, and takes one pass.

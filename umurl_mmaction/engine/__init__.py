@@ -1,3 +1,12 @@
-from .hooks import CacheFeaturesHook, CheckDataHook
+from .hooks import (
+    CacheFeaturesHook,
+    CheckDataHook,
+    PreemptionHook,
+    ResumeHook,
+    SafeCheckpointHook,
+)
 
-__all__ = ['CacheFeaturesHook', 'CheckDataHook']
+__all__ = [
+    'CacheFeaturesHook', 'CheckDataHook', 'PreemptionHook', 'ResumeHook',
+    'SafeCheckpointHook'
+]
