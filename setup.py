@@ -128,11 +128,11 @@ setup(
         # `mim` and MMEngine import `pkg_resources`, which setuptools 82
         # removed. The package itself makes do without (see compat.py).
         'setuptools<82',
+        'tensorboard',
         'torch',
     ],
     extras_require={
         'mim': ['openmim'],
-        'tensorboard': ['tensorboard'],
         'test': ['pytest'],
     },
 )

@@ -3,6 +3,7 @@
 A module of its own because other processes import it by name: a server
 process does so once and forks every training from there.
 """
+import gc
 import multiprocessing
 import os
 import random
@@ -28,21 +29,17 @@ assert matplotlib.figure and torch._dynamo
 
 REPO = Path(__file__).resolve().parents[1]
 CONFIGS = REPO / 'configs/umurl'
-# Chance of every kind: NumPy's, in nested pipelines, four times a sample.
-PIPELINE = [
-    dict(type='SkeletonPreNormalize'),
-    dict(
-        type='SkeletonMultiView',
-        num_views=[4],
-        transforms=[[
-            dict(type='TemporalCropResize', min_len=4, clip_len=8),
-            dict(
-                type='RandomChoice',
-                transforms=[[dict(type='JointCorruption')],
-                            [dict(type='PoseShear')]])
-        ]]),
-    dict(type='PackSkeletonInputs'),
-]
+# Chance of two kinds, torch's and (the choice) NumPy's.
+VIEWS = dict(
+    type='SkeletonMultiView',
+    num_views=[4],
+    transforms=[[
+        dict(type='TemporalCropResize', min_len=4, clip_len=8),
+        dict(
+            type='RandomChoice',
+            transforms=[[dict(type='JointCorruption')],
+                        [dict(type='PoseShear')]])
+    ]])
 
 
 @HOOKS.register_module()
@@ -91,26 +88,30 @@ class ScaledOnCPU(AmpOptimWrapper):
 
 
 def config(ann_file, work_dir, num_workers=0, change=None, **settings):
-    """Pre-training on the 12 clips of a small set, 4 iterations an epoch."""
-    # Every checkpoint holds its text.
-    cfg = Config.fromfile(
-        CONFIGS / 'pretrain/umurl_1xb64_synthetic.py',
-        format_python_code=False)
+    """Pre-training on the 12 clips of a small set, 4 iterations an epoch.
+
+    The workers make the views; the other way is that of the real commands.
+    """
+    cfg = Config.fromfile(CONFIGS / 'pretrain/umurl_1xb64_synthetic.py')
     cfg.model.backbone.update(embed_dims=8, clip_len=8)
     cfg.model.neck.update(in_channels=16, out_channels=8)
-    cfg.model.data_preprocessor = dict(type='SkeletonDataPreprocessor')
+    # For the validations.
+    cfg.model.data_preprocessor.views = VIEWS
     cfg.train_dataloader.update(
         batch_size=3,
         num_workers=num_workers,
         persistent_workers=num_workers > 0)
     cfg.train_dataloader.dataset.update(
-        ann_file=str(ann_file), pipeline=PIPELINE)
+        ann_file=str(ann_file),
+        pipeline=[VIEWS, dict(type='PackSkeletonInputs')])
     cfg.train_cfg.max_epochs = 6
     cfg.param_scheduler = [
         dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=9),
         dict(type='MultiStepLR', milestones=[3, 5], gamma=0.5)
     ]
     cfg.default_hooks.checkpoint.interval = 1
+    cfg.default_hooks.retrieval_monitor.interval = 2
+    cfg.visualizer.vis_backends = [dict(type='LocalVisBackend')]
     cfg.custom_hooks = [dict(type='Report'), dict(type='Jitter')]
     cfg.update(work_dir=str(work_dir), randomness=dict(seed=1))
     cfg.merge_from_dict(settings)
@@ -121,12 +122,11 @@ def config(ann_file, work_dir, num_workers=0, change=None, **settings):
 
 def linear_config(ann_file, work_dir, **settings):
     """A classifier of the same clips, validated after each of 3 epochs."""
-    cfg = Config.fromfile(
-        CONFIGS / 'linear/umurl-linear_synthetic.py',
-        format_python_code=False)
+    cfg = Config.fromfile(CONFIGS / 'linear/umurl-linear_synthetic.py')
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
         loader.update(batch_size=3, num_workers=0, persistent_workers=False)
         loader.dataset.ann_file = str(ann_file)
+    cfg.visualizer.vis_backends = [dict(type='LocalVisBackend')]
     cfg.model.backbone.embed_dims = 8
     cfg.model.cls_head.update(in_channels=16, num_classes=3)
     cfg.train_cfg.update(max_epochs=3, val_interval=1)
@@ -152,6 +152,11 @@ def _train(cfg, log, env, pipe, actions):
     torch.set_num_threads(1)
     Report.pipe = pipe
     Report.actions = actions
+    # Two things that take longer than the training: a nice text of the
+    # configuration in every checkpoint, and looking for the server's garbage.
+    cfg = Config(
+        cfg.to_dict(), filename=cfg.filename, format_python_code=False)
+    gc.freeze()
     Runner.from_cfg(cfg).train()
 
 

@@ -73,7 +73,7 @@ def test_recipes_are_the_papers():
         CONFIGS / 'umurl/pretrain/'
         'umurl_4xb128-451e_ntu60-xsub-keypoint-3d.py')
     assert cfg.optim_wrapper.optimizer == dict(
-        type='Adam', lr=5e-4, weight_decay=1e-5)
+        type='Adam', lr=5e-4, weight_decay=1e-5, fused=True)
     assert cfg.train_cfg.max_epochs == 451
     assert cfg.param_scheduler[0].milestones == [351]
     assert 4 * cfg.train_dataloader.batch_size == 512

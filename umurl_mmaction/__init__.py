@@ -3,10 +3,17 @@ from . import compat
 
 compat.apply()
 
-from . import datasets, engine, models, registry, transforms  # noqa: E402
+from . import (  # noqa: E402
+    datasets,
+    engine,
+    evaluation,
+    models,
+    registry,
+    transforms,
+)
 from .version import __version__  # noqa: E402
 
 __all__ = [
-    '__version__', 'compat', 'datasets', 'engine', 'models', 'registry',
-    'transforms'
+    '__version__', 'compat', 'datasets', 'engine', 'evaluation', 'models',
+    'registry', 'transforms'
 ]

@@ -13,6 +13,8 @@ default_hooks = dict(
         max_keep_ckpts=3,
         save_best='auto'),
     check_data=dict(type='CheckDataHook'),
+    check_loss=dict(type='CheckLossHook'),
+    throughput=dict(type='ThroughputHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
     preemption=dict(type='PreemptionHook'),
@@ -25,7 +27,11 @@ env_cfg = dict(
 
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
 visualizer = dict(
-    type='ActionVisualizer', vis_backends=[dict(type='LocalVisBackend')])
+    type='ActionVisualizer',
+    vis_backends=[
+        dict(type='LocalVisBackend'),
+        dict(type='TensorboardVisBackend')
+    ])
 log_level = 'INFO'
 load_from = None
 resume = False

@@ -1,9 +1,15 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import mmengine
+import numpy as np
 import pytest
 from conftest import make_annotations
 from mmaction.registry import DATASETS
 
 from umurl_mmaction.datasets.subset import class_balanced_subset
+from umurl_mmaction.transforms import SkeletonPreNormalize
 
 
 def build(ann_file, split='train', **kwargs):
@@ -123,3 +129,109 @@ def test_joints_that_are_not_finite_can_count_as_missing(tmp_path, value):
     assert (clip == expected).all() and clip.dtype == expected.dtype
     with pytest.raises(ValueError, match="'error' or 'missing'"):
         build(path, nonfinite='ignore')
+
+
+def test_clips_are_prepared_once(ann_file, monkeypatch):
+    calls = []
+    transform = SkeletonPreNormalize.transform
+    monkeypatch.setattr(
+        SkeletonPreNormalize, 'transform', lambda self, results: calls.append(
+            results['frame_dir']) or transform(self, results))
+    dataset = build(ann_file, prepare=[dict(type='SkeletonPreNormalize')])
+    raw = build(ann_file)
+    for _ in range(2):
+        for prepared, clip in zip(dataset, raw):
+            expected = transform(SkeletonPreNormalize(), dict(clip))
+            np.testing.assert_array_equal(prepared['keypoint'],
+                                          expected['keypoint'])
+    assert calls == [clip['frame_dir'] for clip in raw]
+
+
+def test_a_pipeline_cannot_change_the_data(ann_file):
+    dataset = build(ann_file)
+    expected = dataset[3]['keypoint'].copy()
+    dataset[3]['keypoint'][:] = 7
+    np.testing.assert_array_equal(dataset[3]['keypoint'], expected)
+
+
+def test_half_precision_stays_half(tmp_path):
+    data = make_annotations()
+    for clip in data['annotations']:
+        clip['keypoint'] = clip['keypoint'].astype(np.float16)
+    path = str(tmp_path / 'half.pkl')
+    mmengine.dump(data, path)
+    dataset = build(path, prepare=[dict(type='SkeletonPreNormalize')])
+    got = dataset[0]['keypoint']
+    assert got.dtype == np.float16
+    expected = SkeletonPreNormalize()(dict(
+        keypoint=data['annotations'][0]['keypoint'].astype(np.float32)))
+    np.testing.assert_allclose(got, expected['keypoint'], atol=2e-3)
+
+
+def test_part_of_a_prepared_set(ann_file):
+    whole = build(ann_file)
+    part = build(ann_file, indices=[5, 2])
+    for clip, index in zip(part, (5, 2)):
+        np.testing.assert_array_equal(clip['keypoint'],
+                                      whole[index]['keypoint'])
+
+
+MEMORY = '''
+import sys, numpy as np, torch
+import umurl_mmaction
+from mmaction.registry import DATASETS
+from mmengine.registry import init_default_scope
+from torch.utils.data import DataLoader
+init_default_scope('mmaction')
+
+def held(pid):
+    """MiB of a process, what it shares counted in part."""
+    lines = open(f'/proc/{pid}/smaps_rollup').read().splitlines()
+    return sum(int(x.split()[1]) for x in lines if x.startswith('Pss:')) / 1024
+
+before = held('self')
+dataset = DATASETS.build(dict(
+    type='SkeletonDataset', ann_file=sys.argv[1], split='train',
+    prepare=[dict(type='SkeletonPreNormalize')],
+    pipeline=[dict(type='PackSkeletonInputs', ragged=True)]))
+loader = DataLoader(dataset, batch_size=16, num_workers=2, shuffle=True,
+                    persistent_workers=True,
+                    collate_fn=umurl_mmaction.datasets.pack_collate)
+for epoch in range(2):
+    for batch in loader:
+        pass
+workers = [held(w.pid) for w in loader._iterator._workers]
+empty = torch.utils.data.DataLoader(range(8), num_workers=2)
+iterator = iter(empty)
+idle = [held(w.pid) for w in iterator._workers]
+print(held('self') - before + sum(workers) - sum(idle))
+'''
+
+
+@pytest.mark.skipif(
+    not Path('/proc/self/smaps_rollup').exists(),
+    reason='the memory of processes is read from Linux /proc')
+def test_workers_share_the_arrays(tmp_path):
+    rng = np.random.default_rng(0)
+    shape = (2, 300, 25, 3)
+    clips = [
+        dict(
+            frame_dir=f'{i}',
+            total_frames=300,
+            label=0,
+            keypoint=rng.normal(size=shape).astype(np.float32))
+        for i in range(1200)
+    ]
+    size = sum(clip['keypoint'].nbytes for clip in clips) / 2**20
+    path = str(tmp_path / 'large.pkl')
+    mmengine.dump(
+        dict(
+            split=dict(train=[x['frame_dir'] for x in clips]),
+            annotations=clips), path)
+    result = subprocess.run([sys.executable, '-c', MEMORY, path],
+                            capture_output=True,
+                            text=True)
+    assert result.returncode == 0, result.stderr
+    used = float(result.stdout.split()[-1])
+    # The rest is batches on their way; a copy per worker would add 400 MiB.
+    assert size > 200 and used < 1.5 * size, (used, size)

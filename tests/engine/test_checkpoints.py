@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import Config
+from mmaction.registry import METRICS
+from mmengine.evaluator import BaseMetric
 from mmengine.runner import Runner
 from small_runs import (
     Training,
@@ -25,8 +26,8 @@ from umurl_mmaction.engine.checkpoint_files import (
 )
 
 
-def names(folder):
-    return sorted(path.name for path in folder.glob('*.pth'))
+def names(folder, kind='epoch'):
+    return sorted(path.name for path in folder.glob(f'{kind}_*.pth'))
 
 
 # While the fifth checkpoint is written, in the order in which it happens.
@@ -177,49 +178,82 @@ def operations(monkeypatch):
     return log
 
 
-def test_order_and_number_of_files(linear, runs, operations):
-    """As many as stock MMEngine leaves; the last and the best at any time."""
+@METRICS.register_module()
+class Falling(BaseMetric):
+    """A score that is better the first, second and fourth time."""
 
-    def train(name, kind, **settings):
-        cfg = linear(name, **settings)
-        cfg.train_cfg.max_epochs = 4
+    def __init__(self):
+        super().__init__()
+        self.scores = iter([5., 4., 6., 3.])
+
+    def process(self, data_batch, data_samples):
+        self.results.append(0)
+
+    def compute_metrics(self, results):
+        return dict(loss=next(self.scores))
+
+
+@pytest.fixture
+def train(linear, runs):
+    """Train a classifier in this process; the checkpoints it leaves."""
+
+    def run(name, kind='SafeCheckpointHook', **train_cfg):
+        cfg = linear(name)
+        cfg.train_cfg = train_cfg
         cfg.default_hooks.checkpoint.update(
             type=kind, max_keep_ckpts=2, save_best='loss', rule='less')
         cfg.val_evaluator = [cfg.val_evaluator, dict(type='Falling')]
         cfg.experiment_name = f'{runs.parent.name}-{name}'
-        Runner.from_cfg(Config(cfg.to_dict())).train()
-        return names(runs / name)
+        Runner.from_cfg(cfg).train()
+        return names(runs / name, '*')
 
-    from mmaction.registry import METRICS
-    from mmengine.evaluator import BaseMetric
+    return run
 
-    @METRICS.register_module(force=True)
-    class Falling(BaseMetric):
-        """A score that is better in epochs 1, 2 and 4."""
-        scores = iter([5., 4., 6., 3.] * 2)
 
-        def process(self, data_batch, data_samples):
-            self.results.append(0)
-
-        def compute_metrics(self, results):
-            return dict(loss=next(self.scores))
-
-    stock = train('stock', 'CheckpointHook')
+def test_order_and_number_of_files(train, operations):
+    """As many as stock MMEngine leaves; the last and the best at any time."""
+    epochs = dict(by_epoch=True, max_epochs=4, val_interval=1)
+    stock = train('stock', 'CheckpointHook', **epochs)
     assert operations == []
-    assert train('ordered', 'SafeCheckpointHook') == stock == [
-        'best_loss_epoch_4.pth', 'epoch_3.pth', 'epoch_4.pth']
+    assert train('ordered', **epochs) == stock == [
+        'best_loss_epoch_4.pth', 'epoch_3.pth', 'epoch_4.pth'
+    ]
     last = 'last_checkpoint'
     assert operations == [
-        ('put', 'epoch_1.pth'), ('put', last),
+        ('put', 'epoch_1.pth'),
+        ('put', last),
         ('put', 'best_loss_epoch_1.pth'),
-        ('put', 'epoch_1.pth'), ('put', last),
-        ('put', 'epoch_2.pth'), ('put', last),
+        ('put', 'epoch_1.pth'),
+        ('put', last),
+        ('put', 'epoch_2.pth'),
+        ('put', last),
         ('put', 'best_loss_epoch_2.pth'),
-        ('put', 'epoch_2.pth'), ('put', last),
+        ('put', 'epoch_2.pth'),
+        ('put', last),
         ('remove', 'best_loss_epoch_1.pth'),
-        ('put', 'epoch_3.pth'), ('put', last), ('remove', 'epoch_1.pth'),
-        ('put', 'epoch_4.pth'), ('put', last), ('remove', 'epoch_2.pth'),
+        ('put', 'epoch_3.pth'),
+        ('put', last),
+        ('remove', 'epoch_1.pth'),
+        ('put', 'epoch_4.pth'),
+        ('put', last),
+        ('remove', 'epoch_2.pth'),
         ('put', 'best_loss_epoch_4.pth'),
-        ('put', 'epoch_4.pth'), ('put', last),
+        ('put', 'epoch_4.pth'),
+        ('put', last),
         ('remove', 'best_loss_epoch_2.pth'),
     ]
+
+
+def test_a_best_file_that_is_written_over(train, operations):
+    """As each of them is in a loop by iterations that are saved by epoch."""
+    assert 'best_loss_epoch_0.pth' in train(
+        'over', by_epoch=False, max_iters=4, val_interval=2)
+    assert operations.count(('put', 'best_loss_epoch_0.pth')) == 2
+
+
+def test_the_stock_hook_is_told_of(train, runs):
+    """With it a run is as ever, and says what it lacks."""
+    train('told', 'CheckpointHook', by_epoch=True, max_epochs=1)
+    log, = (runs / 'told').glob('*/*.log')
+    assert ('SIGTERM will end the run without a checkpoint: that takes '
+            'SafeCheckpointHook') in log.read_text()

@@ -37,7 +37,7 @@ def test_ten_kills_change_nothing(small, whole, runs):
         run.end(-signal.SIGKILL)
     go_on(small, 'killed', num_workers=1)
     assert_same_training(runs / 'killed', whole)
-    assert [path.name for path in sorted((runs / 'killed').glob('*.pth'))
+    assert [path.name for path in sorted((runs / 'killed').glob('epoch_*'))
             ] == ['epoch_4.pth', 'epoch_5.pth', 'epoch_6.pth']
 
 
@@ -282,10 +282,12 @@ def test_torchrun_hands_on_its_sigterm(small, runs, environment):
 
 
 def test_sigterm_during_validation(linear, runs):
+    """It is completed, and may be the best one."""
     folder = runs / 'validated'
     stop = dict(custom_hooks=[dict(type='StopInValidation')])
     output = Training(linear('validated', **stop)).end(143)
     stopped(output, folder, 4)
+    assert 'Epoch(val) [1]' in output
     assert latest(folder)['meta']['epoch'] == 1
     Training(linear('validated', resume=True)).end()
     Training(linear('validated-whole')).end()

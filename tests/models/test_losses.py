@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 import torch
 from reference import model as plain
+from torch.profiler import profile
 
 from umurl_mmaction.models.losses import (
     covariance_term,
@@ -20,13 +22,66 @@ def test_covariance_equals_the_full_matrix(batch, dims):
                                  for y in (got, expected)))
 
 
-@pytest.mark.parametrize('scale', [1e-3, 1, 1e3])
-@pytest.mark.parametrize('batch, dims', [(64, 4096), (512, 256)])
-def test_covariance_in_float32(batch, dims, scale):
-    x = scale * torch.randn(batch, dims) + 3 * scale
+@pytest.mark.parametrize('std, mean', [(1, 0), (1e3, 3e3), (1e-3, 3e-3),
+                                       (1e-4, 1), (1e-6, 1e-2)])
+@pytest.mark.parametrize('batch, dims', [(64, 2048), (512, 256), (4096, 64),
+                                         (590, 600)])
+def test_covariance_in_float32(batch, dims, std, mean):
+    """Large batches and nearly collapsed features too."""
+    x = std * torch.randn(batch, dims) + mean
     expected = plain.covariance(x.double())
     torch.testing.assert_close(
         covariance_term(x).double(), expected, rtol=1e-4, atol=0)
+
+
+def test_covariance_of_nearly_white_features():
+    """Nothing is left of the diagonal, which is all there is."""
+    white, _ = torch.linalg.qr(torch.randn(2000, 50))
+    x = white * 2000**0.5 + 1e-3 * torch.randn(2000, 50)
+    expected = plain.covariance(x.double())
+    torch.testing.assert_close(
+        covariance_term(x).double(), expected, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize('batch, dims', [(6, 40), (40, 7), (2, 1)])
+def test_parts_of_the_covariance_add_up(batch, dims):
+    x = torch.randn(batch, dims, dtype=torch.float64, requires_grad=True)
+    parts = sum(covariance_term(x, (i, 4)) for i in range(4))
+    expected = plain.covariance(x)
+    torch.testing.assert_close(parts, expected)
+    torch.testing.assert_close(*(torch.autograd.grad(y, x)[0]
+                                 for y in (parts, expected)))
+
+
+def test_the_regulariser_needs_little_memory():
+    x = torch.randn(256, 2048, requires_grad=True)
+
+    def peak(term):
+        with profile(profile_memory=True) as trace:
+            term(x).backward()
+        held = np.cumsum([
+            event.cpu_memory_usage for event in sorted(
+                (e for e in trace.events() if e.name == '[memory]'),
+                key=lambda e: e.time_range.start)
+        ])
+        return held.max()
+
+    assert peak(plain.covariance) > 5 * peak(covariance_term)
+
+
+def test_consistency_leaves_half_precision():
+    half = {m: torch.randn(64, 32).bfloat16() for m in ('joint', 'bone')}
+    other = {m: torch.randn(64, 32).bfloat16() for m in half}
+    exact = [{m: x.double() for m, x in part.items()}
+             for part in (half, other)]
+    with torch.autocast('cpu', torch.bfloat16):
+        got = (intra_modal_consistency(half, other),
+               inter_modal_consistency(half))
+    expected = (intra_modal_consistency(*exact),
+                inter_modal_consistency(exact[0]))
+    for value, wanted in zip(got, expected):
+        assert value.dtype == torch.float32
+        torch.testing.assert_close(value.double(), wanted, rtol=1e-5, atol=0)
 
 
 def test_regularisers_leave_half_precision():

@@ -1,9 +1,11 @@
 """UmURL in plain tensor operations on a dict of ``UmURL``'s weights.
 
 Four separate encoder passes and D x D covariance matrices: nothing shared,
-nothing rearranged.
+nothing rearranged. The oracle of the tests and the baseline of
+``tools/analysis/benchmark.py``.
 """
 import math
+from functools import cache
 
 import torch
 from torch.nn import functional as F
@@ -17,17 +19,16 @@ NTU_BONES = ((1, 2), (2, 21), (3, 21), (4, 3), (5, 21), (6, 5), (7, 6), (8, 7),
 
 
 def stream(joints, modality):
-    """One modality of (N, M, T, 25, C), joint by joint, frame by frame."""
+    """One modality of (N, M, T, 25, C)."""
     if modality == 'joint':
         return joints
+    if modality == 'motion':
+        difference = joints[:, :, 1:] - joints[:, :, :-1]
+        return torch.cat([difference, torch.zeros_like(joints[:, :, :1])], 2)
     out = torch.zeros_like(joints)
-    if modality == 'bone':
-        for child, parent in NTU_BONES:
-            out[:, :, :, child - 1] = (
-                joints[:, :, :, child - 1] - joints[:, :, :, parent - 1])
-    else:
-        for t in range(joints.shape[2] - 1):
-            out[:, :, t] = joints[:, :, t + 1] - joints[:, :, t]
+    for child, parent in NTU_BONES:
+        out[:, :, :, child - 1] = (
+            joints[:, :, :, child - 1] - joints[:, :, :, parent - 1])
     return out
 
 
@@ -39,6 +40,7 @@ def tokens(x, axis):
     return x.permute(0, 1, 3, 2, 4).reshape(n, m * v, t * c)
 
 
+@cache
 def positions(length, dims):
     table = torch.zeros(length, dims)
     for p in range(length):
@@ -50,20 +52,18 @@ def positions(length, dims):
 
 
 def linear(w, name, x):
-    return x @ w[f'{name}.weight'].T + w.get(f'{name}.bias', 0)
+    return F.linear(x, w[f'{name}.weight'], w.get(f'{name}.bias'))
 
 
 def layer_norm(w, name, x):
-    centered = x - x.mean(-1, keepdim=True)
-    scale = torch.sqrt(centered.square().mean(-1, keepdim=True) + 1e-5)
-    return centered / scale * w[f'{name}.weight'] + w[f'{name}.bias']
+    return F.layer_norm(x, x.shape[-1:], w[f'{name}.weight'],
+                        w[f'{name}.bias'])
 
 
 def encoder_layer(w, name, x, num_heads):
     n, length, dims = x.shape
-    qkv = (
-        x @ w[f'{name}.self_attn.in_proj_weight'].T +
-        w[f'{name}.self_attn.in_proj_bias'])
+    qkv = F.linear(x, w[f'{name}.self_attn.in_proj_weight'],
+                   w[f'{name}.self_attn.in_proj_bias'])
     q, k, v = (
         y.reshape(n, length, num_heads, -1).transpose(1, 2)
         for y in qkv.chunk(3, dim=-1))
@@ -100,9 +100,13 @@ def feature(w, streams, num_heads=1, num_layers=1):
 
 
 def batch_norm(w, name, x):
-    variance = x.var(0, unbiased=False)
-    x = (x - x.mean(0)) / torch.sqrt(variance + 1e-5)
-    return x * w[f'{name}.weight'] + w[f'{name}.bias']
+    return F.batch_norm(
+        x,
+        None,
+        None,
+        w[f'{name}.weight'],
+        w[f'{name}.bias'],
+        training=True)
 
 
 def projection(w, modality, x):

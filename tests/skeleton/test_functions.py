@@ -6,11 +6,13 @@ from reference import augment as plain
 from umurl_mmaction.skeleton import (
     align_bodies,
     build_layout,
+    corruption_map,
     crop_resize,
+    crop_resize_packed,
+    map_joints,
+    pack_clips,
     repair_missing_frames,
-    shear,
-    transform_joints,
-    zero_joints,
+    shear_map,
 )
 from umurl_mmaction.skeleton.normalize import rotation_onto_x
 
@@ -33,11 +35,30 @@ def test_augmentations_equal_the_papers_code(golden, clip):
     start, length = get('crop_start_len').tolist()
     close(crop_resize(raw, start, length, 64), 'cropped')
     close(crop_resize(raw, 0, raw.shape[1], 64), 'full_resized')
-    close(shear(cropped, get('shear_matrix')), 'sheared')
-    close(zero_joints(cropped, get('corrupt_zero_joints')), 'corrupted_zero')
-    close(
-        transform_joints(cropped, get('corrupt_matrix_joints'),
-                         get('corrupt_matrix')), 'corrupted_matrix')
+    close(map_joints(cropped, shear_map(get('shear_matrix'), 25)), 'sheared')
+    for kind, matrix in (('zero', torch.zeros(3, 3)),
+                         ('matrix', get('corrupt_matrix'))):
+        joints = torch.zeros(25, dtype=torch.bool)
+        joints[get(f'corrupt_{kind}_joints')] = True
+        close(
+            map_joints(cropped, corruption_map(joints, matrix)),
+            f'corrupted_{kind}')
+
+
+@pytest.mark.shared
+def test_a_packed_batch_equals_the_papers_code(golden):
+    arrays = golden('augment.npz')
+    raw = [torch.from_numpy(arrays[f'{i}/input']) for i in range(3)]
+    crops = torch.tensor([
+        arrays[f'{i}/crop_start_len'].tolist() for i in range(3)
+    ]).T
+    num_person = max(len(clip) for clip in raw)
+    got = crop_resize_packed(pack_clips(raw), *crops, 64, num_person)
+    for i, view in enumerate(got):
+        expected = torch.from_numpy(arrays[f'{i}/cropped'])
+        torch.testing.assert_close(
+            view[:len(expected)], expected, atol=1e-5, rtol=0)
+        assert not view[len(expected):].any()
 
 
 @pytest.mark.shared
@@ -58,6 +79,36 @@ def test_crop_resize_matches_the_plain_one(num_frames, start, length):
     expected = plain.crop_resize(clip.numpy(), start, length, 64)
     got = crop_resize(clip, start, length, 64)
     np.testing.assert_allclose(got.numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.float32])
+def test_packed_clips_equal_the_clips_one_by_one(dtype):
+    shapes = [(1, 1), (2, 30), (1, 90), (3, 64), (0, 5), (2, 300)]
+    clips = [torch.randn(m, t, 25, 3).to(dtype) for m, t in shapes]
+    length = torch.tensor([[1, 20, 64, 64, 5, 300], [1, 30, 90, 3, 1, 64]])
+    start = torch.tensor([[0, 10, 26, 0, 0, 0], [0, 0, 0, 61, 4, 200]])
+    got = crop_resize_packed(pack_clips(clips), start, length, 64, 3)
+    assert got.shape == (2, 6, 3, 64, 25, 3) and got.dtype == torch.float32
+    for view in range(2):
+        for i, clip in enumerate(clips):
+            expected = torch.zeros(3, 64, 25, 3)
+            expected[:len(clip)] = crop_resize(clip.float(), start[view, i],
+                                               length[view, i], 64)
+            torch.testing.assert_close(got[view, i], expected)
+
+
+def test_maps_in_succession_are_multiplied():
+    clip = torch.randn(4, 2, 8, 25, 3)
+    first, second = torch.randn(2, 4, 25, 3, 3)
+    torch.testing.assert_close(
+        map_joints(map_joints(clip, first), second),
+        map_joints(clip, first @ second),
+        atol=1e-4,
+        rtol=1e-4)
+    expected = torch.einsum('nmtvc,nvcd->nmtvd', clip, first)
+    torch.testing.assert_close(map_joints(clip, first), expected)
+    with torch.autocast('cpu', torch.bfloat16):
+        torch.testing.assert_close(map_joints(clip, first), expected)
 
 
 def test_crop_resize_of_all_frames_is_the_identity():

@@ -4,6 +4,7 @@ import torch
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import Compose
 
+from umurl_mmaction.skeleton import crop_resize, pack_clips
 from umurl_mmaction.transforms import (
     GenSkeletonModalities,
     JointCorruption,
@@ -35,8 +36,8 @@ def within(count, total, probability):
 
 def test_crop_is_drawn_as_the_paper_says():
     transform, num_frames, draws = TemporalCropResize(), 200, 20000
-    crops = np.array([transform.draw_crop(num_frames) for _ in range(draws)])
-    start, length = crops.T
+    crops = transform.draw_crops(torch.full((draws, ), num_frames))
+    start, length = (x.numpy() for x in crops)
     assert length.min() == 64 and length.max() == 199
     # floor(200 s) <= 64 for s < 0.325, of s ~ U(0.1, 1).
     assert within((length == 64).sum(), draws, (0.325 - 0.1) / 0.9)
@@ -50,7 +51,8 @@ def test_crop_is_drawn_as_the_paper_says():
 
 @pytest.mark.parametrize('num_frames', [1, 30, 64])
 def test_short_clips_are_taken_whole(num_frames):
-    assert TemporalCropResize().draw_crop(num_frames) == (0, num_frames)
+    start, length = TemporalCropResize().draw_crops(torch.tensor(num_frames))
+    assert (start, length) == (0, num_frames)
 
 
 def test_at_test_time_the_whole_clip_is_resized():
@@ -66,15 +68,15 @@ def test_at_test_time_the_whole_clip_is_resized():
 
 
 def test_corrupted_joints_are_drawn_uniformly():
-    transform, draws = JointCorruption(), 4000
-    counts = np.zeros(25)
-    for _ in range(draws):
-        joints = transform.draw_joints(25).numpy()
-        assert len(set(joints)) == 15
-        counts[joints] += 1
-    assert all(within(n, draws, 15 / 25) for n in counts)
-    assert within(
-        sum(transform.draw_to_zero() for _ in range(draws)), draws, 0.5)
+    draws = 4000
+    maps = JointCorruption().draw_maps(draws, 25, 3)
+    changed = (maps != torch.eye(3)).any(-1).any(-1)
+    assert (changed.sum(1) == 15).all()
+    assert all(within(n, draws, 15 / 25) for n in changed.sum(0).numpy())
+    zeroed = (maps == 0).all(-1).all(-1)
+    assert within(int(zeroed.any(1).sum()), draws, 0.5)
+    # All of a clip's joints or none.
+    assert (zeroed.sum(1).unique() == torch.tensor([0, 15])).all()
 
 
 def test_corruption_is_zero_or_one_matrix_for_the_whole_clip():
@@ -97,22 +99,14 @@ def test_corruption_is_zero_or_one_matrix_for_the_whole_clip():
 
 
 def test_matrix_entries_are_uniform():
-    transform = PoseShear()
-    draws = np.array([transform.draw_matrix(3) for _ in range(4000)])
+    maps = PoseShear().draw_maps(4000, 25, 3)
+    assert (maps == maps[:, :1]).all()
+    draws = maps[:, 0].numpy()
     off = draws[:, ~np.eye(3, dtype=bool)].ravel()
     assert (draws[:, range(3), range(3)] == 1).all()
     assert off.min() < -0.99 and off.max() > 0.99 and np.abs(off).max() <= 1
     histogram = np.histogram(off, bins=10, range=(-1, 1))[0]
     assert all(within(n, len(off), 0.1) for n in histogram)
-
-
-def test_shear_is_one_matrix_for_the_whole_clip(monkeypatch):
-    x, transform = clip(), PoseShear()
-    matrix = np.array([[1, .5, -.2], [.3, 1, 0], [0, -.7, 1]])
-    monkeypatch.setattr(transform, 'draw_matrix', lambda c: matrix)
-    out = transform(dict(keypoint=x))['keypoint']
-    np.testing.assert_allclose(
-        out, np.einsum('ij,mtvj->mtvi', matrix, x), atol=1e-5)
 
 
 def test_one_of_the_two_with_equal_probability():
@@ -142,6 +136,43 @@ def test_views_are_drawn_independently_and_packed_in_order():
     assert packed['data_samples'].frame_dir == 'a'
 
 
+def test_views_of_a_batch_are_drawn_like_those_of_a_clip():
+    transform = SkeletonMultiView(transforms=[AUGMENT], num_views=[4])
+    clips = pack_clips([torch.randn(1, t, 25, 3) for t in (20, 100, 300)] *
+                       100)
+    generator = torch.Generator()
+    views = transform.batch(clips, 2, generator.manual_seed(3))
+    again = transform.batch(clips, 2, generator.manual_seed(3))
+    other = transform.batch(clips, 2, generator.manual_seed(4))
+    torch.testing.assert_close(views, again, atol=0, rtol=0)
+    assert not torch.equal(views[0], other[0])
+    assert len(views) == 4 and views[0].shape == (300, 2, 64, 25, 3)
+    assert not torch.equal(views[0], views[1])
+    # Of clips that are shorter than a crop all is left but the joints: each
+    # is a map of the resized clip.
+    corrupted = sheared = 0
+    for n in range(0, 300, 3):
+        whole = crop_resize(
+            clips.frames[1:][20 * n // 3 + 400 * (n // 3):][:20][None], 0, 20,
+            64)
+        for view in views:
+            unchanged = (view[n, :1] - whole).abs().amax((0, 1, 3)) < 1e-5
+            assert unchanged.sum() in (0, 10)
+            corrupted += unchanged.sum() == 10
+            sheared += unchanged.sum() == 0
+    assert within(corrupted.item(), 400, 0.5) and corrupted + sheared == 400
+
+
+@pytest.mark.parametrize('pipeline', [[dict(type='PoseShear')], [], [
+    dict(type='TemporalCropResize'),
+    dict(type='SkeletonPreNormalize')
+]])
+def test_what_cannot_be_batched_is_refused(pipeline):
+    transform = SkeletonMultiView(transforms=[pipeline])
+    with pytest.raises(ValueError, match='one clip at a time|start with'):
+        transform.batch(pack_clips([torch.randn(1, 20, 25, 3)]), 1)
+
+
 @pytest.mark.parametrize('num_person', [1, 2, 3])
 def test_bodies_are_padded_or_left_out(num_person):
     x = clip(8, num_person)
@@ -149,6 +180,13 @@ def test_bodies_are_padded_or_left_out(num_person):
     assert inputs.shape == (1, 2, 8, 25, 3) and inputs.dtype == torch.float32
     np.testing.assert_array_equal(inputs[0, :num_person], x[:2])
     assert not inputs[0, num_person:].any()
+
+
+def test_ragged_clips_are_packed_as_they_are():
+    x = clip(30, 3).astype(np.float16)
+    inputs = PackSkeletonInputs(ragged=True)(dict(keypoint=x))['inputs']
+    assert inputs.dtype == torch.float16
+    np.testing.assert_array_equal(inputs, x[:2])
 
 
 def test_streams_are_packed_by_name():

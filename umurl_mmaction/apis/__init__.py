@@ -1,4 +1,4 @@
-"""Using an encoder on whole datasets."""
 from .features import encode_dataset
+from .retrieval import nearest_neighbors
 
-__all__ = ['encode_dataset']
+__all__ = ['encode_dataset', 'nearest_neighbors']

@@ -1,3 +1,4 @@
+from .collate import pack_collate
 from .skeleton_dataset import SkeletonDataset
 
-__all__ = ['SkeletonDataset']
+__all__ = ['SkeletonDataset', 'pack_collate']

@@ -1,10 +1,12 @@
 import os.path as osp
+from collections.abc import Sequence
 from typing import Any
 
 import mmengine
 import numpy as np
 from mmaction.datasets import PoseDataset
 from mmaction.registry import DATASETS
+from mmcv.transforms import Compose
 from mmengine.logging import print_log
 
 from .sample_seed import sample_chance
@@ -17,9 +19,14 @@ class SkeletonDataset(PoseDataset):
 
     Reads the same pickles: ``split`` (name -> clip names) and
     ``annotations``, a list of dicts with ``frame_dir``, ``total_frames``,
-    ``keypoint`` (M, T, V, C) and ``label``.
+    ``keypoint`` (M, T, V, C) and ``label``. The arrays stay in memory as they
+    were read: forked workers share them, and no clip is unpickled again.
 
     Args:
+        prepare (list[dict]): Transforms that each clip goes through once,
+            when the data are read, such as the normalisation; the pipeline
+            follows at each access. Arrays in float16 stay so. Defaults to
+            none.
         label_fraction (float): Keep only this share of the clips of each
             class, at least one of each, for semi-supervised training. The
             clips kept are logged. Defaults to 1.
@@ -42,6 +49,7 @@ class SkeletonDataset(PoseDataset):
 
     def __init__(self,
                  *args: Any,
+                 prepare: Sequence[dict] = (),
                  label_fraction: float = 1.0,
                  subset_seed: int = 0,
                  nonfinite: str = 'error',
@@ -49,6 +57,7 @@ class SkeletonDataset(PoseDataset):
         if nonfinite not in ('error', 'missing'):
             raise ValueError(f"nonfinite={nonfinite!r} must be 'error' or "
                              "'missing'")
+        self.prepare = Compose(list(prepare))
         self.nonfinite = nonfinite
         self.label_fraction = label_fraction
         self.subset_seed = subset_seed
@@ -61,9 +70,13 @@ class SkeletonDataset(PoseDataset):
                 f'annotation file {self.ann_file!r} is not there; '
                 'tools/data/README.md tells how each one is made')
         clips = self._split_of(mmengine.load(self.ann_file))
-        clips = [self._finite(clip) for clip in clips]
         if self.label_fraction < 1:
             clips = self._share_of(clips)
+        print_log(f'Preparing {len(clips)} clips of {self.ann_file}',
+                  'current')
+        self._keypoints = [self._prepare(clip) for clip in clips]
+        for index, clip in enumerate(clips):
+            clip['keypoint'] = index
         self.labels = [(x['frame_dir'], x.get('label')) for x in clips]
         return clips
 
@@ -71,6 +84,21 @@ class SkeletonDataset(PoseDataset):
         """The pipeline's result; its chance is the sample's own."""
         with sample_chance(idx):
             return super().prepare_data(int(idx))
+
+    def get_data_info(self, idx: int) -> dict:
+        """The idx-th annotation, with an array of its own."""
+        info = super().get_data_info(idx)
+        keypoint = self._keypoints[info['keypoint']]
+        return dict(info, keypoint=keypoint.copy())
+
+    def _prepare(self, clip: dict) -> np.ndarray:
+        """The array that an annotation is left with; it loses its own."""
+        dtype = clip['keypoint'].dtype
+        clip.update(self.prepare(self._finite(clip)))
+        prepared = clip.pop('keypoint')
+        # No transform brings back what half precision has lost.
+        wanted = dtype if dtype == np.float16 else prepared.dtype
+        return np.ascontiguousarray(prepared, wanted)
 
     def _finite(self, clip: dict) -> dict:
         # The sum is not finite if a summand is not, and takes one pass.

@@ -1,12 +1,3 @@
-from .hooks import (
-    CacheFeaturesHook,
-    CheckDataHook,
-    PreemptionHook,
-    ResumeHook,
-    SafeCheckpointHook,
-)
+from . import hooks, optim
 
-__all__ = [
-    'CacheFeaturesHook', 'CheckDataHook', 'PreemptionHook', 'ResumeHook',
-    'SafeCheckpointHook'
-]
+__all__ = ['hooks', 'optim']

@@ -1,4 +1,4 @@
-"""The whole batch from the shares of all processes."""
+"""The whole batch, and sums over it, from the shares of all processes."""
 from typing import Any
 
 import torch
@@ -23,6 +23,41 @@ class _AllGather(torch.autograd.Function):
         grad = grad.contiguous()
         dist.all_reduce(grad)
         return grad[dist.get_rank()]
+
+
+class _AllReduce(torch.autograd.Function):
+    """Sum of a tensor over all ranks; so is its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, part: Tensor) -> Tensor:
+        whole = part.clone()
+        dist.all_reduce(whole)
+        return whole
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        grad = grad.clone()
+        dist.all_reduce(grad)
+        return grad
+
+
+def own_part() -> tuple[int, int]:
+    """Which part of shared work is this rank's: (rank, world size)."""
+    return dist.get_rank(), dist.get_world_size()
+
+
+def add_parts(part: Tensor) -> Tensor:
+    """Sum the ranks' parts of a loss; gradients flow back.
+
+    Args:
+        part (Tensor): Scalar, this rank's part.
+
+    Returns:
+        Tensor: Scalar, the same on every rank.
+    """
+    if dist.get_world_size() == 1:
+        return part
+    return _AllReduce.apply(part)
 
 
 def gather_batch(features: list[Tensor]) -> list[Tensor]:

@@ -1,12 +1,14 @@
 """Layouts and pure functions on skeleton arrays."""
-from .augment import shear, transform_joints, zero_joints
+from .augment import corruption_map, map_joints, shear_map
 from .layout import LAYOUTS, Layout, build_layout
 from .modalities import MODALITIES, generate_modalities
 from .normalize import align_bodies, repair_missing_frames
-from .temporal import crop_resize
+from .packed import PackedClips, pack_clips
+from .temporal import crop_resize, crop_resize_packed
 
 __all__ = [
-    'LAYOUTS', 'Layout', 'MODALITIES', 'align_bodies', 'build_layout',
-    'crop_resize', 'generate_modalities', 'repair_missing_frames', 'shear',
-    'transform_joints', 'zero_joints'
+    'LAYOUTS', 'Layout', 'MODALITIES', 'PackedClips', 'align_bodies',
+    'build_layout', 'corruption_map', 'crop_resize', 'crop_resize_packed',
+    'generate_modalities', 'map_joints', 'pack_clips',
+    'repair_missing_frames', 'shear_map'
 ]

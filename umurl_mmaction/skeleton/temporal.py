@@ -1,19 +1,45 @@
 """Resampling in time."""
+from typing import Union
+
 import torch
 from torch import Tensor
 
+from .packed import PackedClips
 
-def crop_resize(clip: Tensor, start: int, length: int,
-                clip_len: int) -> Tensor:
-    """Linear resize of frames ``start`` .. ``start + length - 1``.
+
+def resize_taps(length: Tensor,
+                clip_len: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The two frames that each resized frame lies between.
 
     Half-pixel centres without antialiasing, as
     ``torch.nn.functional.interpolate(mode='linear', align_corners=False)``.
 
     Args:
+        length (Tensor): Frames of each crop, (...), int64, at least 1.
+        clip_len (int): Frames wanted.
+
+    Returns:
+        tuple[Tensor, Tensor, Tensor]: The frames on the left and on the
+        right, counted from the crop's first one, int64, and the share of the
+        right one, float32; (..., clip_len) each.
+    """
+    length = length.unsqueeze(-1)
+    position = torch.arange(clip_len, device=length.device) + 0.5
+    position = (position * (length / clip_len) - 0.5).clamp(min=0)
+    position = torch.minimum(position, length - 1)
+    left = position.long()
+    right = torch.minimum(left + 1, length - 1)
+    return left, right, position - left
+
+
+def crop_resize(clip: Tensor, start: Union[int, Tensor],
+                length: Union[int, Tensor], clip_len: int) -> Tensor:
+    """Linear resize of frames ``start`` .. ``start + length - 1``.
+
+    Args:
         clip (Tensor): (..., T, V, C), floating point.
-        start (int): First frame of the crop.
-        length (int): Frames in the crop, at least 1.
+        start (int | Tensor): First frame of the crop.
+        length (int | Tensor): Frames in the crop, at least 1.
         clip_len (int): Frames wanted.
 
     Returns:
@@ -23,14 +49,43 @@ def crop_resize(clip: Tensor, start: int, length: int,
         ValueError: If the crop does not lie in the clip.
     """
     num_frames = clip.shape[-3]
+    start, length = int(start), int(length)
     if length < 1 or start < 0 or start + length > num_frames:
         raise ValueError(f'crop of {length} frames from frame {start} on does '
                          f'not lie in a clip of {num_frames} frames')
-    position = (torch.arange(clip_len, device=clip.device) + 0.5) * (
-        length / clip_len) - 0.5
-    position = position.clamp(0, length - 1)
-    left = position.long()
-    right = (left + 1).clamp(max=length - 1)
-    weight = (position - left).to(clip.dtype)[:, None, None]
+    left, right, weight = resize_taps(
+        torch.tensor(length, device=clip.device), clip_len)
     return torch.lerp(clip[..., start + left, :, :],
-                      clip[..., start + right, :, :], weight)
+                      clip[..., start + right, :, :],
+                      weight.to(clip.dtype)[:, None, None])
+
+
+def crop_resize_packed(clips: PackedClips, start: Tensor, length: Tensor,
+                       clip_len: int, num_person: int) -> Tensor:
+    """``crop_resize`` of a crop of each clip, at once.
+
+    Args:
+        clips (PackedClips): N clips.
+        start (Tensor): First frame of each crop, (..., N), int64.
+        length (Tensor): Frames in each crop, (..., N), int64. Crops are to
+            lie in their clips.
+        clip_len (int): Frames T wanted.
+        num_person (int): Bodies M wanted; missing ones are zeros.
+
+    Returns:
+        Tensor: (..., N, M, T, V, C), float32 or wider.
+    """
+    left, right, weight = resize_taps(length, clip_len)
+    first = clips.body_rows(num_person)
+    missing = first == 0
+    first = (first + start.unsqueeze(-1)).masked_fill(missing, 0)
+    rows = first.unsqueeze(-1) + torch.stack([left, right]).unsqueeze(-2)
+    rows = rows.masked_fill(missing.unsqueeze(-1), 0)
+    flat = clips.frames.flatten(1)
+    before, after = (
+        flat.index_select(0, taps.flatten()) for taps in rows.unbind())
+    if flat.dtype.itemsize < 4:
+        before, after = before.float(), after.float()
+    weight = weight.unsqueeze(-2).expand(rows.shape[1:]).reshape(-1, 1)
+    resized = torch.lerp(before, after, weight.to(before.dtype))
+    return resized.view(*rows.shape[1:], *clips.frames.shape[1:])

@@ -1,19 +1,59 @@
 from collections.abc import Sequence
+from typing import Optional
 
-import numpy as np
 import torch
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
-from mmcv.transforms.utils import cache_randomness
-from torch import Tensor
+from torch import Generator, Tensor
 
-from ..skeleton.augment import shear, transform_joints, zero_joints
+from ..skeleton.augment import corruption_map, map_joints, shear_map
 from ..skeleton.temporal import crop_resize
 
 
-def random_matrix(num_coords: int) -> np.ndarray:
-    """A (C, C) matrix of U(-1, 1)."""
-    return np.random.uniform(-1, 1, (num_coords, num_coords))
+def draw_matrices(num: int, num_coords: int,
+                  generator: Optional[Generator]) -> Tensor:
+    """Matrices of U(-1, 1): (num, C, C), on the generator's device."""
+    device = generator.device if generator else None
+    shape = (num, num_coords, num_coords)
+    return 2 * torch.rand(shape, generator=generator, device=device) - 1
+
+
+class JointMapTransform(BaseTransform):
+    """A random linear map for each joint.
+
+    Required Keys:
+
+        - keypoint
+
+    Modified Keys:
+
+        - keypoint
+    """
+
+    def draw_maps(self,
+                  num: int,
+                  num_joints: int,
+                  num_coords: int,
+                  generator: Optional[Generator] = None) -> Tensor:
+        """Draw independent maps for some clips.
+
+        Args:
+            num (int): Clips.
+            num_joints (int): Joints V.
+            num_coords (int): Coordinates C.
+            generator (Generator, optional): Defaults to torch's own.
+
+        Returns:
+            Tensor: (num, V, C, C) on the generator's device.
+        """
+        raise NotImplementedError
+
+    def transform(self, results: dict) -> dict:
+        """Map ``keypoint``, (M, T, V, C)."""
+        keypoint = torch.from_numpy(results['keypoint'])
+        maps = self.draw_maps(1, *keypoint.shape[-2:])[0]
+        results['keypoint'] = map_joints(keypoint, maps).numpy()
+        return results
 
 
 @TRANSFORMS.register_module()
@@ -54,18 +94,35 @@ class TemporalCropResize(BaseTransform):
         self.min_len = min_len
         self.clip_len = clip_len
 
-    @cache_randomness
-    def draw_crop(self, num_frames: int) -> tuple[int, int]:
-        """First frame and length of a crop of a clip of T frames."""
-        share = np.random.uniform(*self.ratio)
-        length = max(int(num_frames * share), self.min_len)
-        length = min(length, num_frames)
-        return np.random.randint(num_frames - length + 1), length
+    def draw_crops(
+            self,
+            num_frames: Tensor,
+            generator: Optional[Generator] = None) -> tuple[Tensor, Tensor]:
+        """Draw a crop of each clip.
+
+        Args:
+            num_frames (Tensor): Frames T of each clip, (...), int64, on the
+                generator's device.
+            generator (Generator, optional): Defaults to torch's own.
+
+        Returns:
+            tuple[Tensor, Tensor]: First frame and length, (...), int64.
+        """
+        draws = torch.rand((2, *num_frames.shape),
+                           generator=generator,
+                           device=num_frames.device)
+        low, high = self.ratio
+        length = (num_frames * (low + (high - low) * draws[0])).long()
+        length = torch.minimum(length.clamp(min=self.min_len), num_frames)
+        room = num_frames - length
+        # The product may be rounded up to the excluded end.
+        start = torch.minimum((draws[1] * (room + 1)).long(), room)
+        return start, length
 
     def transform(self, results: dict) -> dict:
         """Resample ``keypoint``, (M, T, V, C) -> (M, clip_len, V, C)."""
         keypoint = torch.from_numpy(results['keypoint'])
-        start, length = self.draw_crop(keypoint.shape[1])
+        start, length = self.draw_crops(torch.tensor(keypoint.shape[1]))
         results['keypoint'] = crop_resize(keypoint, start, length,
                                           self.clip_len).numpy()
         results['total_frames'] = self.clip_len
@@ -77,7 +134,7 @@ class TemporalCropResize(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class JointCorruption(BaseTransform):
+class JointCorruption(JointMapTransform):
     """Spoil a random subset of the joints throughout the clip.
 
     With probability 1/2 they are set to 0, else multiplied, as row vectors,
@@ -101,36 +158,29 @@ class JointCorruption(BaseTransform):
             raise ValueError(f'ratio={ratio} must lie within 0..1')
         self.ratio = ratio
 
-    @cache_randomness
-    def draw_joints(self, num_joints: int) -> Tensor:
-        """Indices of the joints to spoil, (round(ratio * V), )."""
-        count = round(self.ratio * num_joints)
-        return torch.from_numpy(
-            np.random.choice(num_joints, count, replace=False))
-
-    @cache_randomness
-    def draw_to_zero(self) -> bool:
-        """Whether the joints are set to 0."""
-        return np.random.rand() < 0.5
-
-    def transform(self, results: dict) -> dict:
-        """Corrupt ``keypoint``, (M, T, V, C)."""
-        keypoint = torch.from_numpy(results['keypoint'])
-        joints = self.draw_joints(keypoint.shape[-2])
-        if self.draw_to_zero():
-            keypoint = zero_joints(keypoint, joints)
-        else:
-            matrix = torch.from_numpy(random_matrix(keypoint.shape[-1]))
-            keypoint = transform_joints(keypoint, joints, matrix)
-        results['keypoint'] = keypoint.numpy()
-        return results
+    def draw_maps(self,
+                  num: int,
+                  num_joints: int,
+                  num_coords: int,
+                  generator: Optional[Generator] = None) -> Tensor:
+        """The identity but for round(ratio * V) joints of each clip."""
+        device = generator.device if generator else None
+        draws = torch.rand((num, num_joints + 1),
+                           generator=generator,
+                           device=device)
+        rank = draws[:, 1:].argsort(dim=1).argsort(dim=1)
+        joints = rank < round(self.ratio * num_joints)
+        matrices = draw_matrices(num, num_coords, generator)
+        to_zero = draws[:, 0] < 0.5
+        return corruption_map(joints,
+                              matrices.masked_fill(to_zero[:, None, None], 0))
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}(ratio={self.ratio})'
 
 
 @TRANSFORMS.register_module()
-class PoseShear(BaseTransform):
+class PoseShear(JointMapTransform):
     """Shear all joints by one random matrix (AimCLR, Guo et al., AAAI 2022).
 
     Required Keys:
@@ -151,19 +201,15 @@ class PoseShear(BaseTransform):
             raise ValueError(f'amplitude={amplitude} must not be negative')
         self.amplitude = amplitude
 
-    @cache_randomness
-    def draw_matrix(self, num_coords: int) -> np.ndarray:
-        """A shear matrix (C, C) with unit diagonal."""
-        matrix = self.amplitude * random_matrix(num_coords)
-        np.fill_diagonal(matrix, 1)
-        return matrix
-
-    def transform(self, results: dict) -> dict:
-        """Shear ``keypoint``, (M, T, V, C)."""
-        keypoint = torch.from_numpy(results['keypoint'])
-        matrix = torch.from_numpy(self.draw_matrix(keypoint.shape[-1]))
-        results['keypoint'] = shear(keypoint, matrix).numpy()
-        return results
+    def draw_maps(self,
+                  num: int,
+                  num_joints: int,
+                  num_coords: int,
+                  generator: Optional[Generator] = None) -> Tensor:
+        """A shear with unit diagonal, the same for all joints of a clip."""
+        matrices = self.amplitude * draw_matrices(num, num_coords, generator)
+        matrices.diagonal(dim1=1, dim2=2).fill_(1)
+        return shear_map(matrices, num_joints)
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}(amplitude={self.amplitude})'

@@ -16,7 +16,8 @@ class PackSkeletonInputs(BaseTransform):
 
     ``views`` are packed if there are any (pre-training), else ``modalities``
     (streams), else ``keypoint`` with MMAction2's leading clip axis. Missing
-    bodies are zeros; bodies beyond ``num_person`` are left out.
+    bodies are zeros; bodies beyond ``num_person`` are left out. ``ragged``
+    clips stay as long as they are, for views that are made on the device.
 
     Required Keys:
 
@@ -26,7 +27,8 @@ class PackSkeletonInputs(BaseTransform):
     Added Keys:
 
         - inputs: a list of (num_person, T, V, C), a dict of name -> (1,
-          num_person, T, V, C), or (1, num_person, T, V, C); torch tensors.
+          num_person, T, V, C), or (1, num_person, T, V, C), float32; if
+          ragged (M, T, V, C) with M up to num_person, in the data's dtype.
         - data_samples: an ``ActionDataSample`` with the label and the meta
           keys.
 
@@ -34,18 +36,23 @@ class PackSkeletonInputs(BaseTransform):
         num_person (int): Bodies M. Defaults to 2.
         meta_keys (sequence of str): Keys kept in the data sample. Defaults
             to ``('frame_dir', )``.
+        ragged (bool): Pack ``keypoint`` as it is. Defaults to False.
     """
 
     def __init__(self,
                  num_person: int = 2,
-                 meta_keys: Sequence[str] = ('frame_dir', )) -> None:
+                 meta_keys: Sequence[str] = ('frame_dir', ),
+                 ragged: bool = False) -> None:
         self.num_person = num_person
+        self.ragged = ragged
         self.meta_keys = tuple(meta_keys)
 
     def transform(self, results: dict) -> dict:
         """Return ``dict(inputs=..., data_samples=...)``."""
         inputs: Union[Tensor, list, dict]
-        if 'views' in results:
+        if self.ragged:
+            inputs = torch.from_numpy(results['keypoint'][:self.num_person])
+        elif 'views' in results:
             inputs = [self._pad(view) for view in results['views']]
         elif 'modalities' in results:
             inputs = {
@@ -69,4 +76,4 @@ class PackSkeletonInputs(BaseTransform):
 
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(num_person={self.num_person}, '
-                f'meta_keys={self.meta_keys})')
+                f'meta_keys={self.meta_keys}, ragged={self.ragged})')

@@ -1,13 +1,51 @@
 from collections.abc import Sequence
-from typing import Callable, Union
+from typing import Callable, Optional, Union
 
+import torch
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform, Compose
+from mmcv.transforms import BaseTransform, Compose, RandomChoice
+from torch import Generator, Tensor
+
+from ..skeleton.augment import map_joints
+from ..skeleton.packed import PackedClips
+from ..skeleton.temporal import crop_resize_packed
+from .augment import JointMapTransform, TemporalCropResize
+
+
+def draw_maps(transforms: Sequence, num: int, num_joints: int,
+              num_coords: int, generator: Optional[Generator]) -> Tensor:
+    """Draw the maps of transforms in succession: (num, V, C, C)."""
+    device = generator.device if generator else None
+    maps = None
+    for transform in transforms:
+        if isinstance(transform, JointMapTransform):
+            own = transform.draw_maps(num, num_joints, num_coords, generator)
+        elif isinstance(transform, RandomChoice):
+            options = torch.stack([
+                draw_maps(option, num, num_joints, num_coords, generator)
+                for option in transform.transforms
+            ])
+            odds = torch.tensor(
+                transform.prob or [1.] * len(options), device=device)
+            chosen = odds.multinomial(
+                num, replacement=True, generator=generator)
+            own = options[chosen, torch.arange(num, device=device)]
+        else:
+            raise ValueError(f'{transform} works on one clip at a time: make '
+                             'the views in the pipeline, or leave it out')
+        maps = own if maps is None else maps @ own
+    if maps is None:
+        eye = torch.eye(num_coords, device=device)
+        return eye.expand(num, num_joints, -1, -1)
+    return maps
 
 
 @TRANSFORMS.register_module()
 class SkeletonMultiView(BaseTransform):
     """Run pipelines on copies of a clip, one pipeline a view.
+
+    In a pipeline it makes the views of one clip; as ``views`` of
+    ``SkeletonDataPreprocessor`` those of a whole batch, on its device.
 
     Required Keys:
 
@@ -41,6 +79,65 @@ class SkeletonMultiView(BaseTransform):
             for _ in range(count)
         ]
         return results
+
+    def resize(self, clips: PackedClips, num_person: int) -> Tensor:
+        """All of each clip in the first view's length, for evaluation.
+
+        Args:
+            clips (PackedClips): N clips.
+            num_person (int): Bodies M.
+
+        Returns:
+            Tensor: Joints (N, M, clip_len, V, C), float32.
+        """
+        crop = self._crop(self.pipelines[0])
+        whole = clips.num_frames
+        return crop_resize_packed(clips, torch.zeros_like(whole), whole,
+                                  crop.clip_len, num_person)
+
+    @staticmethod
+    def _crop(pipeline: Compose) -> TemporalCropResize:
+        crop = (pipeline.transforms or [None])[0]
+        if not isinstance(crop, TemporalCropResize):
+            raise ValueError('views of a batch start with '
+                             f'TemporalCropResize, got {crop}')
+        return crop
+
+    def batch(self,
+              clips: PackedClips,
+              num_person: int,
+              generator: Optional[Generator] = None) -> list[Tensor]:
+        """The views of many clips at once, drawn like ``transform``'s.
+
+        Args:
+            clips (PackedClips): N clips.
+            num_person (int): Bodies M of the views.
+            generator (Generator, optional): Of the clips' device. Defaults to
+                torch's own.
+
+        Returns:
+            list[Tensor]: Joints (N, M, clip_len, V, C) of each view.
+
+        Raises:
+            ValueError: If a pipeline is not ``TemporalCropResize`` followed
+                by transforms that map joints, or choices among such.
+        """
+        views: list[Tensor] = []
+        size = len(clips.num_frames)
+        for pipeline, count in zip(self.pipelines, self.num_views):
+            crop, rest = self._crop(pipeline), pipeline.transforms[1:]
+            start, length = crop.draw_crops(
+                clips.num_frames.expand(count, size), generator)
+            joints = crop_resize_packed(clips, start, length, crop.clip_len,
+                                        num_person)
+            if rest:
+                num_joints, num_coords = joints.shape[-2:]
+                maps = draw_maps(rest, count * size, num_joints, num_coords,
+                                 generator).to(joints.device)
+                joints = map_joints(
+                    joints, maps.unflatten(0, (count, size)))
+            views.extend(joints.unbind())
+        return views
 
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(transforms={self.pipelines}, '

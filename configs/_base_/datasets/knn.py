@@ -1,5 +1,5 @@
+prepare = [dict(type='SkeletonPreNormalize', layout='nturgb+d')]
 pipeline = [
-    dict(type='SkeletonPreNormalize', layout='nturgb+d'),
     dict(type='TemporalCropResize', ratio=(1.0, 1.0), clip_len=64),
     dict(type='PackSkeletonInputs', num_person=2),
 ]
@@ -12,6 +12,7 @@ test_dataloader = dict(
         type='SkeletonDataset',
         ann_file='???',
         split='???',
+        prepare=prepare,
         pipeline=pipeline,
         test_mode=True))
 

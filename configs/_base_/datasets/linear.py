@@ -1,6 +1,6 @@
 # Whole clips, no augmentation: what the frozen encoder sees is fixed.
+prepare = [dict(type='SkeletonPreNormalize', layout='nturgb+d')]
 pipeline = [
-    dict(type='SkeletonPreNormalize', layout='nturgb+d'),
     dict(type='TemporalCropResize', ratio=(1.0, 1.0), clip_len=64),
     dict(type='PackSkeletonInputs', num_person=2),
 ]
@@ -14,6 +14,7 @@ train_dataloader = dict(
         type='SkeletonDataset',
         ann_file='???',
         split='???',
+        prepare=prepare,
         pipeline=pipeline))
 val_dataloader = dict(
     batch_size=512,
@@ -24,6 +25,7 @@ val_dataloader = dict(
         type='SkeletonDataset',
         ann_file='???',
         split='???',
+        prepare=prepare,
         pipeline=pipeline,
         test_mode=True))
 test_dataloader = val_dataloader

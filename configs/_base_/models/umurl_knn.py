@@ -2,7 +2,6 @@ _base_ = './umurl_backbone.py'
 
 # The gallery is the training split; its pipeline is that of the queries.
 gallery_pipeline = [
-    dict(type='SkeletonPreNormalize', layout='nturgb+d'),
     dict(type='TemporalCropResize', ratio=(1.0, 1.0), clip_len=64),
     dict(type='PackSkeletonInputs', num_person=2),
 ]
@@ -17,6 +16,7 @@ model = dict(
             type='SkeletonDataset',
             ann_file='???',
             split='???',
+            prepare=[dict(type='SkeletonPreNormalize', layout='nturgb+d')],
             pipeline=gallery_pipeline,
             test_mode=True)),
     num_neighbors=1)

@@ -5,6 +5,6 @@ val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
     type='AmpOptimWrapper',
-    optimizer=dict(type='Adam', lr=5e-4, weight_decay=1e-5))
+    optimizer=dict(type='Adam', lr=5e-4, weight_decay=1e-5, fused=True))
 param_scheduler = [dict(type='MultiStepLR', milestones=[70, 90], gamma=0.1)]
 auto_scale_lr = dict(enable=False, base_batch_size=128)

@@ -2,7 +2,7 @@
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=451)
 optim_wrapper = dict(
     type='AmpOptimWrapper',
-    optimizer=dict(type='Adam', lr=5e-4, weight_decay=1e-5))
+    optimizer=dict(type='Adam', lr=5e-4, weight_decay=1e-5, fused=True))
 param_scheduler = [dict(type='MultiStepLR', milestones=[351], gamma=0.1)]
 auto_scale_lr = dict(enable=False, base_batch_size=512)
 # The projectors' batch statistics are those of the whole batch.

@@ -8,8 +8,5 @@ model = dict(
         _delete_=True,
         intra=dict(type='IntraModalConsistencyHead', loss_weight=5.0),
         regularizer=dict(
-            type='VarianceCovarianceHead', var_weight=5.0, cov_weight=1.0)))
-
-train_pipeline = _base_.train_pipeline
-train_pipeline[1].num_views = [2]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+            type='VarianceCovarianceHead', var_weight=5.0, cov_weight=1.0)),
+    data_preprocessor=dict(views=dict(num_views=[2])))

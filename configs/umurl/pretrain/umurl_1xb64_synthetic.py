@@ -8,6 +8,7 @@ train_dataloader = dict(
     dataset=dict(ann_file='data/synthetic.pkl', split='train'))
 
 train_cfg = dict(max_epochs=30)
+# In full precision: at this width half precision is no faster.
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(lr=2e-3))
 param_scheduler = [dict(type='MultiStepLR', milestones=[23], gamma=0.1)]
 auto_scale_lr = dict(base_batch_size=64)

@@ -5,8 +5,7 @@ graph_cfg = dict(layout='coco')
 model = dict(
     graph_cfg=graph_cfg, backbone=dict(graph_cfg=graph_cfg, in_channels=2))
 
-train_pipeline = _base_.train_pipeline
-train_pipeline[0] = dict(type='PreNormalize2D')
 train_dataloader = dict(
     dataset=dict(
-        ann_file='data/skeleton/ntu60_2d.pkl', pipeline=train_pipeline))
+        ann_file='data/skeleton/ntu60_2d.pkl',
+        prepare=[dict(type='PreNormalize2D')]))

@@ -42,15 +42,14 @@ def _init_worker(init: Optional[Callable], worker: int) -> None:
 class PreemptionHook(Hook):
     """On SIGTERM, save a checkpoint and end the run.
 
-    The iteration under way is completed (and the epoch, if it was the last
-    one of it; and a validation, if there are several processes). Then
+    The iteration under way is completed, and what belongs to the end of an
+    epoch if it was the last one of it; so is a validation. Then
     ``SafeCheckpointHook`` writes ``interrupted.pth``, which ``--resume``
     goes on from, and the process exits with status 143. As soon as one
     process has had the signal, all of them take part; the launcher should
     leave them time for an iteration and the writing (torchrun: 30 seconds).
 
-    Resuming goes on within the epoch, see ``ResumeHook``. A validation that
-    was interrupted is not repeated.
+    Resuming goes on within the epoch, see ``ResumeHook``.
     """
 
     priority = 'LOWEST'
@@ -116,15 +115,6 @@ class PreemptionHook(Hook):
         if (isinstance(runner.train_loop, EpochBasedTrainLoop)
                 and self._agreed()):
             self._stop(runner, runner.epoch + 1, runner.iter)
-
-    def after_val_iter(self,
-                       runner: Runner,
-                       batch_idx: int,
-                       data_batch: Any = None,
-                       outputs: Any = None) -> None:
-        """Stop within a validation, where no other rank waits for it."""
-        if dist.get_world_size() == 1 and self._agreed():
-            self._stop(runner, runner.epoch, runner.iter)
 
     def after_val_epoch(self,
                         runner: Runner,

@@ -7,11 +7,14 @@ from mmengine import dist
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.runner.checkpoint import find_latest_checkpoint
-from torch.utils.data import DataLoader
 
 from ...datasets.sample_seed import PassSampler, inner_sampler, number_passes
 from ..checkpoint_files import damage_of, newest_good
-from ..run_state import batch_size_of_all_ranks, set_random_state
+from ..run_state import (
+    batch_size_of_all_ranks,
+    random_state,
+    set_random_state,
+)
 
 
 def _check_file(path: str, work_dir: str) -> None:
@@ -38,7 +41,8 @@ class ResumeHook(Hook):
     uninterrupted run, bit for bit:
 
     - The random states of Python, NumPy, torch and the GPU are restored,
-      each rank's its own; further ranks keep those of their seed.
+      each rank's its own; further ranks keep those of their seed. A
+      validation leaves them as they were: it is not repeated on resuming.
     - The sampler takes up the seed of its order, also if none was set.
     - What a ``SkeletonDataset`` draws for a sample depends on that seed, the
       epoch and the sample's index, and on no worker (see
@@ -59,12 +63,12 @@ class ResumeHook(Hook):
             damaged; it names the newest good one.
     """
 
-    priority = 'LOWEST'
+    # After those that prepare a training, before those that save it.
+    priority = 'LOW'
 
     def __init__(self) -> None:
         self._state: dict[str, Any] = {}
-        self._train_sampler: Optional[PassSampler] = None
-        self._val_sampler: Optional[PassSampler] = None
+        self._sampler: Optional[PassSampler] = None
 
     def before_run(self, runner: Runner) -> None:
         """Look at the file before anything is done with it."""
@@ -84,55 +88,52 @@ class ResumeHook(Hook):
             del optimizer['loss_scaler']
 
     def before_train(self, runner: Runner) -> None:
-        """Prepare the loaders and restore the states."""
+        """Prepare the loader and restore the states."""
         # Weights alone may have been loaded to start from.
         state = self._state if runner.iter else {}
         self._state = {}
-        loop = runner.train_loop
-        sampler = inner_sampler(loop.dataloader)
+        loader = runner.train_loop.dataloader
+        # Iterating draws a number, unless the workers persist: from a
+        # generator of its own, not from the one that is saved.
+        loader.generator = torch.Generator()
+        sampler = inner_sampler(loader)
         if 'sampler_seed' in state and hasattr(sampler, 'seed'):
             sampler.seed = state['sampler_seed']
-        self._train_sampler = self._prepare(runner, loop.dataloader)
+        self._sampler = number_passes(loader,
+                                      getattr(sampler, 'seed', runner.seed))
         self._samples = state.get('samples', 0)
-        if hasattr(loop, 'dataloader_iterator'):
-            # Made with the loop, it has begun to load by plain indices.
-            loop.dataloader._iterator = None
-            loop.dataloader_iterator = type(loop.dataloader_iterator)(
-                loop.dataloader)
-        if runner.val_loop is not None:
-            self._val_sampler = self._prepare(runner,
-                                              runner.val_loop.dataloader)
         states = state.get('random', [])
         if dist.get_rank() < len(states):
             set_random_state(states[dist.get_rank()])
 
-    @staticmethod
-    def _prepare(runner: Runner, loader: DataLoader) -> Optional[PassSampler]:
-        # Iterating draws a number, unless the workers persist: from a
-        # generator of its own, not from the one that is saved.
-        loader.generator = torch.Generator()
-        seed = getattr(inner_sampler(loader), 'seed', runner.seed)
-        return number_passes(loader, seed)
-
     def before_train_epoch(self, runner: Runner) -> None:
         """Number the epoch, and leave out the batches it has had."""
+        if self._sampler is None:
+            return
         loop = runner.train_loop
-        if (self._train_sampler is None
-                or not isinstance(loop, EpochBasedTrainLoop)):
+        loader = loop.dataloader
+        if not isinstance(loop, EpochBasedTrainLoop):
+            # Made with the loop, it has begun to load by plain indices.
+            loader._iterator = None
+            loop.dataloader_iterator = type(loop.dataloader_iterator)(loader)
             return
         # `len` is to be that of a whole epoch.
-        self._train_sampler.start(runner.epoch)
-        loader = loop.dataloader
+        self._sampler.start(runner.epoch)
         whole = len(loader)
         had = self._samples // batch_size_of_all_ranks(loader)
         self._samples = 0
         if had:
-            self._train_sampler.start(runner.epoch,
-                                      had * loader.batch_sampler.batch_size)
+            self._sampler.start(runner.epoch,
+                                had * loader.batch_sampler.batch_size)
             runner.logger.info(f'epoch {runner.epoch + 1} goes on after '
                                f'{had} of {whole} batches')
 
-    def before_val_epoch(self, runner: Runner) -> None:
-        """Let every validation draw the same."""
-        if self._val_sampler is not None:
-            self._val_sampler.start(0)
+    def before_val(self, runner: Runner) -> None:
+        """Keep the random states."""
+        self._random = random_state()
+
+    def after_val_epoch(self,
+                        runner: Runner,
+                        metrics: Optional[dict] = None) -> None:
+        """Restore them, before the best checkpoint is saved."""
+        set_random_state(self._random)

@@ -1,15 +1,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional, Union
 
+import torch
 from mmaction.registry import MODELS
 from mmengine.dist import get_world_size
 from mmengine.model import BaseModel
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from ...apis.retrieval import nearest_neighbors
 from ...skeleton.layout import build_layout
 from ...skeleton.modalities import check_modalities, generate_modalities
 from ..gather import gather_batch
 from ..official_checkpoint import check_shapes, rename_official
+from ..views import forward_views
 
 
 @MODELS.register_module()
@@ -65,33 +69,87 @@ class UmURL(BaseModel):
         self.heads = nn.ModuleDict(
             {name: MODELS.build(head)
              for name, head in heads.items()})
+        # Features by kind and labels, while retrieval is monitored.
+        self.gallery: Optional[tuple[Tensor, Tensor]] = None
         # The backbone takes care of its own weights.
         self._register_load_state_dict_pre_hook(self._check_projectors)
 
     def forward(self,
                 inputs: Union[Sequence[Tensor], Tensor],
                 data_samples: Optional[list] = None,
-                mode: str = 'tensor') -> Union[dict[str, Tensor], Tensor]:
+                mode: str = 'tensor') -> Union[dict, Tensor, list]:
         """Losses of a batch of views, or the fused feature of joints.
 
         Args:
             inputs (sequence of Tensor | Tensor): In mode ``'loss'`` one joint
                 array (N, M, T, V, C) per modality and one for all of them
-                together; in mode ``'tensor'`` one joint array.
-            data_samples (list, optional): Unused; the method needs no labels.
-            mode (str): ``'loss'`` or ``'tensor'``. Defaults to ``'tensor'``.
+                together; in mode ``'tensor'`` one joint array; in mode
+                ``'predict'``, for ``RetrievalMonitorHook``, one joint array
+                with MMAction2's clip axis, (N, 1, M, T, V, C).
+            data_samples (list, optional): Looked at in mode ``'predict'``
+                only; the method needs no labels.
+            mode (str): ``'loss'``, ``'tensor'`` or ``'predict'``. Defaults to
+                ``'tensor'``.
 
         Returns:
-            dict[str, Tensor] | Tensor: The loss terms, or (N, F).
+            dict[str, Tensor] | Tensor | list: The loss terms, (N, F), or the
+            data samples with ``retrieved``.
         """
         if mode == 'loss' and not isinstance(inputs, Tensor):
             return self.loss(inputs)
         if mode == 'tensor' and isinstance(inputs, Tensor):
             return self.backbone(self._streams(inputs, self.modalities))
+        if (mode == 'predict' and isinstance(inputs, Tensor)
+                and self.gallery is not None):
+            return self.retrieve(inputs, data_samples or [])
         raise ValueError(f"wanted is mode 'loss' on views or 'tensor' on a "
                          f'joint array, got mode {mode!r} on '
                          f'{type(inputs).__name__}; to evaluate, use '
                          'SkeletonKNN or RecognizerGCN')
+
+    def extract_feat(self, inputs: Tensor) -> tuple[Tensor, dict]:
+        """The fused feature, then that of each modality alone.
+
+        Args:
+            inputs (Tensor): One joint array a sample, (N, 1, M, T, V, C).
+
+        Returns:
+            tuple[Tensor, dict]: (N, (1 + m) * F), and nothing else, as
+            recognizers give it; (N, F) where there is one modality only.
+        """
+        streams = self._streams(inputs[:, 0], self.modalities)
+        kinds = [streams]
+        if len(streams) > 1:
+            kinds += [{name: stream} for name, stream in streams.items()]
+        return torch.cat(forward_views(self.backbone, kinds), dim=1), {}
+
+    def retrieve(self, inputs: Tensor, data_samples: list) -> list:
+        """Label each sample by its nearest one in the gallery.
+
+        Args:
+            inputs (Tensor): One joint array a sample, (N, 1, M, T, V, C).
+            data_samples (list[ActionDataSample]): N samples.
+
+        Returns:
+            list[ActionDataSample]: With ``retrieved``, a dict of the label
+            that each kind of feature finds: ``'fused'`` and the modalities.
+        """
+        assert self.gallery is not None
+        features, labels = self.gallery
+        names = ['fused', *self.modalities]
+        names = names[:1] if len(names) == 2 else names
+        found = {}
+        for name, query, gallery in zip(
+                names,
+                self.extract_feat(inputs)[0].chunk(len(names), dim=1),
+                features.chunk(len(names), dim=1)):
+            _, index = nearest_neighbors(
+                F.normalize(query), F.normalize(gallery))
+            found[name] = labels[index[:, 0]].tolist()
+        for i, sample in enumerate(data_samples):
+            retrieved = {name: label[i] for name, label in found.items()}
+            sample.set_field(retrieved, 'retrieved')
+        return data_samples
 
     def loss(self, views: Sequence[Tensor]) -> dict[str, Tensor]:
         """The heads' terms over the whole (all-rank) batch.
@@ -115,13 +173,7 @@ class UmURL(BaseModel):
             raise ValueError('pre-training on a batch of one sample: the '
                              'variance over the batch is not defined; set '
                              'batch_size to 2 or more and drop_last=True')
-        uni, decomposed = {}, {}
-        fused = self.backbone(self._streams(views[-1], self.modalities))
-        for (name, modalities), view in zip(self.branches.items(), views):
-            feature = self.backbone(self._streams(view, modalities))
-            uni[name] = self.neck[name](feature)
-            decomposed[name] = self.neck[name](fused)
-
+        _, uni, decomposed = self.project(views)
         whole = iter(gather_batch([*uni.values(), *decomposed.values()]))
         uni = {name: next(whole) for name in uni}
         decomposed = {name: next(whole) for name in decomposed}
@@ -129,6 +181,31 @@ class UmURL(BaseModel):
         for head in self.heads.values():
             losses.update(head(uni, decomposed))
         return losses
+
+    def project(
+        self, views: Sequence[Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+        """What the heads compare, of this rank's share of the batch.
+
+        Args:
+            views (sequence of Tensor): m + 1 joint arrays, (N, M, T, V, C).
+
+        Returns:
+            tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]: The fused
+            feature (N, F), and by branch the uni-modal and the decomposed
+            projections, (N, D).
+        """
+        streams = [
+            self._streams(view, modalities)
+            for view, modalities in zip(views, self.branches.values())
+        ]
+        streams.append(self._streams(views[-1], self.modalities))
+        *features, fused = forward_views(self.backbone, streams)
+        uni, decomposed = {}, {}
+        for name, feature in zip(self.branches, features):
+            uni[name], decomposed[name] = forward_views(
+                self.neck[name], [feature, fused])
+        return fused, uni, decomposed
 
     def _streams(self, view: Tensor,
                  modalities: Sequence[str]) -> dict[str, Tensor]:

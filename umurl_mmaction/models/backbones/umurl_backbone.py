@@ -1,6 +1,6 @@
 import math
 from collections.abc import Mapping, Sequence
-from typing import Optional, Union, cast
+from typing import Callable, Optional, Union, cast
 
 import torch
 from mmaction.registry import MODELS
@@ -16,6 +16,7 @@ from ..official_checkpoint import (
     prefix_in_file,
     rename_official,
 )
+from .encoder import TransformerEncoder
 
 
 def temporal_tokens(stream: Tensor) -> Tensor:
@@ -26,6 +27,9 @@ def temporal_tokens(stream: Tensor) -> Tensor:
 def spatial_tokens(stream: Tensor) -> Tensor:
     """A token per joint of each body: (N, M, T, V, C) -> (N, M*V, T*C)."""
     return stream.transpose(2, 3).flatten(3).flatten(1, 2)
+
+
+TOKENS = dict(temporal=temporal_tokens, spatial=spatial_tokens)
 
 
 def sinusoidal_positions(num_tokens: int, embed_dims: int) -> Tensor:
@@ -44,19 +48,6 @@ def build_embedding(in_channels: int, embed_dims: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(in_channels, embed_dims), nn.LayerNorm(embed_dims),
         nn.ReLU(), nn.Linear(embed_dims, embed_dims))
-
-
-def build_encoder(embed_dims: int, num_heads: int,
-                  num_layers: int) -> nn.TransformerEncoder:
-    """Post-norm transformer encoder: (N, L, embed_dims) -> same."""
-    layer = nn.TransformerEncoderLayer(
-        embed_dims,
-        num_heads,
-        dim_feedforward=embed_dims,
-        dropout=0.,
-        batch_first=True)
-    return nn.TransformerEncoder(
-        layer, num_layers, enable_nested_tensor=False)
 
 
 @MODELS.register_module()
@@ -129,7 +120,7 @@ class UmURLBackbone(BaseModule):
                 for axis in ('temporal', 'spatial')
             })
         self.encoder = nn.ModuleDict({
-            axis: build_encoder(embed_dims, num_heads, num_layers)
+            axis: TransformerEncoder(embed_dims, num_heads, num_layers)
             for axis in ('temporal', 'spatial')
         })
         self.register_buffer(
@@ -157,33 +148,57 @@ class UmURLBackbone(BaseModule):
             ValueError: If a modality is unknown here or a shape differs.
         """
         streams = x if isinstance(x, Mapping) else self._streams(x)
-        self._check_streams(streams)
-        temporal = self._fuse(
-            'temporal',
-            {name: temporal_tokens(s)
-             for name, s in streams.items()})
-        spatial = self._fuse(
-            'spatial', {name: spatial_tokens(s)
-                        for name, s in streams.items()})
-        return torch.cat([
-            self.encoder['temporal'](temporal +
-                                     self.positions).max(dim=1).values,
-            self.encoder['spatial'](spatial).max(dim=1).values
-        ], dim=1)
+        return self.forward_views([streams])[0]
+
+    def forward_views(
+            self, views: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
+        """Encode several views at once: fewer and larger matrix products.
+
+        Args:
+            views (sequence of dict[str, Tensor]): The streams of each view,
+                as in ``forward``; the views may differ in modalities and N.
+
+        Returns:
+            list[Tensor]: The feature of each view, (N, 2 * embed_dims).
+
+        Raises:
+            ValueError: As ``forward``.
+        """
+        for streams in views:
+            self._check_streams(streams)
+        sizes = [len(next(iter(streams.values()))) for streams in views]
+        pooled = []
+        for axis, tokenize in TOKENS.items():
+            tokens = torch.cat(self._embed(axis, tokenize, views))
+            if axis == 'temporal':
+                tokens = tokens + self.positions.to(tokens.dtype)
+            tokens = self.encoder[axis](tokens)
+            pooled.append(tokens.max(dim=1).values)
+        return list(torch.cat(pooled, dim=1).split(sizes))
 
     def _streams(self, joints: Tensor) -> dict[str, Tensor]:
         self._check_shape('the joint array', joints)
         return generate_modalities(joints, self.modalities, self.layout)
 
-    def _fuse(self, axis: str, tokens: Mapping[str, Tensor]) -> Tensor:
-        """Embed each modality and mix: (N, L, *) each -> (N, L, D)."""
-        embedded = []
-        for name, token in tokens.items():
-            embed = cast(nn.ModuleDict, self.embeddings[name])[axis]
-            embedded.append(embed(token))
-        if len(embedded) == 1:
-            return embedded[0]
-        return self.fusion[axis](torch.stack(embedded).mean(dim=0))
+    def _embed(self, axis: str, tokenize: Callable[[Tensor], Tensor],
+               views: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
+        """Embed each modality in one call; fuse per view: (N, L, D) each."""
+        embedded: list[list[Tensor]] = [[] for _ in views]
+        for name in self.modalities:
+            having = [i for i, view in enumerate(views) if name in view]
+            if not having:
+                continue
+            embedding = cast(nn.ModuleDict, self.embeddings[name])[axis]
+            streams = [views[i][name] for i in having]
+            tokens = embedding(tokenize(torch.cat(streams)))
+            parts = tokens.split([len(stream) for stream in streams])
+            for i, part in zip(having, parts):
+                embedded[i].append(part)
+        return [
+            parts[0] if len(parts) == 1 else self.fusion[axis](sum(parts) /
+                                                               len(parts))
+            for parts in embedded
+        ]
 
     def _check_streams(self, streams: Mapping[str, Tensor]) -> None:
         if not streams:

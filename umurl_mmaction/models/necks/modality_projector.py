@@ -1,8 +1,11 @@
+from collections.abc import Sequence
 from typing import Optional
 
+import torch
 from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 @MODELS.register_module()
@@ -40,3 +43,21 @@ class ModalityProjector(BaseModule):
             Tensor: Projections, (N, out_channels).
         """
         return self.mlp(x)
+
+    def forward_views(self, batches: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Project batches, each with its own statistics, in one pass.
+
+        Args:
+            batches (sequence of Tensor): Features, (N, in_channels) each.
+
+        Returns:
+            sequence of Tensor: As ``forward`` of each in turn.
+        """
+        sizes = [len(batch) for batch in batches]
+        x = torch.cat(tuple(batches))
+        for layer in self.mlp:
+            if isinstance(layer, _BatchNorm):
+                x = torch.cat([layer(part) for part in x.split(sizes)])
+            else:
+                x = layer(x)
+        return x.split(sizes)

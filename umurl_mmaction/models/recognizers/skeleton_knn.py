@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...apis.features import encode_dataset
+from ...apis.retrieval import nearest_neighbors
 
 
 @MODELS.register_module()
@@ -102,11 +103,10 @@ class SkeletonKNN(RecognizerGCN):
         feature, label = self._index
         query, _ = self.extract_feat(inputs)
         query = self._unit(query.reshape(len(inputs), -1, query.shape[-1]))
-        cosine = query @ feature.T
-        nearest = cosine.topk(min(self.num_neighbors, len(label)), dim=1)
+        cosine, index = nearest_neighbors(
+            query, feature, min(self.num_neighbors, len(label)))
         scores = cosine.new_zeros(len(cosine), int(label.max()) + 1)
-        scores.scatter_add_(1, label[nearest.indices],
-                            (1 + nearest.values) / 2)
+        scores.scatter_add_(1, label[index], (1 + cosine) / 2)
         for sample, score in zip(data_samples, scores):
             sample.set_pred_score(score)
             sample.set_pred_label(score.argmax())

@@ -1,0 +1,189 @@
+"""What a pre-training run tells about itself."""
+import json
+
+import mmengine
+import numpy as np
+import pytest
+import torch
+from conftest import REPO, make_annotations
+from mmengine.config import Config
+from mmengine.runner import Runner, load_checkpoint
+from tensorboard.backend.event_processing.event_accumulator import (
+    EventAccumulator,
+)
+
+CONFIGS = REPO / 'configs' / 'umurl'
+MODALITIES = ('joint', 'bone', 'motion')
+
+
+@pytest.fixture
+def train(tmp_path):
+
+    def run(tamper=None, **changes):
+        data = make_annotations(num_train=24)
+        if tamper:
+            tamper(data)
+        ann_file = str(tmp_path / 'set.pkl')
+        mmengine.dump(data, ann_file)
+        cfg = Config.fromfile(CONFIGS / 'pretrain/umurl_1xb64_synthetic.py')
+        cfg.merge_from_dict({
+            'model.backbone.embed_dims': 16,
+            'model.neck': dict(in_channels=32, out_channels=64),
+            'train_dataloader.batch_size': 8,
+            'train_dataloader.num_workers': 0,
+            'train_dataloader.persistent_workers': False,
+            'train_dataloader.dataset.ann_file': ann_file,
+            'train_cfg.max_epochs': 4,
+            'default_hooks.retrieval_monitor.interval': 2,
+            'default_hooks.collapse_monitor.interval': 5,
+            'default_hooks.logger.interval': 1,
+            'work_dir': str(tmp_path / 'work'),
+            'experiment_name': tmp_path.name,
+            'randomness': dict(seed=1),
+            **changes
+        })
+        runner = Runner.from_cfg(cfg)
+        runner.train()
+        return runner
+
+    run.folder = tmp_path / 'work'
+    run.ann_file = str(tmp_path / 'set.pkl')
+    return run
+
+
+def scalars(runner):
+    """All that the JSON log holds, by name."""
+    values = {}
+    path = f'{runner._log_dir}/vis_data/scalars.json'
+    for line in mmengine.list_from_file(path):
+        entry = json.loads(line)
+        for name, value in entry.items():
+            values.setdefault(name, []).append(value)
+    return values
+
+
+def test_everything_is_in_the_json_log_and_in_tensorboard(train):
+    runner = train()
+    values = scalars(runner)
+    terms = ['loss', 'loss_intra', 'loss_inter', 'loss_var', 'loss_cov']
+    for name in [*terms, 'lr', 'clips_per_s', 'memory']:
+        assert len(values[name]) == 12, name
+        assert np.isfinite(values[name]).all()
+    total = np.sum([values[name] for name in terms[1:]], axis=0)
+    np.testing.assert_allclose(values['loss'], total, rtol=0.2)
+    for name in ('std', 'effective_rank', 'dead_share', 'agreement_joint',
+                 'agreement_bone', 'agreement_motion'):
+        assert len(values[f'collapse/{name}']) == 2
+    for name in ('fused', *MODALITIES):
+        assert len(values[f'retrieval/{name}_top1']) == 2
+    board = EventAccumulator(f'{runner._log_dir}/vis_data').Reload()
+    tags = board.Tags()['scalars']
+    for name in [*terms, 'lr', 'clips_per_s', 'memory', 'collapse/std',
+                 'retrieval/fused_top1']:
+        assert name in tags
+    log = next(train.folder.glob('*/*.log')).read_text()
+    assert 'eta: ' in log and 'effective rank' in log
+
+
+def test_monitored_retrieval_is_that_of_the_retrieval_config(train):
+    runner = train()
+    values = scalars(runner)
+    best = list(train.folder.glob('best_retrieval_fused_top1_*.pth'))
+    assert len(best) == 1
+    runner.save_checkpoint(str(train.folder), 'last.pth')
+    for name in ('fused', *MODALITIES):
+        cfg = Config.fromfile(CONFIGS / 'knn/umurl-knn_synthetic.py')
+        names = MODALITIES if name == 'fused' else (name, )
+        cfg.model.backbone.update(embed_dims=16, modalities=names)
+        for loader in (cfg.test_dataloader, cfg.model.gallery):
+            loader.update(batch_size=5, num_workers=0)
+            loader.dataset.ann_file = train.ann_file
+        cfg.update(
+            work_dir=str(train.folder / name),
+            load_from=str(train.folder / 'last.pth'),
+            experiment_name=f'{train.folder.parent.name}-{name}')
+        expected = Runner.from_cfg(cfg).test()['acc/top1']
+        assert values[f'retrieval/{name}_top1'][-1] == pytest.approx(
+            expected, abs=1e-4)
+
+
+def test_monitors_change_no_weight(train, tmp_path):
+    watched = train().model.state_dict()
+    alone = train(
+        default_hooks=dict(
+            retrieval_monitor=dict(interval=0),
+            collapse_monitor=dict(interval=0)),
+        experiment_name='alone')
+    assert alone.val_loop is None
+    for key, value in alone.model.state_dict().items():
+        assert torch.equal(value, watched[key]), key
+
+
+def unlabelled(data):
+    for clip in data['annotations']:
+        del clip['label']
+
+
+def without_split(data):
+    del data['split']['val']
+
+
+@pytest.mark.parametrize('tamper, reason', [
+    (unlabelled, 'not all clips have labels'),
+    (without_split, "has no split 'val', only ['train']"),
+])
+def test_without_labels_retrieval_is_skipped_in_one_line(
+        train, tamper, reason):
+    runner = train(tamper)
+    assert runner.val_loop is None
+    log = next(train.folder.glob('*/*.log')).read_text()
+    lines = [x for x in log.splitlines() if 'Retrieval is not mon' in x]
+    assert len(lines) == 1 and reason in lines[0]
+
+
+def test_collapse_is_warned_about_once(train):
+    train(
+        default_hooks=dict(
+            collapse_monitor=dict(interval=1, threshold=9., patience=3)))
+    log = next(train.folder.glob('*/*.log')).read_text()
+    lines = [x for x in log.splitlines() if 'seems to collapse' in x]
+    assert len(lines) == 1 and 'WARNING' in lines[0]
+    assert 'smaller learning rate' in lines[0]
+
+
+def test_iterations_are_counted_in_passes(train):
+    runner = train(
+        train_cfg=dict(
+            _delete_=True, type='IterBasedTrainLoop', max_iters=7),
+        param_scheduler=[],
+        log_processor=dict(by_epoch=False),
+        default_hooks=dict(
+            checkpoint=dict(by_epoch=False, interval=6),
+            retrieval_monitor=dict(interval=1)))
+    # 24 clips in batches of 8.
+    assert runner.train_loop.val_interval == 3
+    # After iterations 3 and 6, and at the end.
+    assert len(scalars(runner)['retrieval/fused_top1']) == 3
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(train):
+
+    def poison(data):
+        # Finite, but its square is not.
+        data['annotations'][5]['keypoint'][:] *= 1e30
+
+    with pytest.raises(FloatingPointError) as error:
+        train(poison, **{'train_dataloader.batch_size': 24})
+    message = str(error.value)
+    assert '\n' not in message and 'iteration 1 (epoch 1)' in message
+    assert 'loss_cov nan' in message or 'loss_cov inf' in message
+    assert '24 clips of the batch' in message
+    log = next(train.folder.glob('*/*.log')).read_text()
+    assert 'Clips of the batch: ' in log and 'clip005' in log
+    assert not list(train.folder.glob('*.pth'))
+
+
+def test_best_checkpoint_loads(train):
+    runner = train()
+    best = next(train.folder.glob('best_*.pth'))
+    load_checkpoint(runner.model, str(best), strict=True)

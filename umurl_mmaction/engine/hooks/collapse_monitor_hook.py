@@ -1,0 +1,100 @@
+from typing import Any, Optional
+
+import torch
+from mmaction.registry import HOOKS
+from mmengine import dist
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from ...evaluation.collapse import (
+    agreement,
+    dead_share,
+    effective_rank,
+    mean_std,
+)
+
+
+@HOOKS.register_module()
+class CollapseMonitorHook(Hook):
+    """Watch a self-supervised representation, of which a loss says little.
+
+    Every so often a batch goes through the model once more, without
+    gradients. Logged are, of the fused feature, the mean standard deviation
+    of its dimensions, the effective rank (at most the batch size minus 1) and
+    the share of dead dimensions; and for each modality the agreement: the
+    cosine of its projection and of that of the fused feature.
+
+    Args:
+        interval (int): Iterations between two looks; 0 for none. Defaults to
+            100.
+        threshold (float): Mean standard deviation of a collapsed feature; an
+            untrained encoder has about 0.2, a trained one more. Defaults to
+            0.01.
+        patience (int): Successive looks below it until the one warning.
+            Defaults to 5.
+    """
+
+    def __init__(self,
+                 interval: int = 100,
+                 threshold: float = 0.01,
+                 patience: int = 5) -> None:
+        self.interval = interval
+        self.threshold = threshold
+        self.patience = patience
+        self._low = 0
+
+    def after_train_iter(self,
+                         runner: Runner,
+                         batch_idx: int,
+                         data_batch: Any = None,
+                         outputs: Optional[dict] = None) -> None:
+        """Look at the batch again, on every rank; the first one logs."""
+        if not self.every_n_train_iters(runner, self.interval):
+            return
+        values = self._look(runner, data_batch)
+        if not dist.is_main_process():
+            return
+        step = runner.iter + 1
+        runner.visualizer.add_scalars(
+            {f'collapse/{name}': value
+             for name, value in values.items()}, step=step)
+        print_log(
+            f'Iteration {step}, features: ' +
+            ', '.join(f'{name.replace("_", " ")} {value:.3g}'
+                      for name, value in values.items()), 'current')
+        self._warn(values['std'])
+
+    @staticmethod
+    @torch.no_grad()
+    def _look(runner: Runner, data_batch: Any) -> dict[str, float]:
+        model = runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        # The statistics of the projectors are to see a batch once.
+        buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+        with runner.optim_wrapper.optim_context(model):
+            data = model.data_preprocessor(data_batch, True)
+            fused, uni, decomposed = model.project(data['inputs'])
+        for buffer, value in buffers:
+            buffer.copy_(value)
+        values = dict(
+            std=mean_std(fused),
+            effective_rank=effective_rank(fused),
+            dead_share=dead_share(fused))
+        for name in uni:
+            values[f'agreement_{name}'] = agreement(uni[name],
+                                                    decomposed[name])
+        return {name: float(value) for name, value in values.items()}
+
+    def _warn(self, std: float) -> None:
+        self._low = self._low + 1 if std < self.threshold else 0
+        if self._low == self.patience:
+            print_log(
+                f'The representation seems to collapse: the standard '
+                f'deviation of the fused feature is {std:.2g}, for '
+                f'{self.patience} looks under {self.threshold:g}. A smaller '
+                'learning rate, a larger batch or larger var_weight and '
+                'cov_weight of VarianceCovarianceHead may help', 'current',
+                30)

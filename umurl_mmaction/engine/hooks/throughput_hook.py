@@ -1,0 +1,33 @@
+import sys
+from typing import Any, Optional
+
+from mmaction.registry import HOOKS
+from mmengine import dist
+from mmengine.device import get_device
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+
+@HOOKS.register_module()
+class ThroughputHook(Hook):
+    """Log clips per second over all ranks, and the memory on CPUs.
+
+    MMEngine logs the time of an iteration, and the memory of GPUs alone.
+    """
+
+    def after_train_iter(self,
+                         runner: Runner,
+                         batch_idx: int,
+                         data_batch: Any = None,
+                         outputs: Optional[dict] = None) -> None:
+        """Add ``clips_per_s``, and ``memory`` in MB, to the log."""
+        hub = runner.message_hub
+        clips = runner.train_loop.dataloader.batch_size * dist.get_world_size()
+        seconds = hub.get_scalar('train/time').current()
+        hub.update_scalar('train/clips_per_s', clips / seconds)
+        if get_device() == 'cpu' and sys.platform != 'win32':
+            import resource
+            used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            # In KiB on Linux, in bytes on macOS.
+            unit = 2**20 if sys.platform == 'darwin' else 2**10
+            hub.update_scalar('train/memory', used // unit)

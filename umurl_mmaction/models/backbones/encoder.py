@@ -1,0 +1,89 @@
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class EncoderLayer(nn.TransformerEncoderLayer):
+    """PyTorch's post-norm layer without its copies of the tokens.
+
+    Weights, their names and initial values are those of the parent (no
+    dropout, ReLU, feed-forward as wide as the tokens). The parent's attention
+    brings queries, keys and values into the order (L, N, D) and back.
+
+    Args:
+        embed_dims (int): Width D.
+        num_heads (int): Attention heads; a divisor of D.
+    """
+
+    def __init__(self, embed_dims: int, num_heads: int) -> None:
+        super().__init__(
+            embed_dims,
+            num_heads,
+            dim_feedforward=embed_dims,
+            dropout=0.,
+            batch_first=True)
+
+    def forward(self, tokens: Tensor) -> Tensor:  # type: ignore[override]
+        """Mix the tokens of a sample: (N, L, D) -> (N, L, D)."""
+        tokens = self.norm1(tokens + self._attend(tokens))
+        hidden = F.relu(self.linear1(tokens))
+        return self.norm2(tokens + self.linear2(hidden))
+
+    def _attend(self, tokens: Tensor) -> Tensor:
+        """Self-attention, projected: (N, L, D) -> (N, L, D)."""
+        attention = self.self_attn
+        if attention.num_heads == 1 and tokens.shape[:-1].numel() > len(
+                attention.out_proj.weight):
+            return self._attend_merged(tokens)
+        projected = F.linear(tokens, attention.in_proj_weight,
+                             attention.in_proj_bias)
+        heads = [
+            part.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
+            for part in projected.chunk(3, dim=-1)
+        ]
+        mixed = F.scaled_dot_product_attention(*heads)
+        return attention.out_proj(mixed.transpose(1, 2).flatten(2))
+
+    def _attend_merged(self, tokens: Tensor) -> Tensor:
+        """The same for a single head, with half the matrix products.
+
+        One head is as wide as the tokens, so its projections can be
+        multiplied with each other rather than with the tokens: (W_q x + b_q)
+        . (W_k y + b_k) = (W_k' (W_q x + b_q)) . y but for a term that is the
+        same for all y, which the softmax takes out; and rows of the softmax
+        sum to 1, so that the output projection can go before the mixing.
+        This pays where there are more tokens than channels.
+        """
+        out = self.self_attn.out_proj
+        query, key, value = self.self_attn.in_proj_weight.chunk(3)
+        query_bias, _, value_bias = self.self_attn.in_proj_bias.chunk(3)
+        weight = torch.cat([key.T @ query, out.weight @ value])
+        bias = torch.cat(
+            [key.T @ query_bias, out.weight @ value_bias + out.bias])
+        queries, values = F.linear(tokens, weight, bias).chunk(2, dim=-1)
+        # Attention kernels want an axis for the heads.
+        return F.scaled_dot_product_attention(
+            queries.unsqueeze(1), tokens.unsqueeze(1),
+            values.unsqueeze(1)).squeeze(1)
+
+
+class TransformerEncoder(nn.Module):
+    """A stack of encoder layers: (N, L, D) -> (N, L, D).
+
+    Args:
+        embed_dims (int): Width D.
+        num_heads (int): Attention heads; a divisor of D.
+        num_layers (int): Layers.
+    """
+
+    def __init__(self, embed_dims: int, num_heads: int,
+                 num_layers: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            EncoderLayer(embed_dims, num_heads) for _ in range(num_layers))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Run the layers in order."""
+        for layer in self.layers:
+            tokens = layer(tokens)
+        return tokens
