@@ -8,7 +8,7 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
-        type='CheckpointHook',
+        type='SafeCheckpointHook',
         interval=10,
         max_keep_ckpts=3,
         save_best='auto'),
@@ -16,7 +16,9 @@ default_hooks = dict(
     check_loss=dict(type='CheckLossHook'),
     throughput=dict(type='ThroughputHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    sync_buffers=dict(type='SyncBuffersHook'))
+    sync_buffers=dict(type='SyncBuffersHook'),
+    preemption=dict(type='PreemptionHook'),
+    resume=dict(type='ResumeHook'))
 
 env_cfg = dict(
     cudnn_benchmark=False,

@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 
 from .annotation_files import load_annotations, load_plain
 from .check_clip import check_clip
+from .sample_seed import sample_chance
 from .subset import class_balanced_subset
 
 
@@ -96,6 +97,11 @@ class SkeletonDataset(PoseDataset):
         self.labels = [(x['frame_dir'], x.get('label')) for x in clips]
         self.shapes = [x.shape for x in self._keypoints]
         return clips
+
+    def prepare_data(self, idx: int) -> Any:
+        """The pipeline's result; its chance is the sample's own."""
+        with sample_chance(idx):
+            return super().prepare_data(int(idx))
 
     def get_data_info(self, idx: int) -> dict:
         """The idx-th annotation, with an array of its own.

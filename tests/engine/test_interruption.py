@@ -1,0 +1,294 @@
+"""Trainings that are killed or told to stop, and go on."""
+import random
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+from conftest import REPO, free_port
+from mmengine.config import Config
+from small_runs import (
+    Training,
+    ask_all_to_stop,
+    assert_same_training,
+    kill,
+    latest,
+    load,
+)
+
+
+def go_on(small, name, expect=0, **kwargs):
+    return Training(small(name, resume=True, **kwargs)).end(expect)
+
+
+def test_ten_kills_change_nothing(small, whole, runs):
+    # 24 iterations, wherever they are; as many workers as it happens.
+    chance = random.Random(0)
+    for attempt, iteration in enumerate(sorted(
+            chance.sample(range(1, 24), 10))):
+        run = Training(
+            small('killed', num_workers=attempt % 3, resume=attempt > 0))
+        run.wait_for(iteration)
+        time.sleep(chance.random() / 20)
+        run.send(signal.SIGKILL)
+        run.end(-signal.SIGKILL)
+    go_on(small, 'killed', num_workers=1)
+    assert_same_training(runs / 'killed', whole)
+    assert [path.name for path in sorted((runs / 'killed').glob('epoch_*'))
+            ] == ['epoch_4.pth', 'epoch_5.pth', 'epoch_6.pth']
+
+
+def test_the_real_command_killed_and_resumed(runs, environment):
+    """With the configuration's own pipeline."""
+    path = REPO / 'configs/umurl/pretrain/umurl_1xb64_synthetic.py'
+    options = {
+        'train_dataloader.dataset.ann_file': str(runs / 'tiny.pkl'),
+        'train_dataloader.batch_size': 4,
+        'train_dataloader.num_workers': 1,
+        'train_cfg.max_epochs': 20,
+        'default_hooks.checkpoint.interval': 1,
+        'model.backbone.embed_dims': 16,
+        'model.neck.in_channels': 32,
+        'model.neck.out_channels': 64
+    }
+
+    def start(*args):
+        return subprocess.Popen([
+            sys.executable,
+            str(REPO / 'tools/train.py'),
+            str(path), '--work-dir', 'command', '--seed', '3', *args,
+            '--cfg-options', *(f'{k}={v}' for k, v in options.items())
+        ],
+                                cwd=runs,
+                                env=environment,
+                                stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT,
+                                text=True)
+
+    process = start()
+    wait_until((runs / 'command/epoch_2.pth').exists)
+    process.kill()
+    process.communicate()
+    process = start('--resume')
+    output, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, output[-4000:]
+    assert 'resumed epoch: ' in output
+
+    cfg = Config.fromfile(path)
+    cfg.merge_from_dict(options)
+    cfg.update(work_dir=str(runs / 'whole-command'), randomness=dict(seed=3))
+    Training(cfg).end()
+    assert_same_training(runs / 'command', runs / 'whole-command')
+
+
+def wait_until(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, 'it takes too long'
+        time.sleep(0.01)
+
+
+def test_an_unseeded_run_keeps_its_seed(small, runs):
+    """As tools/train.py without --seed leaves it."""
+
+    def seeded(seed, cfg):
+        cfg.randomness.seed = seed
+
+    unseeded = partial(seeded, None)
+    Training(
+        small('unseeded', change=unseeded), actions={6: kill}).end(-9)
+    seed = latest(runs / 'unseeded')['meta']['seed']
+    go_on(small, 'unseeded', change=unseeded)
+    Training(small('unseeded-whole', change=partial(seeded, seed))).end()
+    assert_same_training(runs / 'unseeded', runs / 'unseeded-whole')
+
+
+@pytest.mark.parametrize('wrapper', ['AmpOptimWrapper', 'ScaledOnCPU'])
+def test_mixed_precision_goes_on(small, runs, wrapper):
+
+    def mixed(cfg):
+        cfg.optim_wrapper.type = wrapper
+
+    Training(small(f'{wrapper}-whole', change=mixed, num_workers=1)).end()
+    Training(
+        small(wrapper, change=mixed), actions={14: kill}).end(-9)
+    go_on(small, wrapper, change=mixed)
+    assert_same_training(runs / wrapper, runs / f'{wrapper}-whole')
+    checkpoint = latest(runs / wrapper)
+    assert checkpoint['optimizer']['state']
+    assert len(checkpoint['param_schedulers']) == 2
+    assert 'train/loss' in checkpoint['message_hub']['log_scalars']
+    states, = checkpoint['meta']['run_state']['random']
+    assert states.keys() >= {'python', 'numpy', 'torch'}
+    scaler = checkpoint['optimizer']['loss_scaler']
+    # 24 iterations; the scale doubles with every fourth.
+    assert scaler == {} or scaler['scale'] == 1024 * 2**6
+
+
+def test_a_checkpoint_without_a_scaler_starts_one(small, runs):
+    """As one from the CPU, on a GPU."""
+
+    def on_cpu(cfg):
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.train_cfg.max_epochs = 1
+
+    def on_gpu(cfg):
+        cfg.optim_wrapper.type = 'ScaledOnCPU'
+        cfg.train_cfg.max_epochs = 2
+
+    Training(small('other-device', change=on_cpu)).end()
+    assert latest(runs / 'other-device')['optimizer']['loss_scaler'] == {}
+    go_on(small, 'other-device', change=on_gpu)
+    scaler = latest(runs / 'other-device')['optimizer']['loss_scaler']
+    assert scaler['scale'] == 2048
+
+
+def by_iterations(sampler, cfg):
+    cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=14)
+    cfg.train_dataloader.sampler = dict(type=sampler)
+    cfg.param_scheduler = cfg.param_scheduler[:1]
+    cfg.default_hooks.checkpoint.update(by_epoch=False, interval=3)
+
+
+def test_by_iterations(small, runs):
+    change = partial(by_iterations, 'InfiniteSampler')
+    Training(small('iterations-whole', change=change)).end()
+    for action in (kill, partial(kill, signal.SIGTERM)):
+        name = f'iterations-{action is kill}'
+        run = Training(
+            small(name, change=change, num_workers=2), actions={7: action})
+        run.end(-9 if action is kill else 143)
+        # Five clips more than two passes over the 12.
+        assert latest(runs / name)['meta']['iter'] == (
+            6 if action is kill else 8)
+        go_on(small, name, change=change)
+        assert_same_training(runs / name, runs / 'iterations-whole')
+
+
+def stopped(output, folder, iteration):
+    """What a run says and leaves that was asked to stop."""
+    line, = [x for x in output.splitlines() if 'SIGTERM: ' in x]
+    assert f'after iteration {iteration} ' in line
+    assert line.endswith(f'{folder}/interrupted.pth; --resume goes on from '
+                         'there')
+    assert (folder / 'last_checkpoint').read_text() == (
+        f'{folder}/interrupted.pth')
+    assert latest(folder)['meta']['iter'] == iteration
+
+
+def test_sigterm_within_an_epoch_and_again(small, whole, runs):
+    folder = runs / 'preempted'
+    for attempt, iteration in enumerate((6, 7, 13)):
+        run = Training(
+            small('preempted', num_workers=2 * (attempt != 1),
+                  resume=attempt > 0),
+            actions={iteration - 1: ask_all_to_stop})
+        output = run.end(143)
+        run.log.unlink()
+        stopped(output, folder, iteration)
+        assert 'Traceback' not in output
+        if attempt == 1:
+            assert 'epoch 2 goes on after 2 of 4 batches' in output
+    output = go_on(small, 'preempted')
+    assert 'epoch 4 goes on after 1 of 4 batches' in output
+    assert_same_training(folder, whole)
+    assert not (runs / 'interrupted.pth').exists()
+
+
+def test_sigterm_in_the_last_iteration_of_an_epoch(small, whole, runs):
+    folder = runs / 'at-the-end'
+    ask = partial(kill, signal.SIGTERM)
+    output = Training(small('at-the-end'), actions={7: ask}).end(143)
+    stopped(output, folder, 8)
+    assert latest(folder)['meta']['epoch'] == 2
+    assert 'goes on after' not in go_on(small, 'at-the-end')
+    assert_same_training(folder, whole)
+
+
+def test_another_batch_size_goes_on_at_the_same_clip(small, runs):
+    ask = partial(kill, signal.SIGTERM)
+    Training(small('batches'), actions={5: ask}).end(143)
+    output = go_on(
+        small, 'batches', **{'train_dataloader.batch_size': 2})
+    assert 'epoch 2 goes on after 3 of 6 batches' in output
+    assert latest(runs / 'batches')['meta']['iter'] == 6 + 3 + 4 * 6
+
+
+def test_sigterm_waits_for_accumulated_gradients(small, runs):
+
+    def accumulate(cfg):
+        cfg.optim_wrapper.accumulative_counts = 2
+
+    Training(small('accumulated-whole', change=accumulate)).end()
+    ask = partial(kill, signal.SIGTERM)
+    output = Training(
+        small('accumulated', change=accumulate), actions={4: ask}).end(143)
+    stopped(output, runs / 'accumulated', 6)
+    go_on(small, 'accumulated', change=accumulate)
+    assert_same_training(runs / 'accumulated', runs / 'accumulated-whole')
+
+
+def two(small, name, actions=None, expect=0, **kwargs):
+    """A training of two processes; what the first one says."""
+    cfg = small(name, launcher='pytorch', **kwargs)
+    port = str(free_port())
+    runs = [
+        Training(
+            cfg,
+            env=dict(
+                RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2',
+                MASTER_ADDR='127.0.0.1', MASTER_PORT=port),
+            actions=actions if rank else None) for rank in range(2)
+    ]
+    return [run.end(expect) for run in runs][0]
+
+
+def test_sigterm_to_one_of_two_processes(small, runs):
+    two(small, 'two-whole')
+    # 2 batches an epoch; the other process has no signal of its own.
+    output = two(
+        small, 'two', {4: partial(kill, signal.SIGTERM)}, expect=143)
+    stopped(output, runs / 'two', 5)
+    states = latest(runs / 'two')['meta']['run_state']
+    assert states['samples'] == 6 and len(states['random']) == 2
+    output = two(small, 'two', num_workers=1, resume=True)
+    assert 'epoch 3 goes on after 1 of 2 batches' in output
+    assert_same_training(runs / 'two', runs / 'two-whole')
+
+
+def test_torchrun_hands_on_its_sigterm(small, runs, environment):
+    small('torchrun', num_workers=1, **{
+        'train_cfg.max_epochs': 10000,
+        'custom_hooks': []
+    }).dump(str(runs / 'config.py'))
+    log = runs / 'torchrun.txt'
+    with open(log, 'w') as output:
+        process = subprocess.Popen([
+            sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node',
+            '2', '--master_port',
+            str(free_port()),
+            str(REPO / 'tools/train.py'), 'config.py', '--launcher', 'pytorch'
+        ], cwd=runs, env=environment, stdout=output,
+            stderr=subprocess.STDOUT)
+        wait_until((runs / 'torchrun/epoch_3.pth').exists)
+        process.terminate()
+        process.wait(60)
+    path = Path((runs / 'torchrun/last_checkpoint').read_text())
+    assert path.name == 'interrupted.pth'
+    stopped(log.read_text(), runs / 'torchrun', load(path)['meta']['iter'])
+
+
+def test_sigterm_during_validation(linear, runs):
+    """It is completed, and may be the best one."""
+    folder = runs / 'validated'
+    stop = dict(custom_hooks=[dict(type='StopInValidation')])
+    output = Training(linear('validated', **stop)).end(143)
+    stopped(output, folder, 4)
+    assert 'Epoch(val) [1]' in output
+    assert latest(folder)['meta']['epoch'] == 1
+    Training(linear('validated', resume=True)).end()
+    Training(linear('validated-whole')).end()
+    assert_same_training(folder, runs / 'validated-whole')

@@ -1,0 +1,146 @@
+import os
+import signal
+import threading
+from functools import partial
+from typing import Any, Callable, NoReturn, Optional
+
+import torch
+from mmaction.registry import HOOKS
+from mmengine import dist
+from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
+from mmengine.runner import EpochBasedTrainLoop, Runner
+
+from .safe_checkpoint_hook import SafeCheckpointHook
+
+# As of a process that the signal has ended, so that a queue may tell.
+EXIT_CODE = 128 + signal.SIGTERM
+
+
+def _wait_for_the_parent(parent: int) -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+        pass
+    os._exit(0)
+
+
+def _init_worker(init: Optional[Callable], worker: int) -> None:
+    """Let a loader's worker end when its parent says so, not before.
+
+    Launchers and queues send the signal to whole process groups, and a
+    training whose workers die fails before it can save anything.
+    """
+    if init is not None:
+        init(worker)
+    if hasattr(signal, 'sigwaitinfo'):  # not on macOS and Windows
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(
+            target=_wait_for_the_parent, args=(os.getppid(), ),
+            daemon=True).start()
+
+
+@HOOKS.register_module()
+class PreemptionHook(Hook):
+    """On SIGTERM, save a checkpoint and end the run.
+
+    The iteration under way is completed, and what belongs to the end of an
+    epoch if it was the last one of it; so is a validation. Then
+    ``SafeCheckpointHook`` writes ``interrupted.pth``, which ``--resume``
+    goes on from, and the process exits with status 143. As soon as one
+    process has had the signal, all of them take part; the launcher should
+    leave them time for an iteration and the writing (torchrun: 30 seconds).
+
+    Resuming goes on within the epoch, see ``ResumeHook``.
+    """
+
+    priority = 'LOWEST'
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._saver: Optional[SafeCheckpointHook] = None
+        self._previous: Any = None
+
+    def before_train(self, runner: Runner) -> None:
+        """From now on the signal is taken note of."""
+        self._saver = next((hook for hook in runner.hooks
+                            if isinstance(hook, SafeCheckpointHook)), None)
+        if (self._saver is None
+                or threading.current_thread() is not threading.main_thread()):
+            self._saver = None
+            runner.logger.warning(
+                'SIGTERM will end the run without a checkpoint: that takes '
+                'SafeCheckpointHook, and the main thread')
+            return
+        self._pid = os.getpid()
+        self._previous = signal.signal(signal.SIGTERM, self._on_signal)
+        loops = [runner.train_loop, runner.val_loop]
+        for loader in [loop.dataloader for loop in loops if loop is not None]:
+            loader.worker_init_fn = partial(_init_worker,
+                                            loader.worker_init_fn)
+
+    def _on_signal(self, number: int, frame: Any) -> None:
+        if os.getpid() == self._pid:
+            self._asked = True
+        else:  # a process that was forked from the training
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    def _agreed(self) -> bool:
+        """Whether any rank has had the signal."""
+        if self._saver is None:
+            return False
+        asked = torch.tensor(int(self._asked))
+        dist.all_reduce(asked, 'max')
+        return bool(asked)
+
+    def after_train_iter(self,
+                         runner: Runner,
+                         batch_idx: int,
+                         data_batch: Any = None,
+                         outputs: Optional[dict] = None) -> None:
+        """Stop between two iterations."""
+        if not self._agreed():
+            return
+        wrapper = runner.optim_wrapper
+        if isinstance(wrapper, OptimWrapper) and not wrapper.should_update():
+            return  # gradients that are being accumulated are not saved
+        loop = runner.train_loop
+        by_epoch = isinstance(loop, EpochBasedTrainLoop)
+        if by_epoch and self.end_of_epoch(loop.dataloader, batch_idx):
+            return  # first what belongs to the end of an epoch
+        self._stop(runner, runner.epoch, runner.iter + 1,
+                   batch_idx + 1 if by_epoch else 0)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Stop between two epochs."""
+        if (isinstance(runner.train_loop, EpochBasedTrainLoop)
+                and self._agreed()):
+            self._stop(runner, runner.epoch + 1, runner.iter)
+
+    def after_val_epoch(self,
+                        runner: Runner,
+                        metrics: Optional[dict] = None) -> None:
+        """Stop after a validation."""
+        if self._agreed():
+            self._stop(runner, runner.epoch, runner.iter)
+
+    def after_train(self, runner: Runner) -> None:
+        """The signal is none of the run's business any more."""
+        if self._saver is not None:
+            signal.signal(signal.SIGTERM, self._previous)
+            self._saver = None
+
+    def _stop(self,
+              runner: Runner,
+              epoch: int,
+              iteration: int,
+              num_batches: int = 0) -> NoReturn:
+        assert self._saver is not None
+        path = self._saver.save_interrupted(
+            runner, dict(epoch=epoch, iter=iteration), num_batches)
+        runner.visualizer.close()
+        runner.logger.warning(
+            f'SIGTERM: the training stops after iteration {iteration} and is '
+            f'saved to {path}; --resume goes on from there')
+        # A rank that is gone would make the launcher end the others.
+        dist.barrier()
+        raise SystemExit(EXIT_CODE)
