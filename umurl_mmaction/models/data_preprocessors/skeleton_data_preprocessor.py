@@ -95,7 +95,8 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
             return inputs.float()
         if isinstance(inputs[0], Tensor):
             return self._stack(inputs)
-        return [self._batch(view) for view in inputs]
+        # Views that the pipeline has made, no clips to make views of.
+        return [torch.stack(tuple(view)).float() for view in inputs]
 
     def _stack(self, samples: Sequence[Tensor]) -> Any:
         if self.views is not None and samples[0].dim() == 4:
