@@ -20,8 +20,8 @@ ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 PACKAGE = 'umurl_mmaction'
 MIM_ITEMS = ('tools', 'configs', 'model-index.yml')
 TREE_ITEMS = MIM_ITEMS + ('LICENSE', 'MANIFEST.in', 'Makefile', 'README.md',
-                          'pyproject.toml', 'requirements', 'setup.py',
-                          'tests', PACKAGE)
+                          'benchmarks', 'pyproject.toml', 'requirements',
+                          'setup.py', 'tests', PACKAGE)
 
 
 def list_files(root):
@@ -160,7 +160,7 @@ def test_sdist_contents(tree, sdist):
         assert read(osp.join(sdist, PACKAGE, '.mim', name)) == read(source)
         assert read(osp.join(sdist, name)) == read(source)
     assert list_files(osp.join(sdist, PACKAGE, '.mim')) == set(mim)
-    for item in (PACKAGE, 'tests', 'requirements'):
+    for item in (PACKAGE, 'benchmarks', 'tests', 'requirements'):
         assert list_files(osp.join(sdist, item)) == list_files(
             osp.join(tree, item))
     for _, dirs, files in os.walk(sdist):

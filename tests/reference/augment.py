@@ -1,4 +1,9 @@
-"""The paper's augmentations and normalisation, one sample at a time."""
+"""The paper's augmentations and normalisation, one sample at a time.
+
+``crop_resize`` and ``normalize`` are spelt out: the oracle of the tests. From
+``resize`` on it is what one would write in NumPy: the baseline of
+``tools/analysis/benchmark.py``.
+"""
 import math
 
 import numpy as np
@@ -48,3 +53,62 @@ def normalize(clip):
             x * np.cos(angle) + np.cross(axis, x) * np.sin(angle) +
             axis * (axis @ x) * (1 - np.cos(angle)))
     return clip
+
+
+def resize(clip, start, length, clip_len):
+    """``crop_resize`` without a loop."""
+    position = (np.arange(clip_len) + 0.5) * (length / clip_len) - 0.5
+    position = position.clip(0, length - 1)
+    left = position.astype(np.int64)
+    right = np.minimum(left + 1, length - 1)
+    weight = (position - left).astype(clip.dtype)[:, None, None]
+    before, after = clip[:, start + left], clip[:, start + right]
+    after -= before
+    after *= weight
+    after += before
+    return after
+
+
+def draw_crop(num_frames, rng, ratio=(0.1, 1.0), min_len=64):
+    """First frame and length of a crop."""
+    length = int(num_frames * rng.uniform(*ratio))
+    length = min(max(length, min_len), num_frames)
+    return int(rng.integers(num_frames - length + 1)), length
+
+
+def draw_matrix(rng, dtype):
+    return rng.uniform(-1, 1, (3, 3)).astype(dtype)
+
+
+def corrupt(clip, joints, matrix):
+    """Set joints to 0 (no matrix) or multiply them as row vectors."""
+    clip[:, :, joints] = 0 if matrix is None else clip[:, :, joints] @ matrix
+    return clip
+
+
+def shear(clip, matrix):
+    """Multiply all joints as column vectors."""
+    return (clip.reshape(-1, 3) @ matrix.T).reshape(clip.shape)
+
+
+def augment(clip, rng, clip_len=64):
+    """A view of a clip: (M, T, 25, 3) -> (M, clip_len, 25, 3)."""
+    view = resize(clip, *draw_crop(clip.shape[1], rng), clip_len)
+    if rng.random() < 0.5:
+        joints = rng.permutation(25)[:15]
+        zero = rng.random() < 0.5
+        return corrupt(view, joints,
+                       None if zero else draw_matrix(rng, clip.dtype))
+    matrix = draw_matrix(rng, clip.dtype)
+    np.fill_diagonal(matrix, 1)
+    return shear(view, matrix)
+
+
+def views(clips, rng, num_person=2, count=4, clip_len=64):
+    """Views of a batch of clips: ``count`` of (N, M, clip_len, 25, 3)."""
+    shape = (count, len(clips), num_person, clip_len, 25, 3)
+    batch = np.zeros(shape, clips[0].dtype)
+    for n, clip in enumerate(clips):
+        for i in range(count):
+            batch[i, n, :len(clip)] = augment(clip, rng, clip_len)
+    return batch

@@ -25,10 +25,9 @@ def stream(joints, modality):
     if modality == 'motion':
         difference = joints[:, :, 1:] - joints[:, :, :-1]
         return torch.cat([difference, torch.zeros_like(joints[:, :, :1])], 2)
+    child, parent = ([joint - 1 for joint in end] for end in zip(*NTU_BONES))
     out = torch.zeros_like(joints)
-    for child, parent in NTU_BONES:
-        out[:, :, :, child - 1] = (
-            joints[:, :, :, child - 1] - joints[:, :, :, parent - 1])
+    out[:, :, :, child] = joints[:, :, :, child] - joints[:, :, :, parent]
     return out
 
 
@@ -41,14 +40,14 @@ def tokens(x, axis):
 
 
 @cache
-def positions(length, dims):
+def positions(length, dims, device):
     table = torch.zeros(length, dims)
     for p in range(length):
         for i in range(0, dims, 2):
             angle = p / 10000**(i / dims)
             table[p, i] = math.sin(angle)
             table[p, i + 1] = math.cos(angle)
-    return table
+    return table.to(device)
 
 
 def linear(w, name, x):
@@ -91,7 +90,7 @@ def feature(w, streams, num_heads=1, num_layers=1):
             x = linear(w, f'backbone.fusion.{axis}',
                        sum(embedded) / len(embedded))
         if axis == 'temporal':
-            x = x + positions(x.shape[1], x.shape[2]).to(x)
+            x = x + positions(*x.shape[1:], x.device).to(x.dtype)
         for i in range(num_layers):
             x = encoder_layer(w, f'backbone.encoder.{axis}.layers.{i}', x,
                               num_heads)

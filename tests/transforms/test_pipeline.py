@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from mmaction.registry import TRANSFORMS
+from mmaction.registry import MODELS, TRANSFORMS
 from mmcv.transforms import Compose
 
+from umurl_mmaction.datasets import pack_collate
 from umurl_mmaction.skeleton import crop_resize, pack_clips
 from umurl_mmaction.transforms import (
     GenSkeletonModalities,
@@ -161,6 +162,19 @@ def test_views_of_a_batch_are_drawn_like_those_of_a_clip():
             corrupted += unchanged.sum() == 10
             sheared += unchanged.sum() == 0
     assert within(corrupted.item(), 400, 0.5) and corrupted + sheared == 400
+
+
+def test_views_made_clip_by_clip_are_left_as_they_are():
+    views = dict(type='SkeletonMultiView', transforms=[AUGMENT], num_views=[4])
+    pipeline = Compose([views, dict(type='PackSkeletonInputs')])
+    samples = [pipeline(dict(keypoint=clip(t))) for t in (20, 90)]
+    preprocessor = MODELS.build(
+        dict(type='SkeletonDataPreprocessor', views=views))
+    batch = preprocessor(pack_collate(samples), True)['inputs']
+    assert len(batch) == 4
+    for i, view in enumerate(batch):
+        expected = torch.stack([sample['inputs'][i] for sample in samples])
+        torch.testing.assert_close(view, expected, atol=0, rtol=0)
 
 
 @pytest.mark.parametrize('pipeline', [[dict(type='PoseShear')], [], [

@@ -1,0 +1,106 @@
+"""Linear probe and retrieval."""
+from statistics import median
+
+import torch
+from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .product import LINEAR, load_config
+from .running import train
+from .settings import Row, Settings
+from .timing import alternate, peak_bytes
+
+MIB = 2**20
+
+
+def probe(settings: Settings) -> list[Row]:
+    """Seconds of a linear probe that encodes in every epoch, or once."""
+    num_clips = settings.num_clips or settings.pick(
+        smoke=8, cpu=256, cuda=4096)
+    epochs = settings.pick(smoke=2, cpu=10, cuda=20)
+    variants = dict([('plain, encoding in every epoch', []),
+                     ('product, features cached',
+                      [dict(type='CacheFeaturesHook')])])
+    rows = []
+    for embed_dims in settings.embed_dims:
+        times: dict[str, list[float]] = {name: [] for name in variants}
+        for _ in range(settings.pick(smoke=1, cpu=3, cuda=3)):
+            for name, hooks in variants.items():
+                cfg = load_config(LINEAR, embed_dims, settings)
+                cfg.train_cfg.max_epochs = epochs
+                cfg.custom_hooks = hooks
+                seconds = train(cfg, num_clips, max(settings.batch_sizes),
+                                settings)
+                times[name].append(sum(seconds))
+        rows += [
+            Row('probe',
+                name,
+                median(seconds),
+                's',
+                what=f'{epochs} epochs on {num_clips} clips',
+                embed_dims=embed_dims,
+                batch_size=max(settings.batch_sizes),
+                seconds=seconds) for name, seconds in times.items()
+        ]
+    return rows
+
+
+def retrieval(settings: Settings) -> list[Row]:
+    """Queries a second and memory of the nearest neighbour's label."""
+    # As many as NTU RGB+D 60 has in xsub: queries, gallery.
+    sizes = settings.pick(
+        smoke=(6, 20), cpu=(2048, 10000), cuda=(16487, 40091))
+    batch_size = settings.pick(smoke=4, cpu=512, cuda=512)
+    width = 2 * max(settings.embed_dims)
+    torch.manual_seed(0)
+    query, gallery = (
+        torch.randn(size, width, device=settings.device) for size in sizes)
+    gallery = F.normalize(gallery)
+    label = torch.arange(len(gallery), device=settings.device) % 60
+    model = MODELS.build(
+        dict(
+            type='SkeletonKNN',
+            backbone=dict(type='UmURLBackbone', embed_dims=16),
+            gallery={}))
+    # The features are there already.
+    model.backbone = nn.Identity()
+    model = model.to(settings.device).eval()
+    model._index = (gallery, label)
+
+    def run_plain() -> Tensor:
+        similarity = F.normalize(query) @ gallery.T
+        return label[similarity.topk(1, dim=1).indices[:, 0]]
+
+    samples = [ActionDataSample() for _ in query]
+
+    def run_product() -> Tensor:
+        for start in range(0, len(query), batch_size):
+            part = slice(start, start + batch_size)
+            model.predict(query[part, None], samples[part])
+        return torch.cat([sample.pred_label for sample in samples])
+
+    # A tie may fall either way.
+    agree = (run_plain() == run_product()).float().mean().item()
+    if agree < 0.999:
+        raise RuntimeError(f'only {agree:.2%} of the labels are those of the '
+                           'plain method')
+    calls = dict(plain=run_plain, product=run_product)
+    times = alternate(calls, settings.steps, settings.device)
+    what = f'{sizes[0]} queries, {sizes[1]} clips of {width} channels'
+    speed = [
+        Row('retrieval',
+            name,
+            sizes[0] / median(seconds),
+            'queries/s',
+            what=what,
+            seconds=seconds) for name, seconds in times.items()
+    ]
+    return speed + [
+        Row('retrieval',
+            name,
+            peak_bytes(call, settings.device) / MIB,
+            'MiB',
+            what=what) for name, call in calls.items()
+    ]

@@ -1,0 +1,64 @@
+"""Where a measurement was made."""
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def describe(device: str) -> dict[str, Any]:
+    """The machine and its versions, without its name.
+
+    Args:
+        device (str): ``'cpu'`` or ``'cuda'``.
+
+    Returns:
+        dict: For the JSON file.
+    """
+    import umurl_mmaction
+    versions = dict(
+        Python=platform.python_version(),
+        torch=torch.__version__,
+        NumPy=_version('numpy'),
+        MMEngine=_version('mmengine'),
+        MMAction2=_version('mmaction2'),
+        umurl_mmaction=umurl_mmaction.__version__)
+    name = 'CPU'
+    if device == 'cuda':
+        name = torch.cuda.get_device_name()
+        versions['CUDA'] = str(torch.version.cuda)
+    return dict(
+        device=name,
+        cpu=_cpu(),
+        cores=os.cpu_count(),
+        threads=torch.get_num_threads(),
+        memory_gib=_memory() / 2**30,
+        load_average=os.getloadavg() if hasattr(os, 'getloadavg') else None,
+        float32_matmul_precision=torch.get_float32_matmul_precision(),
+        versions=versions)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return 'unknown'
+
+
+def _cpu() -> str:
+    try:
+        lines = Path('/proc/cpuinfo').read_text().splitlines()
+    except OSError:  # not Linux
+        lines = []
+    names = [line.split(':', 1)[1].strip() for line in lines
+             if line.startswith('model name')]
+    return names[0] if names else platform.processor() or 'unknown CPU'
+
+
+def _memory() -> int:
+    try:
+        return os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
+    except (AttributeError, OSError, ValueError):
+        return 0

@@ -1,0 +1,209 @@
+"""Tables and pictures of what was measured."""
+import json
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+Rows = Sequence[dict[str, Any]]
+
+TITLES = dict(
+    data='four views of each clip of a batch, from clips in memory',
+    forward='views to loss',
+    step='views to updated weights',
+    memory='the most that is held beyond weights and optimizer',
+    probe='training a linear classifier on the frozen encoder',
+    retrieval='label of the nearest neighbour, from features',
+    loader='raw clips from the dataloader',
+    loop="pre-training by MMEngine's Runner, loader included")
+
+
+def add_ratios(rows: Rows) -> None:
+    """Add to each row how many times better it is than each baseline.
+
+    Args:
+        rows (sequence of dict): Rows; ``ratios`` maps the names of those
+            that are plain, of the same part and size, to a number above 1
+            where the row is better: faster or smaller.
+    """
+    for row in rows:
+        row['ratios'] = {
+            other['variant']: _ratio(row, other)
+            for other in rows if other['variant'].startswith('plain') and
+            all(other[key] == row[key]
+                for key in ('part', 'what', 'unit', 'embed_dims',
+                            'batch_size'))
+        }
+
+
+def _ratio(row: dict[str, Any], base: dict[str, Any]) -> float:
+    better_if_larger = row['unit'].endswith('/s')
+    pair = (row['value'], base['value'])
+    return pair[0] / pair[1] if better_if_larger else pair[1] / pair[0]
+
+
+def add_shares(rows: Rows, peaks: dict[str, float]) -> None:
+    """Add to each step the FLOP/s it reaches and their share of the peak.
+
+    Args:
+        rows (sequence of dict): Rows; those with ``flops`` are changed.
+        peaks (dict[str, float]): FLOP/s of a large product, by precision.
+    """
+    for row in rows:
+        more = row['more']
+        if 'flops' in more:
+            more['flops_per_s'] = more['flops'] / median(row['seconds'])
+            more['share_of_peak'] = (
+                more['flops_per_s'] / peaks[more['precision']])
+
+
+def number(value: float) -> str:
+    """Three digits or more."""
+    digits = 2 - math.floor(math.log10(abs(value))) if value else 0
+    return f'{value:,.{max(0, digits)}f}'
+
+
+def to_markdown(results: dict[str, Any]) -> str:
+    """What was measured, as a page.
+
+    Args:
+        results (dict): What ``benchmark.py --json`` writes.
+
+    Returns:
+        str: Markdown.
+    """
+    machine, peaks = results['machine'], results['peak']
+    lines = [
+        f'{machine["device"]}; {machine["cpu"]}, {machine["threads"]} of '
+        f'{machine["cores"]} cores, {machine["memory_gib"]:.0f} GiB; ' +
+        ', '.join(f'{name} {version}'
+                  for name, version in machine['versions'].items()) + '.'
+    ]
+    if peaks:
+        lines += [
+            '', 'A large matrix product: ' + ', '.join(
+                f'{name} {number(peak / 1e12)} TFLOP/s'
+                for name, peak in peaks.items()) + '.'
+        ]
+    for part in dict.fromkeys(row['part'] for row in results['rows']):
+        rows = [row for row in results['rows'] if row['part'] == part]
+        lines += ['', f'**{part}**: {TITLES[part]}', '', *_table(rows)]
+    return '\n'.join(lines)
+
+
+def _table(rows: Rows) -> list[str]:
+    bases = list(dict.fromkeys(name for row in rows for name in row['ratios']))
+    columns = [
+        ('What', [row['what'] for row in rows]),
+        ('embed_dims', [row['embed_dims'] or '' for row in rows]),
+        ('Batch', [row['batch_size'] or '' for row in rows]),
+        ('Variant', [row['variant'] for row in rows]),
+        ('Median',
+         [f'{number(row["value"])} {row["unit"]}' for row in rows]),
+        ('Spread', [_spread(row['seconds']) for row in rows]),
+        *((f'times better than {base}', [
+            f'{row["ratios"][base]:.2f}' if base in row['ratios'] else ''
+            for row in rows
+        ]) for base in bases),
+        ('Of the peak', [
+            _percent(row['more'].get('share_of_peak')) for row in rows
+        ]),
+        ('451 epochs of NTU-60 xsub', [
+            _hours(row['more'].get('hours_of_451_epochs')) for row in rows
+        ])
+    ]
+    used = [(title, cells) for title, cells in columns if any(cells)]
+    left = ('What', 'Variant')
+    return [
+        _line([title for title, _ in used]),
+        _line(['---' if title in left else '---:' for title, _ in used]),
+        *(_line(cells) for cells in zip(*(cells for _, cells in used)))
+    ]
+
+
+def _line(cells: Sequence[Any]) -> str:
+    return f'| {" | ".join(map(str, cells))} |'
+
+
+def _spread(seconds: Sequence[float]) -> str:
+    if len(seconds) < 2:
+        return ''
+    return _percent((max(seconds) - min(seconds)) / median(seconds))
+
+
+def _percent(share: Any) -> str:
+    return '' if share is None else f'{100 * share:.0f} %'
+
+
+def _hours(hours: Any) -> str:
+    return '' if hours is None else f'{number(hours)} h'
+
+
+def fill(page: str, folder: Path) -> str:
+    """A Markdown page with the tables of its JSON files.
+
+    Args:
+        page (str): The page; what stands between ``<!-- table: FILE -->`` and
+            ``<!-- end -->`` is replaced, if the file is there.
+        folder (Path): Where the files' names start from.
+
+    Returns:
+        str: The page.
+    """
+
+    def table(found: re.Match) -> str:
+        path = folder / found[2]
+        if not path.is_file():
+            return found[0]
+        table = to_markdown(json.loads(path.read_text()))
+        return f'{found[1]}\n\n{table}\n\n{found[3]}'
+
+    return re.sub(r'(<!-- table: (\S+) -->).*?(<!-- end -->)', table, page,
+                  flags=re.DOTALL)
+
+
+def draw(results: dict[str, Any], path: str) -> None:
+    """Steps' samples a second against batch size and width, as a PNG.
+
+    Args:
+        results (dict): What ``benchmark.py --json`` writes.
+        path (str): File to write.
+
+    Raises:
+        ValueError: If no step was measured.
+    """
+    steps = [row for row in results['rows'] if row['part'] == 'step']
+    if not steps:
+        raise ValueError("there is no step to draw: measure the part 'step'")
+    import matplotlib
+    matplotlib.use('Agg')
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), sharey=True)
+    for axis, against, fixed in ((axes[0], 'batch_size', 'embed_dims'),
+                                 (axes[1], 'embed_dims', 'batch_size')):
+        largest = max(row[fixed] for row in steps)
+        shown = [row for row in steps if row[fixed] == largest]
+        for name in dict.fromkeys(row['variant'] for row in shown):
+            line = sorted((row[against], row['value']) for row in shown
+                          if row['variant'] == name)
+            style = dict(linestyle='--') if name.startswith('plain') else {}
+            axis.plot(*zip(*line), marker='o', label=name, **style)
+        ticks = sorted({row[against] for row in shown})
+        axis.set(
+            title=f'{fixed} {largest}',
+            xlabel=against,
+            xscale='log',
+            yscale='log')
+        axis.set_xticks(ticks, [str(tick) for tick in ticks], minor=False)
+        axis.set_xticks([], minor=True)
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel('training steps: samples/s')
+    axes[0].legend()
+    machine = results['machine']
+    figure.suptitle(
+        f'{machine["device"]}; {machine["cpu"]}, {machine["threads"]} threads')
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,217 @@
+"""FLOPs and parameters of one fused encoder and of three-stream late fusion.
+
+UmURL compares itself with three uni-modal models whose scores are added. The
+table sets both side by side in training (forward and backward of the
+pre-training loss, a sample) and at test time (the encoder, a clip). Nothing
+is computed: the matrix products are counted from their shapes.
+"""
+import argparse
+import copy
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from common import count_flops, make_folders, register, save_text
+from mmengine.config import Config, DictAction
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'umurl'
+DEFAULT = 'pretrain/umurl_4xb128-451e_ntu60-xsub-keypoint-3d.py'
+UNIT = ('One multiply-add is 2 FLOPs. Matrix products are counted (linear '
+        'layers, attention, covariances); norms, activations, sums and the '
+        'optimizer are not.')
+EPILOG = f'''example:
+  python tools/analysis/get_flops.py
+  python tools/analysis/get_flops.py --cfg-options model.backbone.embed_dims=512 \\
+      model.neck.in_channels=1024
+
+{UNIT}
+'''  # noqa: E501
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a model costs.
+
+    Attributes:
+        model (str): Its name.
+        train_flops (float): Of the loss's forward and backward, a sample.
+        train_params (int): Of encoder and projectors.
+        test_flops (float): Of the encoder's forward on a clip.
+        test_params (int): Of the encoder.
+    """
+    model: str
+    train_flops: float
+    train_params: int
+    test_flops: float
+    test_params: int
+
+
+def measure(name: str, cfg: Config, batch_size: int) -> Cost:
+    """Count for the model of a pre-training config.
+
+    Args:
+        name (str): Name of the row.
+        cfg (Config): With ``model`` of type ``UmURL``.
+        batch_size (int): Samples that a loss is computed on; the
+            covariances grow with it.
+
+    Returns:
+        Cost: A sample's and a clip's.
+
+    Raises:
+        ValueError: If it is no such config.
+    """
+    import torch
+    from mmaction.registry import MODELS
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    if cfg.get('model', {}).get('type') != 'UmURL':
+        raise ValueError('a pre-training config is wanted, one with '
+                         "model.type='UmURL'")
+    with FakeTensorMode():
+        model = MODELS.build(cfg.model)
+        shape = model.backbone.input_shape
+        views = [
+            torch.empty(batch_size, *shape)
+            for _ in range(len(model.branches) + 1)
+        ]
+        train = count_flops(
+            lambda: sum(model(views, mode='loss').values()).backward())
+        model.eval()
+        with torch.no_grad():
+            test = count_flops(lambda: model(torch.empty(1, *shape)))
+    return Cost(name, train / batch_size, count_params(model), test,
+                count_params(model.backbone))
+
+
+def count_params(module: Any) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def single_stream(cfg: Config, modality: str) -> Config:
+    """The config of a stream of late fusion: two views of one modality."""
+    cfg = copy.deepcopy(cfg)
+    cfg.model.pop('branches', None)
+    cfg.merge_from_dict({
+        'model.modalities': (modality, ),
+        'model.backbone.modalities': (modality, )
+    })
+    return cfg
+
+
+def add_up(name: str, costs: Sequence[Cost]) -> Cost:
+    """The cost of several models together."""
+    return Cost(
+        name, *(sum(getattr(cost, field) for cost in costs)
+                for field in ('train_flops', 'train_params', 'test_flops',
+                              'test_params')))
+
+
+def compare(cfg: Config, batch_size: int) -> list[Cost]:
+    """The fused model, its first modality alone, and late fusion of all.
+
+    Args:
+        cfg (Config): As for :func:`measure`, with several modalities.
+        batch_size (int): As for :func:`measure`.
+
+    Returns:
+        list[Cost]: In that order.
+
+    Raises:
+        ValueError: If there is one modality only.
+    """
+    fused = measure('UmURL, fused', cfg, batch_size)
+    modalities = cfg.model.modalities
+    if len(modalities) < 2:
+        raise ValueError('several modalities are wanted, it has '
+                         f'{tuple(modalities)} only')
+    streams = [
+        measure(f'one stream ({name})', single_stream(cfg, name), batch_size)
+        for name in modalities
+    ]
+    late = add_up(f'late fusion of {len(streams)} streams', streams)
+    return [fused, streams[0], late]
+
+
+def to_markdown(costs: Sequence[Cost]) -> str:
+    """A table of costs, and the last one's ratio to the first one.
+
+    Args:
+        costs (sequence of Cost): The rows.
+
+    Returns:
+        str: Markdown.
+    """
+    lines = [
+        '| Model | Training: GFLOPs a sample | parameters, M '
+        '| Test: GFLOPs a clip | parameters, M |',
+        '| --- | ---: | ---: | ---: | ---: |'
+    ]
+    for cost in costs:
+        lines.append(f'| {cost.model} | {cost.train_flops / 1e9:.2f} '
+                     f'| {cost.train_params / 1e6:.2f} '
+                     f'| {cost.test_flops / 1e9:.3f} '
+                     f'| {cost.test_params / 1e6:.2f} |')
+    fused, late = costs[0], costs[-1]
+    lines.append(f'| late fusion : fused '
+                 f'| {late.train_flops / fused.train_flops:.2f} '
+                 f'| {late.train_params / fused.train_params:.2f} '
+                 f'| {late.test_flops / fused.test_flops:.2f} '
+                 f'| {late.test_params / fused.test_params:.2f} |')
+    return '\n'.join(lines)
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        'config',
+        nargs='?',
+        type=Path,
+        default=CONFIGS / DEFAULT,
+        help=f'pre-training config (default: {DEFAULT})')
+    parser.add_argument(
+        '--batch-size',
+        type=int,
+        help="samples of a loss (default: the config's whole batch)")
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='settings that replace those of the config')
+    parser.add_argument(
+        '--json', type=Path, help='also write the numbers to this file')
+    args = parser.parse_args(argv)
+    if not args.config.is_file():
+        parser.error(f'config {args.config} is not there')
+    make_folders(parser, [args.json])
+    register()
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    batch_size = args.batch_size or cfg.get('auto_scale_lr', {}).get(
+        'base_batch_size', 512)
+    if batch_size < 2:
+        parser.error(f'--batch-size must be at least 2, got {batch_size}')
+    try:
+        costs = compare(cfg, batch_size)
+    except ValueError as error:
+        parser.error(f'{args.config}: {error}')
+    print(f'{to_markdown(costs)}\n\nThe loss of a batch of {batch_size}. '
+          f'{UNIT}')
+    if args.json:
+        content = dict(
+            config=args.config.name,
+            cfg_options=args.cfg_options or {},
+            batch_size=batch_size,
+            unit=UNIT,
+            rows=[asdict(cost) for cost in costs])
+        save_text(args.json, json.dumps(content, indent=1) + '\n')
+
+
+if __name__ == '__main__':
+    main()
