@@ -53,7 +53,7 @@ def test_a_single_head_costs_less_in_training(tool):
     heads = tool.measure('', cfg, batch_size=64)
     assert merged.train_params == heads.train_params
     # Of four products of the attention two are left, of its layer's six four.
-    assert 0.6 < merged.train_flops / heads.train_flops < 0.85
+    assert 0.6 < merged.train_flops / heads.train_flops < 0.9
 
 
 def test_training_costs_forward_and_backward(tool):
