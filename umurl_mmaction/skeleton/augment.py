@@ -5,6 +5,7 @@ multiplied from left to right and applied once.
 """
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def corruption_map(joints: Tensor, matrix: Tensor) -> Tensor:
@@ -46,11 +47,23 @@ def map_joints(clip: Tensor, maps: Tensor) -> Tensor:
     Returns:
         Tensor: A new tensor of the shape and dtype of ``clip``.
     """
-    # Term by term: a matrix product would take the precision of an autocast
-    # or of TF32, and is no faster for matrices as small as these.
-    rows = maps.to(clip.dtype)[..., None, None, :, :, :].unbind(-2)
-    parts = clip.unsqueeze(-1).unbind(-2)
-    mapped = parts[0] * rows[0]
-    for part, row in zip(parts[1:], rows[1:]):
-        mapped = torch.addcmul(mapped, part, row)
-    return mapped
+    # As a banded matrix on rows of V * C numbers, diagonal by diagonal: the
+    # inner loop is over a row, not over C. A matrix product would take the
+    # precision of an autocast or of TF32.
+    num_coords = clip.shape[-1]
+    rows = clip.flatten(-2)
+    maps = maps.to(clip.dtype)
+    mapped = rows * _band(maps, 0)
+    for shift in range(1, num_coords):
+        mapped[..., :-shift].addcmul_(rows[..., shift:],
+                                      _band(maps, shift)[..., :-shift])
+        mapped[..., shift:].addcmul_(rows[..., :-shift],
+                                     _band(maps, -shift)[..., shift:])
+    return mapped.unflatten(-1, clip.shape[-2:])
+
+
+def _band(maps: Tensor, shift: int) -> Tensor:
+    """What number j + shift adds to number j: (..., 1, 1, V * C)."""
+    diagonal = maps.diagonal(-shift, dim1=-2, dim2=-1)
+    padded = F.pad(diagonal, (max(-shift, 0), max(shift, 0)))
+    return padded.flatten(-2)[..., None, None, :]

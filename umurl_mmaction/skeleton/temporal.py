@@ -3,6 +3,7 @@ from typing import Union
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from .packed import PackedClips
 
@@ -95,10 +96,13 @@ def crop_resize_packed(clips: PackedClips, start: Tensor, length: Tensor,
     rows = first.unsqueeze(-1) + torch.stack([left, right]).unsqueeze(-2)
     rows = rows.masked_fill(missing.unsqueeze(-1), 0)
     flat = clips.frames.flatten(1)
-    before, after = (
-        flat.index_select(0, taps.flatten()) for taps in rows.unbind())
     if flat.dtype.itemsize < 4:
-        before, after = before.float(), after.float()
-    weight = weight.unsqueeze(-2).expand(rows.shape[1:]).reshape(-1, 1)
-    resized = torch.lerp(before, after, weight.to(before.dtype))
+        flat = flat.float()
+    weight = weight.unsqueeze(-2).expand(rows.shape[1:]).flatten()
+    # Gathers and weighs both frames in one kernel.
+    resized = F.embedding_bag(
+        rows.flatten(1).T.contiguous(),
+        flat,
+        mode='sum',
+        per_sample_weights=torch.stack([1 - weight, weight], 1).to(flat.dtype))
     return resized.view(*rows.shape[1:], *clips.frames.shape[1:])
