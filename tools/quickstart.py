@@ -141,7 +141,9 @@ def draw(path: str, scalars: str, features: dict[str, Features],
     from matplotlib import pyplot as plt
 
     with open(scalars) as file:
-        log = [json.loads(line) for line in file]
+        lines = [json.loads(line) for line in file]
+    # The others are of the monitors.
+    log = [line for line in lines if 'loss' in line]
     figure, axes = plt.subplots(1, 1 + len(features), figsize=(14, 4.5))
     for term in ('loss', 'loss_intra', 'loss_inter', 'loss_var', 'loss_cov'):
         axes[0].plot([x['step'] for x in log], [x[term] for x in log],
