@@ -134,5 +134,7 @@ setup(
         'mim': ['openmim'],
         'tensorboard': ['tensorboard'],
         'test': ['pytest'],
+        # For tools/visualizations.
+        'visualization': ['scikit-learn', 'tensorboard'],
     },
 )

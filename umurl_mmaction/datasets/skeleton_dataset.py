@@ -16,7 +16,8 @@ class SkeletonDataset(PoseDataset):
 
     Reads the same pickles: ``split`` (name -> clip names) and
     ``annotations``, a list of dicts with ``frame_dir``, ``total_frames``,
-    ``keypoint`` (M, T, V, C) and ``label``.
+    ``keypoint`` (M, T, V, C) and ``label``. The names of the classes, if the
+    file has ``classes``, become part of ``metainfo``.
 
     Args:
         label_fraction (float): Keep only this share of the clips of each
@@ -59,7 +60,10 @@ class SkeletonDataset(PoseDataset):
             raise FileNotFoundError(
                 f'annotation file {self.ann_file!r} is not there; '
                 'tools/data/README.md tells how each one is made')
-        clips = self._split_of(mmengine.load(self.ann_file))
+        data = mmengine.load(self.ann_file)
+        if isinstance(data, dict) and 'classes' in data:
+            self._metainfo.setdefault('classes', data['classes'])
+        clips = self._split_of(data)
         clips = [self._finite(clip) for clip in clips]
         if self.label_fraction < 1:
             clips = self._share_of(clips)
