@@ -76,7 +76,7 @@ $(VENV)/.runtime: requirements/torch.txt requirements/runtime.txt \
 	@$(PIP) install -qq --only-binary :all: --no-deps \
 	    -r requirements/runtime.txt $(PIP_ARGS)
 	@$(BIN)/python -W ignore -c 'import cv2, matplotlib, mmcv, mmengine, \
-	    pkg_resources, scipy, tensorboard, torch'
+	    pkg_resources, scipy, sklearn, tensorboard, torch'
 	@touch $@
 
 $(VENV)/.tests: requirements/tests.txt $(VENV)/.runtime

@@ -1,5 +1,4 @@
 """Confusion matrix and accuracy of each class."""
-import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,8 +90,8 @@ def draw_confusion(matrix: np.ndarray, names: ClassNames) -> Figure:
     K = len(matrix)
     few = K <= MAX_VALUES
     cell, font = (0.42, 9) if few else (0.16, 6.5)
-    labels = [textwrap.shorten(names[k], 40, placeholder='…')
-              for k in range(K)]
+    labels = [names[k] for k in range(K)]
+    labels = [x if len(x) <= 40 else f'{x[:39]}…' for x in labels]
     margin = 0.3 + font / 120 * max(map(len, labels))
     side = max(cell * K, 3.)
     figure = Figure(
