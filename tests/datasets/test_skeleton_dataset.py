@@ -34,6 +34,15 @@ def test_without_a_split_all_clips(ann_file):
     assert len(build(ann_file, split=None)) == 18
 
 
+def test_names_of_the_classes_are_metainfo(ann_file, tmp_path):
+    path = str(tmp_path / 'named.pkl')
+    mmengine.dump(dict(make_annotations(), classes=['a', 'b', 'c']), path)
+    assert build(path).metainfo['classes'] == ['a', 'b', 'c']
+    named = build(path, metainfo=dict(classes=['x', 'y', 'z']))
+    assert named.metainfo['classes'] == ['x', 'y', 'z']
+    assert 'classes' not in build(ann_file).metainfo
+
+
 def test_missing_file_is_named():
     with pytest.raises(FileNotFoundError, match="'nowhere.pkl' is not there"):
         build('nowhere.pkl')

@@ -215,6 +215,21 @@ def test_panels_of_a_space_share_limits_and_all_share_the_scale():
                                    height / width)
 
 
+@every_layout
+@pytest.mark.parametrize('stretch', [(1, 1, 1), (9, 1, 1), (1, 9, 1)])
+def test_a_pose_is_wholly_to_be_seen(layout, stretch):
+    layout = build_layout(layout)
+    clip = make_clip(layout, num_frames=1) * stretch
+    strips = [Strip(clip + 5, 'raw', space='camera'), Strip(clip, 'clip')]
+    [sticks] = StripFigure(strips, layout, 1).sticks
+    for stick in sticks:
+        points = np.concatenate([x.get_offsets() for x in stick.joints])
+        for axis, limits in ((0, stick.axes.get_xlim()),
+                             (1, stick.axes.get_ylim())):
+            assert limits[0] < points[:, axis].min()
+            assert points[:, axis].max() < limits[1]
+
+
 def test_what_an_augmentation_throws_far_out_does_not_hide_the_rest():
     layout = build_layout('coco')
     clip = make_clip(layout)
