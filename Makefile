@@ -33,10 +33,10 @@ help:
 quickstart: $(VENV)/.package
 	@$(BIN)/python tools/quickstart.py
 
-# The script rather than `python -m pytest`: that one would put this
+# A process for each core, of one thread each. The script rather than `python -m pytest`: that one would put this
 # directory first on the path, and the tests are to see what is installed.
 test: $(VENV)/.package $(VENV)/.tests
-	@$(BIN)/python $(BIN)/pytest $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python $(BIN)/pytest -n auto $(PYTEST_ARGS)
 
 lint: $(VENV)/.tests
 	@echo '== ruff'
@@ -76,7 +76,7 @@ $(VENV)/.runtime: requirements/torch.txt requirements/runtime.txt \
 	@$(PIP) install -qq --only-binary :all: --no-deps \
 	    -r requirements/runtime.txt $(PIP_ARGS)
 	@$(BIN)/python -W ignore -c 'import cv2, matplotlib, mmcv, mmengine, \
-	    pkg_resources, scipy, tensorboard, torch'
+	    pkg_resources, scipy, sklearn, tensorboard, torch'
 	@touch $@
 
 $(VENV)/.tests: requirements/tests.txt $(VENV)/.runtime

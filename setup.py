@@ -136,5 +136,7 @@ setup(
         'export': ['onnx', 'onnxscript', 'onnxruntime'],
         'mim': ['openmim'],
         'test': ['pytest'],
+        # For tools/visualizations.
+        'visualization': ['scikit-learn', 'tensorboard'],
     },
 )

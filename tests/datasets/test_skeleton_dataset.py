@@ -40,6 +40,15 @@ def test_without_a_split_all_clips(ann_file):
     assert len(build(ann_file, split=None)) == 18
 
 
+def test_names_of_the_classes_are_metainfo(ann_file, tmp_path):
+    path = str(tmp_path / 'named.pkl')
+    mmengine.dump(dict(make_annotations(), classes=['a', 'b', 'c']), path)
+    assert build(path).metainfo['classes'] == ['a', 'b', 'c']
+    named = build(path, metainfo=dict(classes=['x', 'y', 'z']))
+    assert named.metainfo['classes'] == ['x', 'y', 'z']
+    assert 'classes' not in build(ann_file).metainfo
+
+
 def test_missing_file_is_named():
     with pytest.raises(FileNotFoundError, match="'nowhere.pkl' is not there"):
         build('nowhere.pkl')
@@ -166,6 +175,20 @@ def test_half_precision_stays_half(tmp_path):
     expected = SkeletonPreNormalize()(dict(
         keypoint=data['annotations'][0]['keypoint'].astype(np.float32)))
     np.testing.assert_allclose(got, expected['keypoint'], atol=2e-3)
+
+
+def test_clips_may_share_an_array(tmp_path):
+    data = make_annotations()
+    first, second = data['annotations'][:2]
+    second.update(
+        keypoint=first['keypoint'], total_frames=first['total_frames'])
+    path = str(tmp_path / 'shared.pkl')
+    mmengine.dump(data, path)
+    shift = [dict(type='SkeletonPreNormalize')]
+    once, raw = build(path, prepare=shift), build(path)
+    expected = SkeletonPreNormalize()(dict(raw[0]))['keypoint']
+    for clip in (once[0], once[1]):
+        np.testing.assert_array_equal(clip['keypoint'], expected)
 
 
 def test_part_of_a_prepared_set(ann_file):

@@ -1,4 +1,5 @@
 import os.path as osp
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +23,8 @@ class SkeletonDataset(PoseDataset):
     (name -> clip names) and ``annotations``, a list of dicts with
     ``frame_dir``, ``total_frames``, ``keypoint`` (M, T, V, C) and ``label``.
     The arrays stay in memory as they were read: forked workers share them,
-    and no clip is unpickled again.
+    and no clip is unpickled again. The names of the classes, if the file has
+    ``classes``, become part of ``metainfo``.
 
     Args:
         prepare (list[dict]): Transforms that each clip goes through once,
@@ -78,20 +80,13 @@ class SkeletonDataset(PoseDataset):
             raise FileNotFoundError(
                 f'annotation file {self.ann_file!r} is not there; '
                 'tools/data/README.md tells how each one is made')
-        clips = self._split_of(
-            load_annotations(self.ann_file, self.trusted))
-        seen = set()
-        for clip in clips:
-            check_clip(clip, self.ann_file)
-            if clip['frame_dir'] in seen:
-                raise ValueError(f'clip {clip["frame_dir"]!r} is twice in '
-                                 f'{self.ann_file!r}; names must differ')
-            seen.add(clip['frame_dir'])
+        clips = self._read()
+        self._check(clips)
         if self.label_fraction < 1:
             clips = self._share_of(clips)
         print_log(f'Preparing {len(clips)} clips of {self.ann_file}',
                   'current')
-        self._keypoints = [self._prepare(clip) for clip in clips]
+        self._keypoints = self._prepare(clips)
         for index, clip in enumerate(clips):
             clip['keypoint'] = index
         self.labels = [(x['frame_dir'], x.get('label')) for x in clips]
@@ -117,13 +112,39 @@ class SkeletonDataset(PoseDataset):
             info.update(load_plain(path, self.trusted))
         return info
 
-    def _prepare(self, clip: dict) -> np.ndarray:
-        """The array that an annotation is left with; it loses its own."""
-        dtype = clip['keypoint'].dtype
-        clip.update(self.prepare(self._finite(clip)))
-        # No transform brings back what half precision has lost.
-        wanted = dtype if dtype == np.float16 else np.float32
-        return np.ascontiguousarray(clip.pop('keypoint'), wanted)
+    def _read(self) -> list[dict]:
+        """The split's annotations; all else that was read is let go."""
+        data = load_annotations(self.ann_file, self.trusted)
+        if 'classes' in data:
+            self._metainfo.setdefault('classes', data['classes'])
+        return self._split_of(data)
+
+    def _check(self, clips: list[dict]) -> None:
+        seen = set()
+        for clip in clips:
+            check_clip(clip, self.ann_file)
+            if clip['frame_dir'] in seen:
+                raise ValueError(f'clip {clip["frame_dir"]!r} is twice in '
+                                 f'{self.ann_file!r}; names must differ')
+            seen.add(clip['frame_dir'])
+
+    def _prepare(self, clips: list[dict]) -> list[np.ndarray]:
+        """Take the arrays out of the annotations and prepare them."""
+        uses = Counter(id(clip['keypoint']) for clip in clips)
+        arrays = []
+        for clip in clips:
+            raw = clip['keypoint']
+            clip.update(self.prepare(self._finite(clip)))
+            prepared = clip.pop('keypoint')
+            # No transform brings back what half precision has lost.
+            dtype = raw.dtype if raw.dtype == np.float16 else np.float32
+            # In its old place, so that a set is not in memory twice.
+            if (raw.flags.writeable and raw.dtype == dtype
+                    and raw.shape == prepared.shape and uses[id(raw)] == 1):
+                np.copyto(raw, prepared, casting='same_kind')
+                prepared = raw
+            arrays.append(np.ascontiguousarray(prepared, dtype))
+        return arrays
 
     def _finite(self, clip: dict) -> dict:
         # The sum is not finite if a summand is not, and takes one pass.

@@ -1,0 +1,302 @@
+"""Figures of results hold the numbers that they were given."""
+import json
+
+import mmengine
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+from sklearn.metrics import confusion_matrix
+
+from umurl_mmaction.visualization import ClassNames
+from umurl_mmaction.visualization.confusion import (
+    class_accuracies,
+    count_confusions,
+    draw_confusion,
+    read_predictions,
+)
+from umurl_mmaction.visualization.curves import (
+    choose_names,
+    draw_curves,
+    read_run,
+)
+from umurl_mmaction.visualization.feature_map import draw_feature_map, flatten
+from umurl_mmaction.visualization.features import choose_clips
+from umurl_mmaction.visualization.gallery import (
+    RIGHT_COLOR,
+    WRONG_COLOR,
+    Neighbor,
+    gallery_strips,
+)
+
+# Class names
+
+
+def test_names_come_from_the_file_or_the_dataset_or_are_numbers(tmp_path):
+
+    class Dataset:
+        metainfo = dict(classes=['sit', 'stand'])
+
+    path = tmp_path / 'names.txt'
+    path.write_text('hüpfen\n  run \n\n')
+    names = ClassNames.find(path, Dataset)
+    assert [names[i] for i in (0, 1, 2, None)] == [
+        'hüpfen', 'run', 'class 2', 'no label'
+    ]
+    assert ClassNames.find(None, Dataset)[1] == 'stand'
+    assert ClassNames.find(None)[1] == 'class 1'
+    assert [names.label_of(x) for x in ('run', '7')] == [1, 7]
+    with pytest.raises(ValueError, match="no class 'fly': wanted is a label"):
+        names.label_of('fly')
+
+
+# Retrieval
+
+
+def test_marks_agree_with_the_labels():
+    clip = np.zeros((1, 2, 25, 3))
+    labels = [2, 0, 2, None]
+    neighbors = [
+        Neighbor(clip + i, f'gallery{i}', label, 0.9 - 0.1 * i)
+        for i, label in enumerate(labels)
+    ]
+    names = ClassNames(['sit', 'stand', 'a name too long for a line of it'])
+    query, *strips = gallery_strips(clip, 'query1', 2, neighbors, names)
+    assert query.title.splitlines() == [
+        'query', 'a name too long for a line', 'of it', 'query1'
+    ]
+    assert query.color is None
+    assert [strip.color for strip in strips] == [
+        RIGHT_COLOR, WRONG_COLOR, RIGHT_COLOR, None
+    ]
+    heads = [strip.title.splitlines()[0] for strip in strips]
+    assert heads == [
+        '1: ✓ right, cosine 0.900', '2: ✗ wrong, cosine 0.800',
+        '3: ✓ right, cosine 0.700', '4: cosine 0.600'
+    ]
+    assert 'stand' not in strips[1].title and 'sit' in strips[1].title
+    for i, strip in enumerate(strips):
+        np.testing.assert_array_equal(strip.clip, clip + i)
+
+
+# Confusion matrix
+
+
+def dump(path, truth, predicted, num_classes):
+    results = []
+    for t, p in zip(truth, predicted):
+        score = torch.zeros(num_classes)
+        score[p] = 1
+        results.append(
+            dict(
+                pred_score=score,
+                pred_label=torch.tensor([p]),
+                gt_label=torch.tensor([t])))
+    mmengine.dump(results, str(path))
+    return results
+
+
+def test_matrix_and_accuracies_are_those_of_the_predictions(tmp_path):
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 4, 50)  # classes 4 and 5 are never there
+    predicted = np.where(rng.random(50) < 0.6, truth, 5)
+    results = dump(tmp_path / 'a.pkl', truth, predicted, 6)
+    predictions = read_predictions(tmp_path / 'a.pkl')
+    matrix = count_confusions(predictions)
+    np.testing.assert_array_equal(
+        matrix, confusion_matrix(truth, predicted, labels=range(6)))
+    for k, accuracy in enumerate(class_accuracies(matrix)):
+        wanted = (predicted[truth == k] == k).mean() if k < 4 else np.nan
+        np.testing.assert_allclose(accuracy, wanted)
+
+    # Without scores, a label may be beyond those that are predicted.
+    for result in results:
+        del result['pred_score']
+    mmengine.dump(results, str(tmp_path / 'b.pkl'))
+    again = read_predictions(tmp_path / 'b.pkl')
+    assert again.num_classes == 6
+    np.testing.assert_array_equal(again.predicted, predicted)
+
+
+@pytest.mark.parametrize('num_classes', [3, 30])
+def test_drawn_matrix_is_the_matrix(num_classes):
+    rng = np.random.default_rng(0)
+    matrix = rng.integers(1, 20, (num_classes, num_classes))
+    matrix[1] = 0
+    figure = draw_confusion(matrix, ClassNames(['sit', 'stand']))
+    left = figure.axes[0]
+    right = left.child_axes[0]
+    percent = np.asarray(left.images[0].get_array())
+    counts = np.maximum(matrix.sum(axis=1), 1)
+    np.testing.assert_allclose(percent, 100 * matrix / counts[:, None])
+    names = ['sit', 'stand', 'class 2']
+    for axis in (left.xaxis, left.yaxis):
+        assert [t.get_text() for t in axis.get_ticklabels()][:3] == names
+    bars = [bar.get_width() for bar in right.patches]
+    np.testing.assert_allclose(bars, 100 * class_accuracies(matrix))
+    middles = [bar.get_y() + bar.get_height() / 2 for bar in right.patches]
+    np.testing.assert_allclose(middles, range(num_classes))
+    assert right.texts[1].get_text() == 'no clip'
+    assert right.texts[0].get_text() == (
+        f'{bars[0]:.0f} % of {matrix[0].sum()}')
+    top1 = 100 * matrix.trace() / matrix.sum()
+    assert f'top-1 {top1:.1f} %' in figure.get_suptitle()
+
+
+@pytest.mark.parametrize('content, message', [
+    ({}, 'expected a list of predictions'),
+    ([], 'expected a list of predictions'),
+    ([dict(pred_label=1)], "prediction 0: expected gt_label.*got 'gt_label'"),
+    ([dict(gt_label=1)], "prediction 0: .*got 'pred_label'"),
+    ([3], 'prediction 0: expected gt_label'),
+])
+def test_other_files_are_refused(tmp_path, content, message):
+    path = tmp_path / 'a.pkl'
+    mmengine.dump(content, str(path))
+    with pytest.raises(ValueError, match=message):
+        read_predictions(path)
+
+
+# Curves
+
+
+def write_log(run, timestamp, *records, name='scalars.json'):
+    folder = run / timestamp / 'vis_data'
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text('\n'.join(map(json.dumps, records)) + '\n')
+
+
+def train(step, loss, per_epoch=4):
+    return dict(
+        loss=loss, epoch=-(-step // per_epoch), iter=step, step=step)
+
+
+def test_points_are_those_of_the_log(tmp_path):
+    records = [train(2, 3.), train(4, 2.), {'acc/top1': 0.5, 'step': 1},
+               train(6, 1.), train(8, .5), {'acc/top1': 0.7, 'step': 2}]
+    write_log(tmp_path, '20260101_000000', *records)
+    # LoggerHook writes the same once more.
+    write_log(
+        tmp_path, '20260101_000000', *records, name='20260101_000000.json')
+    # And a test run has no step.
+    write_log(tmp_path, '20260102_000000', {'acc/top1': 0.9})
+    curves = read_run(tmp_path)
+    assert curves['loss'] == [(2, 3), (4, 2), (6, 1), (8, .5)]
+    assert curves['acc/top1'] == [(4, 0.5), (8, 0.7)]
+    log = tmp_path / '20260101_000000/vis_data/20260101_000000.json'
+    assert read_run(log) == curves
+
+    names = choose_names([curves], [])
+    assert names == ['loss', 'acc/top1']
+    for by_epoch, unit in ((False, 1), (True, 4)):
+        figure = draw_curves({'mine': curves}, names, by_epoch)
+        for axes, name in zip(figure.axes, names):
+            [line] = axes.get_lines()
+            assert axes.get_title() == name
+            np.testing.assert_allclose(
+                line.get_xydata(),
+                np.array(curves[name]) / (unit, 1))
+    [legend] = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ['mine']
+
+
+def test_a_resumed_run_is_one_curve(tmp_path):
+    write_log(tmp_path, '20260101_000000', train(2, 3.), train(4, 2.),
+              {'acc/top1': 0.1, 'step': 1}, train(6, 9.))
+    # Stopped in its second epoch, which is done again.
+    write_log(tmp_path, '20260101_100000', train(6, 1.), train(8, .5),
+              {'acc/top1': 0.2, 'step': 2})
+    curves = read_run(tmp_path)
+    assert curves['loss'] == [(2, 3), (4, 2), (6, 1), (8, .5)]
+    assert curves['acc/top1'] == [(4, 0.1), (8, 0.2)]
+    # Begun anew in the same folder.
+    write_log(tmp_path, '20260102_000000', train(2, 7.))
+    curves = read_run(tmp_path)
+    assert curves['loss'] == [(2, 7)] and curves['acc/top1'] == []
+
+
+def test_every_run_has_a_line_in_every_panel():
+    runs = {
+        'a': dict(loss=[(1, 2.), (2, 1.)]),
+        'b': {'loss': [(1, 3.)], 'acc/top1': [(1, 0.5)]}
+    }
+    names = choose_names(runs.values(), ['acc/top1', 'loss'])
+    figure = draw_curves(runs, names)
+    assert [axes.get_title() for axes in figure.axes] == names
+    for axes, name in zip(figure.axes, names):
+        for line, curves in zip(axes.get_lines(), runs.values()):
+            np.testing.assert_array_equal(
+                line.get_xydata(),
+                np.reshape(curves.get(name, []), (-1, 2)))
+    with pytest.raises(ValueError, match='not logged by epoch'):
+        draw_curves(runs, names, by_epoch=True)
+
+
+def test_logs_that_cannot_be_read(tmp_path):
+    with pytest.raises(ValueError, match='there is no <timestamp>/vis_data'):
+        read_run(tmp_path)
+    write_log(tmp_path, '20260101_000000', {'acc/top1': 1})
+    with pytest.raises(ValueError, match='no step of training is logged'):
+        read_run(tmp_path)
+    log = tmp_path / 'log.json'
+    # The last line of a run that is on may be half written.
+    log.write_text(json.dumps(train(1, 2.)) + '\n{"loss": 1')
+    assert read_run(log)['loss'] == [(1, 2.)]
+    log.write_text('{"loss": \n' + json.dumps(train(1, 2.)))
+    with pytest.raises(ValueError, match='log.json: line 1: '):
+        read_run(log)
+    log.write_text('[1]')
+    with pytest.raises(ValueError, match='line 1: expected an object'):
+        read_run(log)
+    with pytest.raises(ValueError, match="no run has logged 'x'; logged are"):
+        choose_names([dict(loss=[])], ['x'])
+
+
+# Feature maps
+
+
+def test_layouts_on_the_plane():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(12, 8)).astype(np.float32)
+    np.testing.assert_array_equal(
+        flatten(features, 'pca'),
+        PCA(n_components=2, random_state=0).fit_transform(features))
+    layout = flatten(features, 'tsne', seed=1)
+    assert layout.shape == (12, 2) and np.isfinite(layout).all()
+    np.testing.assert_array_equal(layout, flatten(features, 'tsne', seed=1))
+    with pytest.raises(ValueError, match='2 clips are too few'):
+        flatten(features[:2], 'pca')
+
+
+def test_points_have_the_colors_and_markers_of_their_class():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 12, 60)
+    maps = {name: rng.normal(size=(60, 2)) for name in ('fused', 'joint')}
+    names = {k: f'name {k}' for k in range(12)}
+    figure = draw_feature_map(maps, labels, names)
+    looks = set()
+    for axes, (title, points) in zip(figure.axes, maps.items()):
+        assert axes.get_title() == title
+        for k, dots in enumerate(axes.collections):
+            assert dots.get_label() == f'name {k}'
+            np.testing.assert_array_equal(dots.get_offsets(),
+                                          points[labels == k])
+            looks.add((*dots.get_facecolors()[0],
+                       dots.get_paths()[0].vertices.tobytes()))
+    assert len(looks) == 12
+    [legend] = figure.legends
+    assert [t.get_text() for t in legend.get_texts()] == list(names.values())
+
+
+def test_clips_of_the_classes_are_drawn_by_the_seed():
+    labels = [0, 1, 2, None] * 10
+    chosen = choose_clips(labels, [2, 0], 4, seed=0)
+    assert sorted(labels[i] for i in chosen) == [0] * 4 + [2] * 4
+    assert chosen == sorted(set(chosen)) == choose_clips(labels, [2, 0], 4, 0)
+    assert chosen != choose_clips(labels, [2, 0], 4, seed=1)
+    # Other classes do not change the draw.
+    assert [i for i in chosen if labels[i] == 0] == choose_clips(
+        labels, [0], 4, 0)
+    assert len(choose_clips(labels, [1], 99, 0)) == 10
+    with pytest.raises(ValueError, match='no clip is of class 7'):
+        choose_clips(labels, [7], 4, 0)

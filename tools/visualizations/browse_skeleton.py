@@ -1,0 +1,118 @@
+"""Draw clips of a config's dataset and what the pipeline makes of them.
+
+A column each for the clip as annotated, the normalised one and its augmented
+views, with what was done to them; the frames run downwards. Bones have the
+colours of their limbs; a second person is pale.
+"""
+from argparse import Namespace
+from typing import TYPE_CHECKING, Optional
+
+from figure_arguments import (
+    add_class_names,
+    add_config,
+    add_up,
+    figure_parser,
+    load_config,
+)
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+    from umurl_mmaction.visualization.stages import StageSource
+    from umurl_mmaction.visualization.strips import Strip
+
+EXAMPLE = ('python tools/visualizations/browse_skeleton.py '
+           'configs/umurl/pretrain/umurl_1xb64_synthetic.py --clips 0 5 '
+           '--names')
+
+
+def strips_of(source: 'StageSource', index: int) -> list['Strip']:
+    """The columns of a clip."""
+    from umurl_mmaction.visualization import Strip, hide_missing
+    stages = source[index]
+    strips = [
+        Strip(
+            hide_missing(stages.raw, source.layout), 'raw', space='annotated'),
+        Strip(hide_missing(stages.normalized, source.layout), 'normalised')
+    ]
+    for i, (view, note) in enumerate(zip(stages.views, stages.notes)):
+        title = f'view {i + 1}'
+        if source.names:
+            title += f': {source.names[i]}'
+        # Joints that were set to 0 are to be seen.
+        shown = hide_missing(view, source.layout, joints=False)
+        strips.append(Strip(shown, f'{title}\n{note}'.strip()))
+    return strips
+
+
+def browse(cfg: 'Config', args: Namespace) -> None:
+    """Write a picture of each clip that is asked for."""
+    from mmengine.runner import set_random_seed
+    from mmengine.utils import track_iter_progress
+
+    from umurl_mmaction.visualization import (
+        ClassNames,
+        StageSource,
+        StripFigure,
+        log_figure,
+        save_figure,
+        save_gif,
+    )
+    source = StageSource(cfg, args.loader)
+    clips = source.pick(args.clips, args.seed)
+    names = ClassNames.find(args.class_names, source.dataset)
+    num_frames = args.frames or (32 if args.gif else 5)
+    suffix = '.gif' if args.gif else '.png'
+    for index in track_iter_progress(clips):
+        # By itself: a clip's views do not depend on the clips before it.
+        set_random_seed(args.seed + index)
+        name, label = source.labels[index]
+        figure = StripFigure(
+            strips_of(source, index),
+            source.layout,
+            num_frames,
+            rows=1 if args.gif else None,
+            up=args.up,
+            title=f'{name}: {names[label]}',
+            names=args.names)
+        path = args.out / f'{name.replace("/", "_")}{suffix}'
+        if args.gif:
+            save_gif(figure, path)
+        else:
+            save_figure(figure.figure, path)
+        log_figure(figure.figure, args.tensorboard, f'clip/{name}')
+    print(f'\n{len(clips)} pictures in {args.out}')
+
+
+def main(argv: Optional[list[str]] = None) -> None:
+    parser = figure_parser(__doc__, EXAMPLE,
+                           'work_dirs/visualizations/browse_skeleton',
+                           'folder to write a picture a clip to')
+    add_config(parser)
+    parser.add_argument(
+        '--loader', default='train_dataloader',
+        help='whose dataset to look at (%(default)s)')
+    parser.add_argument(
+        '--clips', nargs='+', default=[], metavar='CLIP',
+        help='names or numbers of clips (three, drawn by the seed)')
+    parser.add_argument(
+        '--frames', type=int,
+        help='frames to draw, evenly over the clip (5; 32 in an animation)')
+    parser.add_argument(
+        '--gif', action='store_true',
+        help='write animations rather than strips')
+    parser.add_argument(
+        '--names', action='store_true', help="add the joints' names")
+    add_class_names(parser)
+    add_up(parser)
+    args = parser.parse_args(argv)
+    if args.frames is not None and args.frames < 1:
+        parser.error(f'--frames must be at least 1, got {args.frames}')
+
+    from umurl_mmaction.datasets.annotations import one_line_errors
+    with one_line_errors(parser, str(args.out)):
+        browse(load_config(parser, args), args)
+
+
+if __name__ == '__main__':
+    main()

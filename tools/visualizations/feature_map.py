@@ -1,0 +1,128 @@
+"""Draw what an encoder makes of some classes, as in the figure of the paper.
+
+A panel for the fused feature and one for each modality's own, on the plane by
+t-SNE or PCA, coloured by class. The same features are written for the
+projector of TensorBoard, into the folder `projector` beside the picture.
+"""
+import shutil
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Optional
+
+from figure_arguments import (
+    add_class_names,
+    add_config,
+    figure_parser,
+    load_config,
+)
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from torch import Tensor
+
+EXAMPLE = ('python tools/visualizations/feature_map.py '
+           'configs/umurl/knn/umurl-knn_synthetic.py '
+           'work_dirs/umurl_1xb64_synthetic/epoch_30.pth --classes 0 1 2 3')
+MAX_CLASSES = 10
+
+
+def write_projector(folder: Path, features: dict[str, 'Tensor'],
+                    rows: list[list[str]]) -> None:
+    """Write features and what they are of for TensorBoard's projector.
+
+    Args:
+        folder (Path): Replaced if it is there.
+        features (dict[str, Tensor]): Name -> (G, F).
+        rows (list[list[str]]): Class and name of the G clips.
+    """
+    from torch.utils.tensorboard import SummaryWriter
+    part = folder.with_name(f'.{folder.name}.part')
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        with SummaryWriter(str(part)) as writer:
+            for name, feature in features.items():
+                writer.add_embedding(
+                    feature,
+                    metadata=rows,
+                    metadata_header=['class', 'clip'],
+                    tag=name)
+        shutil.rmtree(folder, ignore_errors=True)
+        part.replace(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def draw(cfg: 'Config', args: Namespace) -> None:
+    """Encode, write the projector's files and the picture."""
+    from torch.utils.data import Subset
+
+    from umurl_mmaction.visualization import (
+        ClassNames,
+        log_figure,
+        save_figure,
+    )
+    from umurl_mmaction.visualization.feature_map import (
+        draw_feature_map,
+        flatten,
+    )
+    from umurl_mmaction.visualization.features import (
+        build_dataset,
+        choose_clips,
+        modality_features,
+    )
+    from umurl_mmaction.visualization.stages import clip_labels
+    dataset = build_dataset(cfg, args.loader)
+    names = ClassNames.find(args.class_names, dataset)
+    titles, labels = zip(*clip_labels(dataset))
+    known = sorted({label for label in labels if label is not None})
+    wanted = (list(dict.fromkeys(map(names.label_of, args.classes)))
+              or known[:MAX_CLASSES])
+    clips = choose_clips(labels, wanted, args.per_class, args.seed)
+    features = modality_features(cfg, args.checkpoint,
+                                 Subset(dataset, clips), cfg[args.loader])
+    rows = [[names[labels[i]], titles[i]] for i in clips]
+    write_projector(args.out / 'projector', features, rows)
+    figure = draw_feature_map(
+        {
+            name: flatten(feature.numpy(), args.method, args.seed)
+            for name, feature in features.items()
+        }, [labels[i] for i in clips], {label: names[label]
+                                        for label in wanted})
+    path = args.out / f'{args.method}.png'
+    save_figure(figure, path)
+    log_figure(figure, args.tensorboard, f'features/{args.method}')
+    print(f'\n{len(clips)} clips of {len(wanted)} classes in {path}; for the '
+          f'projector: tensorboard --logdir {args.out / "projector"}')
+
+
+def main(argv: Optional[list[str]] = None) -> None:
+    parser = figure_parser(__doc__, EXAMPLE,
+                           'work_dirs/visualizations/feature_map',
+                           'folder to write to')
+    add_config(parser)
+    parser.add_argument(
+        'checkpoint', metavar='CKPT', help='weights of the encoder')
+    parser.add_argument(
+        '--method', choices=['tsne', 'pca'], default='tsne',
+        help='how the features get onto the plane (%(default)s)')
+    parser.add_argument(
+        '--loader', default='test_dataloader',
+        help='whose dataset to encode (%(default)s)')
+    parser.add_argument(
+        '--classes', nargs='+', default=[], metavar='CLASS',
+        help=f'labels or names of classes (the first {MAX_CLASSES})')
+    parser.add_argument(
+        '--per-class', type=int, default=100, metavar='N',
+        help='clips of each class at most, drawn by the seed (%(default)s)')
+    add_class_names(parser)
+    args = parser.parse_args(argv)
+    if args.per_class < 1:
+        parser.error(f'--per-class must be at least 1, got {args.per_class}')
+
+    from umurl_mmaction.datasets.annotations import one_line_errors
+    with one_line_errors(parser, str(args.out)):
+        draw(load_config(parser, args), args)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,53 @@
+"""What the classes are called."""
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Optional, Union
+
+
+class ClassNames:
+    """Names of classes, or their numbers where there are none.
+
+    Args:
+        names (Sequence[str]): A name for each label, from 0 on. Defaults to
+            (): no names.
+    """
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        self.names = list(names)
+
+    @classmethod
+    def find(cls, file: Optional[Path], dataset: Any = None) -> 'ClassNames':
+        """The names in a file, or else those that a dataset knows.
+
+        Args:
+            file (Path, optional): A text file with a name a line.
+            dataset (BaseDataset, optional): Has ``metainfo``.
+
+        Returns:
+            ClassNames: The names; none if nothing knows them.
+        """
+        if file is not None:
+            lines = file.read_text(encoding='utf-8').splitlines()
+            return cls([line.strip() for line in lines if line.strip()])
+        return cls(getattr(dataset, 'metainfo', {}).get('classes', ()))
+
+    def __getitem__(self, label: Optional[int]) -> str:
+        if label is None:
+            return 'no label'
+        if 0 <= label < len(self.names):
+            return self.names[label]
+        return f'class {label}'
+
+    def label_of(self, wanted: Union[int, str]) -> int:
+        """The label of a name, or of a label as text.
+
+        Raises:
+            ValueError: If there is no such name.
+        """
+        text = str(wanted)
+        if text in self.names:
+            return self.names.index(text)
+        if text.isdigit():
+            return int(text)
+        raise ValueError(f'there is no class {text!r}: wanted is a label, or '
+                         f'one of the names {self.names}')

@@ -1,0 +1,142 @@
+"""Confusion matrix and accuracy of each class."""
+from pathlib import Path
+from typing import NamedTuple
+
+import mmengine
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
+
+from .class_names import ClassNames
+
+MAX_VALUES = 24  # classes, beyond which no number fits into a cell
+
+
+class Predictions(NamedTuple):
+    """What a test run said of its clips.
+
+    Args:
+        truth (np.ndarray): Labels of the G clips, int64.
+        predicted (np.ndarray): What was predicted for them, int64.
+        num_classes (int): Classes there are.
+    """
+    truth: np.ndarray
+    predicted: np.ndarray
+    num_classes: int
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read what ``mim test --dump`` has written.
+
+    Args:
+        path (Path): MMEngine's dump: a list with a dict for each clip, which
+            has ``gt_label`` and ``pred_label`` or ``pred_score``.
+
+    Returns:
+        Predictions: Labels and predictions.
+
+    Raises:
+        ValueError: If the file holds something else.
+    """
+    results = mmengine.load(str(path), file_format='pkl')
+    if not isinstance(results, list) or not results:
+        raise ValueError(f'{path}: expected a list of predictions, as '
+                         f'`mim test --dump` writes it')
+    truth, predicted, num_classes = [], [], 0
+    for i, result in enumerate(results):
+        try:
+            score = result.get('pred_score')
+            truth.append(int(result['gt_label']))
+            predicted.append(
+                int(result['pred_label'] if score is None else score.argmax()))
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(
+                f'{path}: prediction {i}: expected gt_label, and pred_score '
+                f'or pred_label, got {error}') from error
+        if score is not None:
+            num_classes = max(num_classes, len(score))
+    num_classes = max(num_classes, 1 + max(truth), 1 + max(predicted))
+    return Predictions(np.array(truth), np.array(predicted), num_classes)
+
+
+def count_confusions(predictions: Predictions) -> np.ndarray:
+    """Clips by true and predicted class, (K, K), int64."""
+    return confusion_matrix(
+        predictions.truth,
+        predictions.predicted,
+        labels=range(predictions.num_classes))
+
+
+def class_accuracies(matrix: np.ndarray) -> np.ndarray:
+    """Share of each class's clips that are right: (K, K) -> (K, ).
+
+    NaN for a class without any clip.
+    """
+    with np.errstate(invalid='ignore'):
+        return matrix.diagonal() / matrix.sum(axis=1)
+
+
+def draw_confusion(matrix: np.ndarray, names: ClassNames) -> Figure:
+    """Draw a confusion matrix and, beside it, the accuracy of each class.
+
+    Args:
+        matrix (np.ndarray): Clips by true and predicted class, (K, K).
+        names (ClassNames): What the classes are called.
+
+    Returns:
+        Figure: The figure.
+    """
+    K = len(matrix)
+    few = K <= MAX_VALUES
+    cell, font = (0.42, 9) if few else (0.16, 6.5)
+    labels = [names[k] for k in range(K)]
+    labels = [x if len(x) <= 40 else f'{x[:39]}…' for x in labels]
+    margin = 0.3 + font / 120 * max(map(len, labels))
+    side = max(cell * K, 3.)
+    figure = Figure(
+        figsize=(margin + side + 2.9, margin + side + 1.1),
+        dpi=110,
+        layout=ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.1))
+    left = figure.add_subplot()
+    # Inside, so that its bars lie beside the rows.
+    right = left.inset_axes((1 + 0.15 / side, 0, 2 / side, 1), sharey=left)
+    counts = matrix.sum(axis=1)
+    display = ConfusionMatrixDisplay(
+        100 * matrix / np.maximum(counts, 1)[:, None], display_labels=labels)
+    display.plot(
+        include_values=few,
+        cmap='Blues',
+        xticks_rotation='vertical',
+        values_format='.0f',
+        ax=left,
+        colorbar=False,
+        im_kw=dict(vmin=0, vmax=100),
+        text_kw=dict(fontsize=font))
+    for text in [] if display.text_ is None else display.text_.flat:
+        if text.get_text() == '0':
+            text.set_text('')
+    left.tick_params(labelsize=font, length=2)
+    left.set_xlabel('predicted class')
+    left.set_ylabel('true class')
+    left.set_title('% of the clips of a class', fontsize=10)
+
+    accuracies = 100 * class_accuracies(matrix)
+    right.barh(range(K), accuracies, height=0.7, color='#4292c6')
+    for k, (accuracy, count) in enumerate(zip(accuracies, counts)):
+        text = f'{accuracy:.0f} % of {count}' if count else 'no clip'
+        right.text(
+            np.nan_to_num(accuracy) + 2,
+            k,
+            text,
+            va='center',
+            fontsize=font - 1)
+    right.set(xlim=(0, 150), xticks=[0, 50, 100])
+    right.tick_params(axis='y', left=False, labelleft=False)
+    right.tick_params(axis='x', labelsize=font)
+    right.spines[['top', 'right']].set_visible(False)
+    right.set_title('accuracy', fontsize=10)
+    total = 100 * matrix.trace() / counts.sum()
+    figure.suptitle(f'{counts.sum()} clips, top-1 {total:.1f} %, mean of the '
+                    f'classes {np.nanmean(accuracies):.1f} %', fontsize=11)
+    return figure

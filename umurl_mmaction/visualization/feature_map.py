@@ -1,0 +1,92 @@
+"""Features on the plane, coloured by class."""
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.colors import TABLEAU_COLORS
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+
+MARKERS = 'o^sDvP*X'
+PANEL = 3.4  # inches
+
+
+def flatten(features: np.ndarray, method: str, seed: int = 0) -> np.ndarray:
+    """Lay features out on the plane.
+
+    Args:
+        features (np.ndarray): (G, F).
+        method (str): ``'tsne'`` or ``'pca'``.
+        seed (int): Same seed, same layout. Defaults to 0.
+
+    Returns:
+        np.ndarray: (G, 2).
+
+    Raises:
+        ValueError: If there are fewer than three features.
+    """
+    if len(features) < 3:
+        raise ValueError(f'{len(features)} clips are too few for a map of '
+                         'features; wanted are 3 or more')
+    if method == 'pca':
+        return PCA(n_components=2, random_state=seed).fit_transform(features)
+    # A neighbourhood cannot be larger than the set.
+    perplexity = min(30., (len(features) - 1) / 3)
+    return TSNE(
+        n_components=2,
+        perplexity=perplexity,
+        init='pca',
+        random_state=seed).fit_transform(features)
+
+
+def draw_feature_map(maps: Mapping[str, np.ndarray], labels: Sequence[int],
+                     names: Mapping[int, str]) -> Figure:
+    """A panel for each kind of features, and a legend for all.
+
+    Args:
+        maps (dict[str, np.ndarray]): Title -> (G, 2).
+        labels (sequence of int): Classes of the G clips.
+        names (dict[int, str]): What the classes are called, in the order of
+            the legend.
+
+    Returns:
+        Figure: The figure.
+    """
+    width = PANEL * len(maps)
+    longest = max(len(name) for name in names.values())
+    columns = max(1, min(len(names), int(width * 10 / (longest + 5))))
+    rows = -(-len(names) // columns)
+    figure = Figure(
+        figsize=(width, PANEL + 0.35 + 0.22 * rows),
+        dpi=110,
+        layout=ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.06))
+    label = np.asarray(labels)
+    palette = list(TABLEAU_COLORS.values())
+    handles = []
+    for axes, (title, points) in zip(
+            figure.subplots(1, len(maps), squeeze=False)[0], maps.items()):
+        handles = [
+            axes.scatter(
+                *points[label == one].T,
+                color=palette[i % 10],
+                marker=MARKERS[i // 10 % len(MARKERS)],
+                s=14,
+                linewidths=0,
+                alpha=0.85,
+                label=name) for i, (one, name) in enumerate(names.items())
+        ]
+        axes.set_title(title, fontsize=11)
+        axes.set(xticks=[], yticks=[])
+        axes.set_aspect('equal', adjustable='datalim')
+        axes.set_box_aspect(1)
+        axes.spines[:].set_color('#cccccc')
+    figure.legend(
+        handles=handles,
+        loc='outside lower center',
+        ncols=columns,
+        frameon=False,
+        fontsize=9,
+        markerscale=1.8,
+        handletextpad=0.2)
+    return figure

@@ -1,0 +1,76 @@
+"""A query and its neighbours, right and wrong marked."""
+import textwrap
+from collections.abc import Sequence
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from .class_names import ClassNames
+from .strips import Strip
+
+RIGHT_COLOR, WRONG_COLOR = '#1a7f37', '#c1121f'
+
+
+class Neighbor(NamedTuple):
+    """A gallery clip that a query found.
+
+    Args:
+        clip (np.ndarray): (M, T, V, C); what is NaN is not drawn.
+        name (str): Name of the clip.
+        label (int, optional): Its class.
+        cosine (float): Similarity to the query.
+    """
+    clip: np.ndarray
+    name: str
+    label: Optional[int]
+    cosine: float
+
+
+def mark(query: Optional[int],
+         found: Optional[int]) -> tuple[str, Optional[str]]:
+    """Text and colour of a neighbour's mark: is it of the query's class?
+
+    Args:
+        query (int, optional): Label of the query.
+        found (int, optional): Label of the neighbour.
+
+    Returns:
+        tuple[str, str | None]: Nothing and None if a label is not known.
+    """
+    if query is None or found is None:
+        return '', None
+    if query == found:
+        return '✓ right', RIGHT_COLOR
+    return '✗ wrong', WRONG_COLOR
+
+
+def gallery_strips(clip: np.ndarray, name: str, label: Optional[int],
+                   neighbors: Sequence[Neighbor],
+                   names: ClassNames) -> list[Strip]:
+    """The columns of a query and its neighbours, the nearest first.
+
+    Args:
+        clip (np.ndarray): The query, (M, T, V, C).
+        name (str): Name of the clip.
+        label (int, optional): Its class.
+        neighbors (sequence of Neighbor): What it found.
+        names (ClassNames): What the classes are called.
+
+    Returns:
+        list[Strip]: The query's and one for each neighbour.
+    """
+
+    def title(head: str, name: str, label: Optional[int]) -> str:
+        lines = textwrap.wrap(names[label], 26) or ['']
+        if len(name) > 28:
+            name = f'…{name[-27:]}'
+        return '\n'.join([head, *lines, name])
+
+    strips = [Strip(clip, title('query', name, label))]
+    for rank, found in enumerate(neighbors, 1):
+        text, color = mark(label, found.label)
+        head = f'{rank}: {text}, cosine {found.cosine:.3f}' if text else (
+            f'{rank}: cosine {found.cosine:.3f}')
+        strips.append(
+            Strip(found.clip, title(head, found.name, found.label), color))
+    return strips

@@ -1,0 +1,189 @@
+"""Skeletons as stick figures on matplotlib axes."""
+from typing import Optional
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.colors import to_hex, to_rgb
+
+from ..skeleton.layout import Layout
+from .limbs import joint_colors
+
+# To the right, upwards and to the viewer, who stands where the camera was.
+# Kinect's x runs to the left of the picture.
+_VIEWERS = {
+    'y': ((-1, 0, 0), (0, 1, 0), (0, 0, -1)),
+    '-y': ((1, 0, 0), (0, -1, 0), (0, 0, -1)),
+    'z': ((1, 0, 0), (0, 0, 1), (0, -1, 0)),
+}
+UP_AXES = tuple(_VIEWERS)
+
+
+def projection(num_coords: int,
+               up: Optional[str] = None,
+               azimuth: float = 25.,
+               elevation: float = 12.) -> np.ndarray:
+    """The matrix that takes joints onto the page: ``keypoint @ matrix``.
+
+    A parallel projection, so that lengths compare anywhere on the page.
+
+    Args:
+        num_coords (int): Coordinates C, 2 or 3.
+        up (str, optional): The axis that points up, one of ``UP_AXES``.
+            Defaults to None: ``'y'`` in three dimensions as in Kinect's
+            camera coordinates, ``'-y'`` in two as in pixels.
+        azimuth (float): Degrees by which the viewer goes to the right; 3D
+            only. Defaults to 25.
+        elevation (float): Degrees by which the viewer looks down; 3D only.
+            Defaults to 12.
+
+    Returns:
+        np.ndarray: (C, 2), to the right and upwards.
+
+    Raises:
+        ValueError: If C is neither 2 nor 3, or there is no such axis.
+    """
+    if num_coords not in (2, 3):
+        raise ValueError(f'clips have {num_coords} coordinates a joint; only '
+                         '2 or 3 can be drawn')
+    up = up or ('y' if num_coords == 3 else '-y')
+    if up not in UP_AXES[:num_coords]:
+        raise ValueError(f'up={up!r} must be one of {UP_AXES[:num_coords]} '
+                         f'with {num_coords} coordinates')
+    if num_coords == 2:
+        return np.array([[1., 0.], [0., -1. if up == '-y' else 1.]])
+    right, upwards, near = np.array(_VIEWERS[up], dtype=float)
+    turn, tilt = np.deg2rad([azimuth, elevation])
+    right, near = (np.cos(turn) * right - np.sin(turn) * near,
+                   np.cos(turn) * near + np.sin(turn) * right)
+    upwards = np.cos(tilt) * upwards - np.sin(tilt) * near
+    return np.stack([right, upwards], axis=1)
+
+
+def hide_missing(keypoint: np.ndarray,
+                 layout: Layout,
+                 joints: bool = True) -> np.ndarray:
+    """Mark what is not there, so that it is not drawn.
+
+    Missing are bodies without any joint in a frame, and single joints at
+    exactly 0 other than the centre, which a normalisation puts there.
+
+    Args:
+        keypoint (np.ndarray): (M, T, V, C).
+        layout (Layout): Its layout.
+        joints (bool): Whether to hide single joints too. Defaults to True.
+
+    Returns:
+        np.ndarray: A new array, (M, T, V, C), NaN where there is nothing.
+    """
+    present = np.asarray(keypoint.any(axis=-1))
+    body = present.any(axis=-1, keepdims=True)
+    if joints:
+        present[..., [layout.center]] |= body
+    else:
+        present |= body
+    return np.where(present[..., None], keypoint, np.nan)
+
+
+def pale(color: str) -> str:
+    """A colour half way to white."""
+    red, green, blue = to_rgb(color)
+    return to_hex(((1 + red) / 2, (1 + green) / 2, (1 + blue) / 2))
+
+
+class StickFigure:
+    """The bodies of a clip on an axes, moved from pose to pose.
+
+    Bones and joints have the colours of their limbs. The first body has full
+    colours, the others are pale.
+
+    Args:
+        axes (Axes): Where to draw.
+        layout (Layout): The joints and their parents.
+        matrix (np.ndarray): (C, 2), of :func:`projection`.
+        num_person (int): Bodies M.
+        size (float): Factor of the widths. Defaults to 1.
+
+    Attributes:
+        bones (list[LineCollection]): A body's bones: V - 1 lines in the order
+            of the joints they lead to, from the parent on.
+        joints (list[PathCollection]): A body's V joints.
+    """
+
+    def __init__(self,
+                 axes: Axes,
+                 layout: Layout,
+                 matrix: np.ndarray,
+                 num_person: int,
+                 size: float = 1.) -> None:
+        self.axes = axes
+        self.matrix = matrix
+        self._ends = [
+            v for v, parent in enumerate(layout.parents) if parent != -1
+        ]
+        self._starts = [layout.parents[v] for v in self._ends]
+        self.bones: list[LineCollection] = []
+        self.joints: list[PathCollection] = []
+        nowhere = np.full(layout.num_joints, np.nan)
+        # The first body comes last: nothing covers it.
+        for body in reversed(range(num_person)):
+            first = body == 0
+            colors = joint_colors(layout)
+            if not first:
+                colors = [pale(color) for color in colors]
+            lines = LineCollection(
+                [],
+                colors=[colors[v] for v in self._ends],
+                linewidths=(1.8 if first else 1.5) * size,
+                capstyle='round',
+                zorder=3 - 0.1 * body)
+            axes.add_collection(lines, autolim=False)
+            points = axes.scatter(
+                nowhere,
+                nowhere,
+                s=9 * size**2,
+                c=colors,
+                linewidths=0,
+                zorder=3.05 - 0.1 * body)
+            self.bones.insert(0, lines)
+            self.joints.insert(0, points)
+
+    def draw(self, pose: np.ndarray) -> None:
+        """Show a pose.
+
+        Args:
+            pose (np.ndarray): (M, V, C); what is NaN is not drawn.
+        """
+        page = pose @ self.matrix
+        for lines, points, body in zip(self.bones, self.joints, page):
+            lines.set_segments(
+                list(zip(body[self._starts], body[self._ends])))
+            points.set_offsets(body)
+
+
+def draw_compass(axes: Axes, matrix: np.ndarray) -> None:
+    """Show in a corner where x, y and z point to.
+
+    Args:
+        axes (Axes): Where to draw.
+        matrix (np.ndarray): (C, 2), of :func:`projection`.
+    """
+    inch = axes.figure.dpi / np.array(axes.bbox.size)
+    origin = 1 - np.array([0.26, 0.3]) * inch
+    for name, arrow in zip('xyz', matrix):
+        tip = origin + 0.14 * arrow * inch
+        axes.plot(
+            *zip(origin, tip),
+            transform=axes.transAxes,
+            color='#999999',
+            linewidth=1)
+        x, y = origin + 0.21 * arrow * inch
+        axes.text(
+            x,
+            y,
+            name,
+            transform=axes.transAxes,
+            ha='center',
+            va='center',
+            fontsize=6.5,
+            color='#777777')

@@ -1,0 +1,257 @@
+"""Clips as strips of stick figures, side by side."""
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+import numpy as np
+from matplotlib.animation import PillowWriter
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from ..skeleton.layout import Layout
+from .joint_key import draw_joint_key
+from .saving import replaced
+from .stick_figure import StickFigure, draw_compass, projection
+
+WIDTH = 1.75  # of a strip, in inches
+HEIGHTS = (1.3, 2.2)  # of a frame: at least and at most
+CAPTION_HEIGHT = 0.14
+TITLE_HEIGHT = 0.17  # of a line
+KEY_WIDTH, KEY_HEIGHT = 4.2, 4.5  # of the joints' names
+GAP = 0.08
+REACH = 0.25  # beyond the first clip of a space, of its size
+
+
+class Strip(NamedTuple):
+    """A clip and what is said about it.
+
+    Args:
+        clip (np.ndarray): (M, T, V, C); what is NaN is not drawn.
+        title (str): A few short lines.
+        color (str, optional): Of the title and the frame around it.
+            Defaults to None: black and grey.
+        space (str): Strips of one space show the same part of it. Other
+            spaces have other units and another origin, and are scaled until
+            the first clip's bones are as long. Defaults to ``''``.
+    """
+    clip: np.ndarray
+    title: str
+    color: Optional[str] = None
+    space: str = ''
+
+
+def pick_frames(num_frames: int, count: int) -> np.ndarray:
+    """``count`` frames of T, evenly from the first to the last one.
+
+    Returns:
+        np.ndarray: Indices, (count, ), int64.
+    """
+    return np.linspace(0, num_frames - 1, count).round().astype(int)
+
+
+def bone_length(clip: np.ndarray, layout: Layout) -> float:
+    """Mean length of a clip's bones; 1 if none has a length."""
+    bones = clip - clip[..., list(layout.bone_starts), :]
+    lengths = np.linalg.norm(bones, axis=-1)
+    lengths = lengths[lengths > 0]  # less the root and what is NaN
+    return float(lengths.mean()) if len(lengths) else 1.
+
+
+def bounds(page: np.ndarray) -> Optional[np.ndarray]:
+    """The part of the page that a clip takes, but for a few odd frames.
+
+    Args:
+        page (np.ndarray): Joints on the page, (M, T, V, 2).
+
+    Returns:
+        np.ndarray: Lower left and upper right corner, (2, 2); None if there
+        is nothing on the page.
+    """
+    frames = page.transpose(1, 0, 2, 3).reshape(page.shape[1], -1, 2)
+    frames = frames[np.isfinite(frames).any(axis=(1, 2))]
+    if not len(frames):
+        return None
+    return np.stack([
+        np.percentile(np.nanmin(frames, axis=1), 3, axis=0),
+        np.percentile(np.nanmax(frames, axis=1), 97, axis=0)
+    ])
+
+
+class _Page:
+    """The part of the page each strip shows, all at one scale."""
+
+    def __init__(self, strips: Sequence[Strip], layout: Layout,
+                 matrix: np.ndarray) -> None:
+        self.units: dict[str, float] = {}
+        corners: dict[str, np.ndarray] = {}
+        for strip in strips:
+            if strip.space not in self.units:
+                self.units[strip.space] = bone_length(strip.clip, layout)
+            box = bounds(strip.clip @ matrix)
+            if box is None:
+                continue
+            known = corners.setdefault(strip.space, np.stack([box, box]))
+            known[1] = [
+                np.minimum(known[1, 0], box[0]),
+                np.maximum(known[1, 1], box[1])
+            ]
+        self.centers = dict.fromkeys(self.units, np.zeros(2))
+        size = np.full(2, 1e-6)
+        for space, (first, every) in corners.items():
+            # What an augmentation throws far out is cut off, lest the rest
+            # become too small to see.
+            reach = REACH * np.ptp(first, axis=0).max()
+            low, high = every.clip(first[0] - reach, first[1] + reach)
+            self.centers[space] = (low + high) / 2
+            size = np.maximum(size, (high - low) / self.units[space])
+        width, height = size * 1.15
+        inner = float(np.clip(WIDTH * height / width, *HEIGHTS))
+        # What is wider than the frame makes it taller, and so on.
+        self.scale = max(width / WIDTH, height / inner)
+        self.height = inner + CAPTION_HEIGHT
+
+    def limit(self, axes: Axes, space: str) -> None:
+        scale = self.scale * self.units[space]
+        x, y = self.centers[space]
+        y -= CAPTION_HEIGHT / 2 * scale
+        half_width, half_height = WIDTH / 2 * scale, self.height / 2 * scale
+        axes.set(
+            xlim=(x - half_width, x + half_width),
+            ylim=(y - half_height, y + half_height),
+            aspect='equal',
+            xticks=[],
+            yticks=[])
+
+
+def remark(stick: StickFigure, pose: np.ndarray) -> str:
+    """Why nothing of a pose is to be seen; empty if something is."""
+    page = pose @ stick.matrix
+    page = page[np.isfinite(page).all(axis=-1)]
+    if not len(page):
+        return ' nobody'
+    (left, right), (bottom, top) = stick.axes.get_xlim(), stick.axes.get_ylim()
+    inside = (page > (left, bottom)) & (page < (right, top))
+    return '' if inside.all(axis=-1).any() else ' out of the picture'
+
+
+class StripFigure:
+    """A figure with a column for each clip and the frames below each other.
+
+    Args:
+        strips (Sequence[Strip]): The clips.
+        layout (Layout): Their layout.
+        num_frames (int): Frames of each, evenly over it. Defaults to 5.
+        rows (int, optional): Frames to be seen at once, the first ones.
+            Defaults to None: all.
+        up (str, optional): As in :func:`projection`.
+        title (str): Of the whole. Defaults to ``''``.
+        names (bool): Whether to add the joints' names, on the first clip.
+            Defaults to False.
+
+    Attributes:
+        figure (Figure): The figure.
+        sticks (list[list[StickFigure]]): Those of each row.
+    """
+
+    def __init__(self,
+                 strips: Sequence[Strip],
+                 layout: Layout,
+                 num_frames: int = 5,
+                 rows: Optional[int] = None,
+                 up: Optional[str] = None,
+                 title: str = '',
+                 names: bool = False) -> None:
+        for strip in strips:
+            layout.check(strip.clip.shape, f'clip {strip.title!r}')
+        self.strips = strips
+        self.num_frames = num_frames
+        rows = rows or num_frames
+        matrix = projection(strips[0].clip.shape[-1], up)
+        page = _Page(strips, layout, matrix)
+
+        lines = max(len(strip.title.splitlines()) for strip in strips)
+        head = 0.15 + TITLE_HEIGHT * lines + (0.3 if title else 0)
+        key = KEY_WIDTH if names else 0.
+        width = key + (WIDTH + GAP) * len(strips) + 0.1
+        height = head + (page.height + GAP) * rows + 0.1
+        self.figure = Figure(figsize=(width, height), dpi=110)
+        if title:
+            self.figure.suptitle(
+                title, y=1 - 0.08 / height, va='top', fontsize=11)
+        spaces: set[str] = set()
+        self.sticks: list[list[StickFigure]] = []
+        self._captions: list[list[Text]] = []
+        for row in range(rows):
+            sticks, captions = [], []
+            top = head + row * (page.height + GAP)
+            for column, strip in enumerate(strips):
+                left = key + 0.1 + column * (WIDTH + GAP)
+                axes = self._add_axes(left, top, WIDTH, page.height)
+                page.limit(axes, strip.space)
+                axes.spines[:].set(
+                    color=strip.color or '#cccccc',
+                    linewidth=2 if strip.color else 0.8)
+                if row == 0:
+                    axes.set_title(
+                        strip.title,
+                        fontsize=8.5,
+                        pad=4,
+                        color=strip.color or 'black')
+                if strip.space not in spaces:
+                    draw_compass(axes, matrix)
+                    spaces.add(strip.space)
+                sticks.append(
+                    StickFigure(axes, layout, matrix, len(strip.clip)))
+                captions.append(
+                    axes.text(
+                        0.03, 0.02, '', transform=axes.transAxes, fontsize=7,
+                        color='#777777'))
+            self.sticks.append(sticks)
+            self._captions.append(captions)
+        self.show(0)
+        if names:
+            axes = self._add_axes(0.1, head, key - 0.2,
+                                  min(height - head - 0.1, KEY_HEIGHT))
+            draw_joint_key(axes, strips[0].clip, layout, matrix)
+
+    def _add_axes(self, left: float, top: float, width: float,
+                  height: float) -> Axes:
+        """Add axes at a place in inches from the upper left corner."""
+        whole = self.figure.get_size_inches()
+        bottom = whole[1] - top - height
+        return self.figure.add_axes(
+            (left / whole[0], bottom / whole[1], width / whole[0],
+             height / whole[1]))
+
+    def show(self, first: int) -> None:
+        """Fill the rows with the frames from the ``first`` picked one on."""
+        for row, (sticks, captions) in enumerate(
+                zip(self.sticks, self._captions), first):
+            for strip, stick, caption in zip(self.strips, sticks, captions):
+                total = strip.clip.shape[1]
+                frame = pick_frames(total, self.num_frames)[row]
+                pose = strip.clip[:, frame]
+                stick.draw(pose)
+                caption.set_text(f'{frame + 1}/{total}{remark(stick, pose)}')
+
+    def frames(self) -> Iterator[int]:
+        """Go through the picked frames, one after the other."""
+        for first in range(self.num_frames - len(self.sticks) + 1):
+            self.show(first)
+            yield first
+
+
+def save_gif(strips: StripFigure, path: Path, fps: int = 12) -> None:
+    """Write a figure of one row as an animation.
+
+    Args:
+        strips (StripFigure): The figure.
+        path (Path): File to write, ``.gif``. Its folder is made if need be.
+        fps (int): Frames a second. Defaults to 12.
+    """
+    writer = PillowWriter(fps=fps)
+    with replaced(path) as part, writer.saving(strips.figure, str(part), 80):
+        for _ in strips.frames():
+            writer.grab_frame()
+    strips.show(0)
