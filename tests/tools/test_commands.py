@@ -195,8 +195,9 @@ def test_two_processes_without_a_gpu(folder):
     ('train_dataloader.dataset.split=xsub', "has no split 'xsub', only"),
     ('model.backbone.modalities="(\'joint\', \'depth\')"',
      "unknown modality 'depth'; known are"),
-    ('model.backbone.graph_cfg.layout=coco', 'wants 17 joints'),
-    ('train_dataloader.batch_size=1', 'batch of one sample'),
+    ('model.backbone.graph_cfg.layout=coco',
+     'the encoder wants (M, T, 17, 3)'),
+    ('train_dataloader.batch_size=1', 'a batch of one clip'),
     ('model.backbone.clip_len=32', r'wanted is (N, 2, 32, 25, 3)'),
 ])
 def test_misuse_ends_in_one_clear_line(folder, option, message):

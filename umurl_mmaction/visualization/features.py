@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 import torch
+from mmaction.models.recognizers import RecognizerGCN
 from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
@@ -36,7 +37,7 @@ def load_encoder(cfg: Config,
     if modalities is not None:
         model_cfg.backbone.modalities = tuple(modalities)
     model = MODELS.build(model_cfg)
-    if not hasattr(model, 'extract_feat'):
+    if not isinstance(model, RecognizerGCN):
         raise ValueError(f'{type(model).__name__} gives no features of clips; '
                          'wanted is a config for retrieval or linear '
                          'evaluation')

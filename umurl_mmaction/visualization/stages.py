@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Callable, NamedTuple, Optional
 
 import numpy as np
+import torch
 from mmaction.registry import DATASETS, TRANSFORMS
 from mmengine.config import Config
 from mmengine.dataset import Compose
+from torch import Tensor
 
 from ..skeleton.layout import Layout, build_layout
 
@@ -104,17 +106,20 @@ def clip_labels(dataset: Any) -> list[tuple[str, Optional[int]]]:
     return [(clip['frame_dir'], clip.get('label')) for clip in clips]
 
 
+def _corrupted(maps: Tensor, num: int, num_joints: int,
+               num_coords: int) -> str:
+    changed = (maps[0] != torch.eye(num_coords)).any(-1).any(-1)
+    what = 'distorted' if maps[0][changed].any() else 'set to 0'
+    return f'{int(changed.sum())} of {num_joints} joints {what}\n'
+
+
 # What was drawn, in words, by transform and method.
 _WORDS: dict[tuple[str, str], Callable[..., str]] = {
-    ('TemporalCropResize', 'draw_crop'):
+    ('TemporalCropResize', 'draw_crops'):
     lambda drawn, total:
     f'frames {drawn[0] + 1} to {drawn[0] + drawn[1]} of {total}\n',
-    ('JointCorruption', 'draw_joints'):
-    lambda drawn, total: f'{len(drawn)} of {total} joints',
-    ('JointCorruption', 'draw_to_zero'):
-    lambda drawn: ' set to 0\n' if drawn else ' distorted\n',
-    ('PoseShear', 'draw_matrix'):
-    lambda drawn, coords: 'sheared\n',
+    ('JointCorruption', 'draw_maps'): _corrupted,
+    ('PoseShear', 'draw_maps'): lambda *drawn: 'sheared\n',
 }
 
 
