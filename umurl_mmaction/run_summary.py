@@ -10,7 +10,8 @@ from mmengine.config import Config
 
 from .run_logs import Record, read_records
 
-COMMIT = re.compile(r'\bgit commit: ([0-9a-f]{7,40})\b')
+# As CommitHook logs it.
+COMMIT = re.compile(r'\bgit commit: ([0-9a-f]{7,40}(-dirty)?)$', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class RunSummary:
     Attributes:
         run (str): Folder of the run.
         config (str, optional): Name of its config.
-        commit (str, optional): Git commit of the code, where the log tells.
+        commit (str, optional): Git commit of the code, where the log tells;
+            ``-dirty`` if files of it had been changed.
         epochs (int, optional): Epochs that are logged.
         max_epochs (int, optional): Epochs that the config asks for.
         iterations (int): Iterations that are logged; 0 for a test.

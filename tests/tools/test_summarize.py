@@ -12,6 +12,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from tools_loading import load_script, refusal
 
+from umurl_mmaction.engine.hooks.commit_hook import git_commit
+
 SCRIPT = REPO / 'tools' / 'analysis' / 'summarize.py'
 
 
@@ -164,11 +166,39 @@ def test_what_was_done_again_counts_once(tool, killed, tmp_path, capsys):
 
 def test_the_commit_is_that_of_the_last_start(tool, killed, tmp_path):
     for stamp, commit in (('20260101_000000', 'abcdef0'),
-                          ('20260102_000000', '1234567')):
+                          ('20260102_000000', '1234567-dirty')):
         (killed / stamp / f'{stamp}.log').write_text(
             f'mmengine - INFO - git commit: {commit}\n')
     row, = summary(tool, tmp_path, killed)
-    assert row['commit'] == '1234567'
+    assert row['commit'] == '1234567-dirty'
+
+
+def test_runs_from_a_checkout_log_its_commit(tool, runs, tmp_path):
+    row, = summary(tool, tmp_path, runs / 'pretrain')
+    assert row['commit'] == git_commit(REPO / 'umurl_mmaction')
+
+
+def test_a_commit_is_that_of_tracked_files(tmp_path):
+    def git(*args):
+        return subprocess.run(
+            ['git', '-c', 'user.name=a', '-c', 'user.email=a@example.org',
+             *args], cwd=tmp_path, check=True, capture_output=True,
+            text=True).stdout.strip()
+
+    assert git_commit(tmp_path / 'lost') is None
+    (tmp_path / 'code').mkdir()
+    (tmp_path / 'code' / 'a.py').write_text('1')
+    (tmp_path / 'venv').mkdir()
+    (tmp_path / 'venv' / 'b.py').write_text('1')
+    git('init')
+    git('add', 'code')
+    git('commit', '-m', 'a')
+    git('tag', 'v1')
+    head = git('rev-parse', 'HEAD')[:7]
+    assert git_commit(tmp_path / 'code') == head
+    assert git_commit(tmp_path / 'venv') is None
+    (tmp_path / 'code' / 'a.py').write_text('23')
+    assert git_commit(tmp_path / 'code') == f'{head}-dirty'
 
 
 def test_what_cannot_be_read_is_named_in_one_line(
