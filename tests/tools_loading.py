@@ -1,6 +1,7 @@
-"""The scripts of `tools/data`, called in this process."""
+"""Scripts of `tools`, called in this process, and their pages."""
 import importlib.util
 import pickle
+import re
 
 import pytest
 
@@ -33,3 +34,18 @@ def refusal(tool, capsys, *argv):
         tool.main([str(arg) for arg in argv])
     assert info.value.code == 2
     return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def page_blocks(path, language):
+    """The code blocks of a language in a page."""
+    return re.findall(rf'```{language}\n(.*?)```', path.read_text(), re.DOTALL)
+
+
+def write_page_configs(path, folder):
+    """Write the configs that a page names before each block; their paths."""
+    names = re.findall(r'`(my_\w+\.py)`', path.read_text())
+    blocks = page_blocks(path, 'python')
+    assert len(names) == len(blocks) > 0
+    for name, code in zip(names, blocks):
+        (folder / name).write_text(code)
+    return [folder / name for name in names]

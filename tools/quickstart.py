@@ -27,6 +27,7 @@ from mmengine.runner import Runner, save_checkpoint, set_random_seed  # noqa: E4
 from mmengine.utils import ProgressBar  # noqa: E402
 
 import umurl_mmaction  # noqa: E402,F401
+from umurl_mmaction.run_summary import summarize_run, to_markdown  # noqa: E402
 
 TOOLS = Path(__file__).resolve().parent
 CONFIGS = TOOLS.parent / 'configs' / 'umurl'
@@ -218,6 +219,12 @@ def main() -> None:
     scalars = max(
         Path(args.work_dir, 'pretrain').glob('*/vis_data/scalars.json'))
     draw(picture, str(scalars), features, scores)
+    runs = [Path(args.work_dir, 'pretrain')]
+    runs += [Path(args.work_dir, f'{step}-{name}')
+             for name in scores for step in ('knn', 'linear')]
+    script = str(TOOLS / 'analysis' / 'summarize.py')
+    announce('summary', f'python {osp.relpath(script)} {args.work_dir}')
+    print(to_markdown([summarize_run(run) for run in runs]))
     print(f'\n{"encoder":<12}{"1-NN top-1":>12}{"linear top-1":>14}'
           f'{"seconds":>9}')
     for name, (nearest, linear, took) in scores.items():

@@ -15,6 +15,7 @@ default_hooks = dict(
     check_data=dict(type='CheckDataHook'),
     check_loss=dict(type='CheckLossHook'),
     throughput=dict(type='ThroughputHook'),
+    commit=dict(type='CommitHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
     preemption=dict(type='PreemptionHook'),

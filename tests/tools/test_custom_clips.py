@@ -1,6 +1,5 @@
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 from tools_loading import convert as run
-from tools_loading import load_script, refusal
+from tools_loading import load_script, refusal, write_page_configs
 
 import umurl_mmaction
 from umurl_mmaction.datasets.clip_files import Clip, read_clip
@@ -389,19 +388,15 @@ def test_the_page_from_a_folder_to_an_accuracy(tool, folder, tmp_path,
                                                monkeypatch):
     """`own_skeletons.md`, step by step, on its example folder."""
     monkeypatch.chdir(tmp_path)
-    page = (REPO / 'tools' / 'data' / 'own_skeletons.md').read_text()
-    command, = [line.split() for line in page.splitlines()
+    page = REPO / 'tools' / 'data' / 'own_skeletons.md'
+    command, = [line.split() for line in page.read_text().splitlines()
                 if line.startswith('python tools/data/custom_clips.py')]
     assert command[2] == 'my_clips'
     folder.rename('my_clips')
     # Workers cannot find a script that is no module.
     tool.main([*command[2:], '--workers', '1'])
 
-    names = re.findall(r'`(my_\w+\.py)`', page)
-    blocks = re.findall(r'```python\n(.*?)```', page, re.DOTALL)
-    assert len(names) == len(blocks) == 4
-    for name, code in zip(names, blocks):
-        (tmp_path / name).write_text(code)
+    assert len(write_page_configs(page, tmp_path)) == 4
 
     def build(name, **settings):
         cfg = Config.fromfile(name)

@@ -1,4 +1,5 @@
 import os
+import os.path as osp
 import re
 import subprocess
 import sys
@@ -21,7 +22,7 @@ def test_quickstart_ends_with_the_table_and_the_picture(tmp_path):
         text=True,
         timeout=400)
     assert done.returncode == 0, done.stdout[-4000:]
-    *_, head, untrained, trained, _, picture = done.stdout.splitlines()
+    *rest, head, untrained, trained, _, picture = done.stdout.splitlines()
     assert head.split() == ['encoder', '1-NN', 'top-1', 'linear', 'top-1',
                             'seconds']
     for line, name in ((untrained, 'untrained'), (trained, 'pre-trained')):
@@ -29,6 +30,16 @@ def test_quickstart_ends_with_the_table_and_the_picture(tmp_path):
             rf'{name} +([\d.]+) % +([\d.]+) % +(\d+)', line)
         assert match, line
         assert all(0 < float(x) <= 100 for x in match.groups()[:2])
+    rows = [[x.strip() for x in line.split('|')[1:-1]] for line in rest
+            if line.startswith('| ')]
+    assert rows[0][:4] == ['run', 'config', 'commit', 'epochs']
+    assert [osp.basename(row[0]) for row in rows[2:]] == [
+        'pretrain', 'knn-untrained', 'linear-untrained', 'knn-pre-trained',
+        'linear-pre-trained']
+    # The summary has the numbers of the table.
+    accuracy = rows[0].index('test acc/top1, %')
+    assert rows[3][accuracy] == untrained.split()[1]
+    assert rows[5][accuracy] == trained.split()[1]
     height, width, _ = image.imread(
         tmp_path / picture.partition('picture: ')[2]).shape
     assert width > height > 400

@@ -1,64 +1,18 @@
 """Training curves from MMEngine's logs."""
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.colors import TABLEAU_COLORS
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from ..run_logs import read_records
+
 PANEL = (4.6, 3.2)  # inches
 MAX_COLUMNS = 3
 
 Curve = list[tuple[float, float]]
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The records of a log; a last line that is cut off is left out.
-
-    Raises:
-        ValueError: If another line is no record.
-    """
-    lines = path.read_text(encoding='utf-8').splitlines()
-    records = []
-    for number, line in enumerate(lines, 1):
-        try:
-            record = json.loads(line)
-        except ValueError as error:
-            if number == len(lines):  # the run is on, or was killed
-                break
-            raise ValueError(f'{path}: line {number}: {error}') from error
-        if not isinstance(record, dict):
-            raise ValueError(f'{path}: line {number}: expected an object, got '
-                             f'{line[:40]!r}')
-        records.append(record)
-    return records
-
-
-def find_logs(run: Path) -> list[Path]:
-    """The logs of a run, one for each time it was started, the oldest first.
-
-    Args:
-        run (Path): Its ``work_dir``, or one log.
-
-    Returns:
-        list[Path]: The files.
-
-    Raises:
-        ValueError: If there is none.
-    """
-    if run.is_file():
-        return [run]
-    logs: dict[Path, Path] = {}
-    # Both hold the same: LoggerHook's and LocalVisBackend's.
-    for pattern in ('*/vis_data/[0-9]*.json', '*/vis_data/scalars.json'):
-        for path in sorted(run.glob(pattern)):
-            logs[path.parent] = path
-    if not logs:
-        raise ValueError(f'{run}: there is no <timestamp>/vis_data/*.json')
-    return [logs[folder] for folder in sorted(logs)]
 
 
 def read_run(run: Path) -> dict[str, Curve]:
@@ -79,21 +33,11 @@ def read_run(run: Path) -> dict[str, Curve]:
         ValueError: If there is no log, or one cannot be read.
     """
     curves: dict[str, Curve] = {}
-    for log in find_logs(run):
-        records = [x for x in read_lines(log) if 'step' in x]
-        steps = [x['step'] for x in records if 'iter' in x]
-        if not steps:
-            continue
-        for curve in curves.values():
-            curve[:] = [point for point in curve if point[0] < steps[0]]
-        step = steps[0]
-        for record in records:
-            # A validation counts its own steps, such as epochs.
-            step = record['step'] if 'iter' in record else step
-            for name, value in record.items():
-                if name not in ('step', 'iter') and isinstance(
-                        value, (int, float)):
-                    curves.setdefault(name, []).append((step, value))
+    for step, record in read_records(run):
+        for name, value in record.items():
+            if name not in ('step', 'iter') and isinstance(
+                    value, (int, float)):
+                curves.setdefault(name, []).append((step, value))
     if not curves:
         raise ValueError(f'{run}: no step of training is logged')
     return curves

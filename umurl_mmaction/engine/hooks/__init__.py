@@ -2,6 +2,7 @@ from .cache_features_hook import CacheFeaturesHook
 from .check_data_hook import CheckDataHook
 from .check_loss_hook import CheckLossHook
 from .collapse_monitor_hook import CollapseMonitorHook
+from .commit_hook import CommitHook
 from .keep_on_device_hook import KeepOnDeviceHook
 from .preemption_hook import PreemptionHook
 from .resume_hook import ResumeHook
@@ -11,6 +12,7 @@ from .throughput_hook import ThroughputHook
 
 __all__ = [
     'CacheFeaturesHook', 'CheckDataHook', 'CheckLossHook',
-    'CollapseMonitorHook', 'KeepOnDeviceHook', 'PreemptionHook', 'ResumeHook',
-    'RetrievalMonitorHook', 'SafeCheckpointHook', 'ThroughputHook'
+    'CollapseMonitorHook', 'CommitHook', 'KeepOnDeviceHook', 'PreemptionHook',
+    'ResumeHook', 'RetrievalMonitorHook', 'SafeCheckpointHook',
+    'ThroughputHook'
 ]

@@ -1,0 +1,58 @@
+"""A table of runs: config, epochs, losses, accuracies, time.
+
+A row for each work_dir of MMEngine, from the JSON logs and the config in it;
+a run that was stopped and resumed is one row. Accuracies are those of the last
+validation (of probes and the retrieval monitor; with the best one, if that
+was another) and of the last test. Times are of training iterations, without
+validations. A folder that holds runs stands for all of them.
+"""
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Optional
+
+from common import make_folders, register, save_text
+
+EPILOG = '''example:
+  python tools/analysis/summarize.py work_dirs/pretrain work_dirs/linear \\
+      work_dirs/knn --json summary.json
+'''
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False,
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        'folders', nargs='+', type=Path, metavar='WORK_DIR',
+        help='folder of a run, or of several')
+    parser.add_argument(
+        '--json', type=Path, metavar='FILE',
+        help='also write the rows to this file, all digits of them')
+    args = parser.parse_args(argv)
+    make_folders(parser, [args.json])
+    register()
+
+    from umurl_mmaction.datasets.annotations import one_line_errors
+    from umurl_mmaction.run_summary import (
+        find_runs,
+        summarize_run,
+        to_markdown,
+    )
+    with one_line_errors(parser, str(args.json or 'the disk')):
+        # Once each, in the order asked for.
+        runs = dict.fromkeys(
+            run for folder in args.folders for run in find_runs(folder))
+        rows = [summarize_run(run) for run in runs]
+        print(to_markdown(rows))
+        if args.json:
+            content = [asdict(row) for row in rows]
+            save_text(args.json, json.dumps(content, indent=1) + '\n')
+
+
+if __name__ == '__main__':
+    main()

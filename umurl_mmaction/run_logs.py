@@ -1,0 +1,90 @@
+"""MMEngine's JSON logs of a run, resumed or not."""
+import json
+from pathlib import Path
+from typing import Any
+
+Record = dict[str, Any]
+
+
+def read_lines(path: Path) -> list[Record]:
+    """The records of a log; a last line that is cut off is left out.
+
+    Args:
+        path (Path): A file with a JSON object a line.
+
+    Returns:
+        list[dict]: The objects.
+
+    Raises:
+        ValueError: If another line is no record.
+    """
+    lines = path.read_text(encoding='utf-8').splitlines()
+    records = []
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            if number == len(lines):  # the run is on, or was killed
+                break
+            raise ValueError(f'{path}: line {number}: {error}') from error
+        if not isinstance(record, dict):
+            raise ValueError(f'{path}: line {number}: expected an object, got '
+                             f'{line[:40]!r}')
+        records.append(record)
+    return records
+
+
+def find_logs(run: Path) -> list[Path]:
+    """The logs of a run, one for each time it was started, the oldest first.
+
+    Args:
+        run (Path): Its ``work_dir``, or one log.
+
+    Returns:
+        list[Path]: The files.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if run.is_file():
+        return [run]
+    logs: dict[Path, Path] = {}
+    # Both hold the same: LoggerHook's and LocalVisBackend's.
+    for pattern in ('*/vis_data/[0-9]*.json', '*/vis_data/scalars.json'):
+        for path in sorted(run.glob(pattern)):
+            logs[path.parent] = path
+    if not logs:
+        raise ValueError(f'{run}: there is no <timestamp>/vis_data/*.json')
+    return [logs[folder] for folder in sorted(logs)]
+
+
+def read_records(run: Path) -> list[tuple[int, Record]]:
+    """All records of a run, a resumed one as if it had not been stopped.
+
+    What was done again after the last checkpoint, or from the beginning,
+    counts in its last version.
+
+    Args:
+        run (Path): Its ``work_dir``, or one log.
+
+    Returns:
+        list[tuple[int, dict]]: Iteration and record; those of training have
+        ``iter``. A validation is at the iteration of the last record of
+        training before it.
+
+    Raises:
+        ValueError: If there is no log, or one cannot be read.
+    """
+    merged: list[tuple[int, Record]] = []
+    for log in find_logs(run):
+        records = [x for x in read_lines(log) if 'step' in x]
+        steps = [x['step'] for x in records if 'iter' in x]
+        if not steps:
+            continue
+        merged = [point for point in merged if point[0] < steps[0]]
+        step = steps[0]
+        for record in records:
+            # A validation counts its own steps, such as epochs.
+            step = record['step'] if 'iter' in record else step
+            merged.append((step, record))
+    return merged

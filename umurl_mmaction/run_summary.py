@@ -1,0 +1,221 @@
+"""What came out of runs, from the logs and configs in their folders."""
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from mmengine.config import Config
+
+from .run_logs import Record, read_records
+
+# As CommitHook logs it.
+COMMIT = re.compile(r'\bgit commit: ([0-9a-f]{7,40}(-dirty)?)$', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Score:
+    """An accuracy within 0..1 over a training.
+
+    Attributes:
+        last (float): Of the last validation.
+        best (float): The largest one.
+    """
+    last: float
+    best: float
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A row.
+
+    Attributes:
+        run (str): Folder of the run.
+        config (str, optional): Name of its config.
+        commit (str, optional): Git commit of the code, where the log tells;
+            ``-dirty`` if files of it had been changed.
+        epochs (int, optional): Epochs that are logged.
+        max_epochs (int, optional): Epochs that the config asks for.
+        iterations (int): Iterations that are logged; 0 for a test.
+        losses (dict[str, float]): Each term, as logged last.
+        val (dict[str, Score]): Top-1 accuracies of its validations, those of
+            the retrieval monitor included.
+        test (dict[str, float]): Top-1 accuracies of its last test.
+        seconds (float, optional): Of its training iterations, without
+            validations and what was done twice.
+    """
+    run: str
+    config: Optional[str]
+    commit: Optional[str]
+    epochs: Optional[int]
+    max_epochs: Optional[int]
+    iterations: int
+    losses: dict[str, float]
+    val: dict[str, Score]
+    test: dict[str, float]
+    seconds: Optional[float]
+
+
+def find_runs(folder: Path) -> list[Path]:
+    """The runs in a folder: itself, or those below it.
+
+    Args:
+        folder (Path): A ``work_dir``, or a folder that holds some.
+
+    Returns:
+        list[Path]: Folders with logs of a training or a test, in the order
+        of their names.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if not folder.is_dir():
+        raise ValueError(f'{folder}: there is no such folder')
+    runs = {path.parents[2] for path in folder.rglob('*/vis_data/*.json')}
+    runs |= {path.parents[1] for path in folder.rglob('*/[0-9]*.json')
+             if path.stem == path.parent.name}
+    if not runs:
+        raise ValueError(f'{folder}: there is no run in it, no '
+                         '<timestamp>/vis_data/*.json of a training and no '
+                         '<timestamp>/<timestamp>.json of a test')
+    return sorted(runs)
+
+
+def summarize_run(run: Path) -> RunSummary:
+    """Summarize a run, a resumed one as if it had not been stopped.
+
+    Args:
+        run (Path): Its ``work_dir``.
+
+    Returns:
+        RunSummary: What its logs say.
+
+    Raises:
+        ValueError: If a log or the config cannot be read.
+    """
+    records = read_records(run) if any(run.glob('*/vis_data/*.json')) else []
+    training = [record for _, record in records if 'iter' in record]
+    last = training[-1] if training else {}
+    config = _newest_config(run)
+    return RunSummary(
+        run=str(run),
+        config=config.stem if config else None,
+        commit=_commit(run),
+        epochs=last.get('epoch'),
+        max_epochs=_max_epochs(config) if config and training else None,
+        iterations=last.get('step', 0),
+        losses={x: last[x] for x in last if x.startswith('loss')},
+        val=_scores(record for _, record in records if 'iter' not in record),
+        test=_last_test(run),
+        seconds=_seconds(training) if training else None)
+
+
+def _scores(records: Iterable[Record]) -> dict[str, Score]:
+    curves: dict[str, list[float]] = {}
+    for record in records:
+        for name, value in _accuracies(record).items():
+            curves.setdefault(name, []).append(value)
+    return {x: Score(y[-1], max(y)) for x, y in curves.items()}
+
+
+def _accuracies(record: Record) -> dict[str, float]:
+    return {name: record[name] for name in record if name.endswith('top1')}
+
+
+def _seconds(training: Sequence[Record]) -> float:
+    # What is logged is the mean of the latest iterations.
+    seconds, done = 0., 0
+    for record in training:
+        seconds += (record['step'] - done) * record.get('time', 0)
+        done = record['step']
+    return seconds
+
+
+def _last_test(run: Path) -> dict[str, float]:
+    paths = [
+        path for path in run.glob('*/[0-9]*.json')
+        if path.stem == path.parent.name
+    ]
+    if not paths:
+        return {}
+    path = max(paths)
+    try:
+        return _accuracies(json.loads(path.read_text(encoding='utf-8')))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ValueError(f'{path}: {error}') from error
+
+
+def _newest_config(run: Path) -> Optional[Path]:
+    # A Runner leaves a copy whenever it starts.
+    return max(
+        run.glob('*.py'), key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _max_epochs(path: Path) -> Optional[int]:
+    try:
+        cfg = Config.fromfile(path, import_custom_modules=False)
+    except Exception as error:  # whatever running the file raises
+        raise ValueError(f'{path}: {error}') from error
+    return (cfg.get('train_cfg') or {}).get('max_epochs')
+
+
+def _commit(run: Path) -> Optional[str]:
+    for path in sorted(run.glob('*/*.log'), reverse=True):
+        text = path.read_text(encoding='utf-8', errors='replace')
+        found = COMMIT.search(text)
+        if found:
+            return found[1]
+    return None
+
+
+def _score(score: Optional[Score]) -> str:
+    if score is None:
+        return '-'
+    text = f'{100 * score.last:.1f}'
+    return text if score.last == score.best else (
+        f'{text} (best {100 * score.best:.1f})')
+
+
+def _duration(seconds: Optional[float]) -> str:
+    if seconds is None:
+        return '-'
+    minutes, rest = divmod(round(seconds), 60)
+    return f'{minutes // 60}:{minutes % 60:02}:{rest:02}'
+
+
+def _epochs(row: RunSummary) -> str:
+    if row.epochs is None:
+        return f'{row.iterations} iterations' if row.iterations else '-'
+    if row.max_epochs in (None, row.epochs):
+        return str(row.epochs)
+    return f'{row.epochs} of {row.max_epochs}'
+
+
+def to_markdown(rows: Sequence[RunSummary]) -> str:
+    """A table of runs; accuracies are in percent.
+
+    Args:
+        rows (sequence of RunSummary): The runs.
+
+    Returns:
+        str: Markdown.
+    """
+    losses, val, test = (
+        list(dict.fromkeys(x for row in rows for x in getattr(row, field)))
+        for field in ('losses', 'val', 'test'))
+    table = [[
+        'run', 'config', 'commit', 'epochs', *losses,
+        *(f'{name}, %' for name in val), *(f'test {name}, %' for name in test),
+        'training, h:m:s'
+    ]]
+    for row in rows:
+        table.append([
+            row.run, row.config or '-', row.commit or '-', _epochs(row),
+            *(f'{row.losses[x]:.4g}' if x in row.losses else '-'
+              for x in losses), *(_score(row.val.get(x)) for x in val),
+            *(f'{100 * row.test[x]:.1f}' if x in row.test else '-'
+              for x in test), _duration(row.seconds)
+        ])
+    table.insert(1, ['---'] * 3 + ['---:'] * (len(table[0]) - 3))
+    return '\n'.join(f'| {" | ".join(line)} |' for line in table)
