@@ -1,6 +1,4 @@
 """One process or several on the same batches: the same results."""
-import multiprocessing
-
 import mmengine
 import pytest
 import torch
@@ -26,14 +24,14 @@ def annotations():
 
 
 @pytest.fixture(scope='module')
-def results(annotations, tmp_path_factory):
-    """What each rank of each world size has found: (world, rank) -> dict."""
+def results(small_runs, annotations, tmp_path_factory):
+    """What each rank of each world size has found: (world, rank) -> dict.
+
+    The processes are forked from one that has imported everything once.
+    """
     folder = tmp_path_factory.mktemp('worlds')
     ann_file = str(folder / 'tiny.pkl')
     mmengine.dump(annotations, ann_file)
-    # Forked from a process that has imported everything once.
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['small_runs', 'distributed_runs'])
     for world in WORLDS:
         mp.start_processes(
             work, (world, free_port(), ann_file, folder),
