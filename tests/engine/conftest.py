@@ -2,6 +2,7 @@ import mmengine
 import pytest
 from conftest import make_annotations
 
+
 @pytest.fixture(scope='session')
 def runs(tmp_path_factory):
     """A folder with annotations, for small trainings."""

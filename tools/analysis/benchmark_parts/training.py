@@ -123,7 +123,8 @@ class Contest:
         torch.manual_seed(0)
         model = MODELS.build(cfg.model).to(settings.device)
         clips = [torch.from_numpy(clip) for clip in make_clips(batch_size)]
-        self.views = model.data_preprocessor(dict(inputs=clips), True)['inputs']
+        data = model.data_preprocessor(dict(inputs=clips), True)
+        self.views = data['inputs']
         weights = dict(model.named_parameters())
         del model
         self.flops = _count(cfg, self.views)
