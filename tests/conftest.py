@@ -1,3 +1,4 @@
+import multiprocessing.forkserver
 import os
 import socket
 from pathlib import Path
@@ -11,6 +12,14 @@ import umurl_mmaction  # noqa: F401
 
 REPO = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get('UMURL_SHARED', REPO.parent / 'shared'))
+# Bit for bit is a promise for the CPU.
+ENVIRONMENT = dict(
+    PYTHONPATH=os.pathsep.join([
+        str(REPO),
+        str(REPO / 'tests'), *filter(None, [os.environ.get('PYTHONPATH')])
+    ]),
+    OMP_NUM_THREADS='1',
+    CUDA_VISIBLE_DEVICES='')
 
 
 def free_port():
@@ -85,3 +94,22 @@ def ann_file(tmp_path_factory):
 def default_scope():
     """As MMEngine's Runner does from a config."""
     mmengine.registry.init_default_scope('mmaction')
+
+
+@pytest.fixture(scope='session')
+def environment():
+    """Variables of processes that compute on one core."""
+    return dict(os.environ, **ENVIRONMENT)
+
+
+@pytest.fixture(scope='session')
+def small_runs():
+    """The module of that name, which a server process imports as well."""
+    import small_runs
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(['small_runs'])
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
+        multiprocessing.forkserver.ensure_running()
+    return small_runs

@@ -316,7 +316,7 @@ def test_launchers_on_cpu():
         set_device = torch.cuda.set_device
         os.environ.update(
             SLURM_PROCID='0', SLURM_NTASKS='1', SLURM_NODELIST='localhost',
-            SLURM_LOCALID='0', OMPI_COMM_WORLD_LOCAL_RANK='0',
+            OMPI_COMM_WORLD_LOCAL_RANK='0',
             OMPI_COMM_WORLD_SIZE='1', OMPI_COMM_WORLD_RANK='0')
         launchers = ('pytorch', 'slurm', 'mpi')
         for launcher in launchers:

@@ -1,4 +1,5 @@
 """Every config is listed, complete and built; small ones run."""
+import re
 from pathlib import Path
 
 import mmengine
@@ -86,6 +87,18 @@ def test_recipes_are_the_papers():
     assert cfg.train_cfg.max_epochs == 150
     assert cfg.param_scheduler[0].milestones == [120, 140]
     assert cfg.model.backbone.frozen
+
+
+@pytest.mark.parametrize(
+    'path', sorted((CONFIGS / 'umurl/pretrain').glob('*.py')),
+    ids=lambda p: p.stem)
+def test_auto_scale_lr_knows_the_batch_of_each_pre_training(path):
+    cfg = Config.fromfile(path)
+    devices = int(re.search(r'_(\d+)xb(\d+)', path.stem)[1])
+    assert cfg.auto_scale_lr == dict(
+        enable=False,
+        base_batch_size=devices * cfg.train_dataloader.batch_size)
+    assert f'_{devices}xb{cfg.train_dataloader.batch_size}' in path.stem
 
 
 @pytest.mark.parametrize('path', EXPERIMENTS, ids=lambda p: p.stem)

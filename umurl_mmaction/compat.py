@@ -10,6 +10,7 @@ That checkpoints do not reload is mended in ``checkpoint_files.py``.
 import functools
 import importlib
 import importlib.metadata
+import os
 import os.path as osp
 import sys
 from collections.abc import Iterator
@@ -265,6 +266,10 @@ def _on_cpu(init: Callable) -> Callable:
     def init_on_cpu(backend: str, *args: Any, **kwargs: Any) -> None:
         # NCCL is what configs ask for by default, and cannot work here.
         backend = 'gloo' if backend == 'nccl' else backend
+        # Else found by a division by the number of GPUs. Any number will do
+        # that no other process of the node has.
+        if 'SLURM_PROCID' in os.environ:
+            os.environ.setdefault('SLURM_LOCALID', os.environ['SLURM_PROCID'])
         with _without_set_device():
             init(backend, *args, **kwargs)
 

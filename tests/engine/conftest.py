@@ -1,37 +1,6 @@
-import multiprocessing.forkserver
-import os
-
 import mmengine
 import pytest
-from conftest import REPO, make_annotations
-
-# Bit for bit is a promise for the CPU.
-ENVIRONMENT = dict(
-    PYTHONPATH=os.pathsep.join([
-        str(REPO),
-        str(REPO / 'tests'), *filter(None, [os.environ.get('PYTHONPATH')])
-    ]),
-    OMP_NUM_THREADS='1',
-    CUDA_VISIBLE_DEVICES='')
-
-
-@pytest.fixture(scope='session')
-def environment():
-    """Variables of processes that compute on one core."""
-    return dict(os.environ, **ENVIRONMENT)
-
-
-@pytest.fixture(scope='session')
-def small_runs():
-    """The module of that name, which a server process imports as well."""
-    import small_runs
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['small_runs'])
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
-        multiprocessing.forkserver.ensure_running()
-    return small_runs
+from conftest import make_annotations
 
 
 @pytest.fixture(scope='session')

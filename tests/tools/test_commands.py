@@ -7,7 +7,7 @@ from pathlib import Path
 import mmaction
 import mmengine
 import pytest
-from conftest import REPO, free_port, make_annotations
+from conftest import REPO, make_annotations
 
 import umurl_mmaction
 
@@ -155,38 +155,6 @@ def test_mim_train_of_mmaction(folder):
     run(folder, '-m', 'mim', 'train', 'mmaction', config, '--work-dir',
         'mmaction', '--cfg-options', *PRETRAIN)
     assert (folder / 'mmaction' / 'epoch_1.pth').exists()
-
-
-def launch(folder, script, *args):
-    """Run one of the shell scripts on two processes without a GPU."""
-    done = subprocess.run(
-        ['bash', REPO / 'tools' / script, *map(str, args)],
-        cwd=folder,
-        env=dict(
-            os.environ,
-            PYTHON=sys.executable,
-            CUDA_VISIBLE_DEVICES='',
-            OMP_NUM_THREADS='1',
-            PORT=str(free_port())),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300)
-    assert done.returncode == 0, done.stdout[-4000:]
-    return done.stdout
-
-
-def test_two_processes_without_a_gpu(folder):
-    launch(folder, 'dist_train.sh', 'own.py', 2, '--work-dir', 'dist',
-           '--cfg-options', 'train_dataloader.batch_size=2')
-    checkpoint = folder / 'dist' / 'epoch_1.pth'
-    config = MIM / 'configs/umurl/knn/umurl-knn_synthetic.py'
-    # 12 gallery clips and 6 queries in batches of 5 do not divide evenly.
-    options = ['--cfg-options', *KNN, 'model.gallery.batch_size=5']
-    alone = run(folder, REPO / 'tools' / 'test.py', config, checkpoint,
-                *options)
-    together = launch(folder, 'dist_test.sh', config, checkpoint, 2, *options)
-    assert accuracy(alone) == accuracy(together)
 
 
 @pytest.mark.parametrize('option, message', [
