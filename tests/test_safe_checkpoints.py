@@ -137,6 +137,16 @@ def resume(work_dir, **kwargs):
     return first, second, torch.load(path, weights_only=True)
 
 
+@pytest.fixture(autouse=True)
+def own_statistics_methods():
+    """A payload that is let run changes those of all buffers."""
+    methods = dict(HistoryBuffer._statistics_methods)
+    yield
+    HistoryBuffer._statistics_methods.clear()
+    HistoryBuffer._statistics_methods.update(methods)
+
+
+
 @pytest.mark.parametrize('wrapper', ['OptimWrapper', 'AmpOptimWrapper'])
 def test_own_checkpoint_is_resumed(tmp_path, wrapper):
     first, second, saved = resume(
