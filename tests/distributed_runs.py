@@ -11,7 +11,7 @@ from mmaction.registry import DATASETS, HOOKS
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from tiny_models import KNN, PRETRAIN, tiny_config
+from tiny_models import KNN, PRETRAIN, VIEWS, tiny_config
 
 import umurl_mmaction  # noqa: F401
 from umurl_mmaction.apis.features import encode_dataset
@@ -24,16 +24,6 @@ BATCHES = [8, 8, 8, 8, 7]
 # zero, and what Adam, which divides by their size, makes of the rounding
 # errors instead is as large as any other step.
 SHIFTS = ('norm2.bias', 'mlp.0.bias', 'mlp.3.bias')
-VIEWS = dict(
-    type='SkeletonMultiView',
-    num_views=[4],
-    transforms=[[
-        dict(type='TemporalCropResize', min_len=4, clip_len=8),
-        dict(
-            type='RandomChoice',
-            transforms=[[dict(type='JointCorruption')],
-                        [dict(type='PoseShear')]])
-    ]])
 
 
 @HOOKS.register_module()

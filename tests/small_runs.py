@@ -21,6 +21,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.optim import AmpOptimWrapper
 from mmengine.runner import Runner
+from tiny_models import VIEWS
 
 import umurl_mmaction  # noqa: F401
 
@@ -29,17 +30,6 @@ assert matplotlib.figure and torch._dynamo
 
 REPO = Path(__file__).resolve().parents[1]
 CONFIGS = REPO / 'configs/umurl'
-# Chance of two kinds, torch's and (the choice) NumPy's.
-VIEWS = dict(
-    type='SkeletonMultiView',
-    num_views=[4],
-    transforms=[[
-        dict(type='TemporalCropResize', min_len=4, clip_len=8),
-        dict(
-            type='RandomChoice',
-            transforms=[[dict(type='JointCorruption')],
-                        [dict(type='PoseShear')]])
-    ]])
 
 
 @HOOKS.register_module()

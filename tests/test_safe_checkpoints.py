@@ -22,6 +22,7 @@ from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from mmengine.registry import MODELS, OPTIMIZERS, PARAM_SCHEDULERS
 from mmengine.runner import CheckpointLoader, Runner
 from mmengine.runner.checkpoint import _load_checkpoint
+from payloads import Call, run
 from tools_loading import load_script
 from torch.optim import lr_scheduler
 from torch.utils.data import Dataset
@@ -343,23 +344,6 @@ def test_old_torch_is_left_alone_but_warned_of(monkeypatch, tmp_path):
 
 
 # Those that would run code
-
-
-class Call:
-    """Pickled as a call of ``function``, be that another one or not."""
-
-    def __init__(self, function, *args, state=None):
-        self.function, self.args, self.state = function, args, state
-
-    def __call__(self):
-        raise NotImplementedError
-
-    def __reduce__(self):
-        return self.function, self.args, self.state
-
-
-def run(command):
-    return Call(os.system, command)
 
 
 def nested(command):

@@ -8,6 +8,17 @@ from mmengine.runner import Runner, save_checkpoint, set_random_seed
 KNN = 'knn/umurl-knn_synthetic.py'
 LINEAR = 'linear/umurl-linear_synthetic.py'
 PRETRAIN = 'pretrain/umurl_1xb64_synthetic.py'
+# Chance of two kinds, torch's and (the choice) NumPy's.
+VIEWS = dict(
+    type='SkeletonMultiView',
+    num_views=[4],
+    transforms=[[
+        dict(type='TemporalCropResize', min_len=4, clip_len=8),
+        dict(
+            type='RandomChoice',
+            transforms=[[dict(type='JointCorruption')],
+                        [dict(type='PoseShear')]])
+    ]])
 
 
 def tiny_options(ann_file, name=KNN):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from conftest import REPO, make_annotations
 from mmaction.registry import DATASETS
+from payloads import Call, run
 from tools_loading import load_script, refusal
 
 from umurl_mmaction.datasets import annotation_files, annotation_npz
@@ -388,26 +389,6 @@ def test_strings_of_python_2(tmp_path):
 
 
 # Those that would run code
-
-
-class Call:
-    """Pickled as a call of ``function``."""
-
-    def __init__(self, function, *args, state=None):
-        self.function, self.args, self.state = function, args, state
-
-    def __call__(self):
-        raise NotImplementedError
-
-    def __reduce__(self):
-        return self.function, self.args, self.state
-
-    def __repr__(self):
-        return f'{self.function.__name__}{self.args}{self.state or ""}'
-
-
-def run(command):
-    return Call(os.system, command)
 
 
 # What they ask for first, and how.

@@ -1,5 +1,4 @@
 """What the tools in this folder share."""
-import os
 import warnings
 from argparse import ArgumentParser
 from collections.abc import Iterable
@@ -33,12 +32,9 @@ def make_folders(parser: ArgumentParser, paths: Iterable[Any]) -> None:
 
 def save_text(path: Path, text: str) -> None:
     """Write a file; ``path`` holds the old one or the whole new one."""
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        part.write_text(text)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    from umurl_mmaction.files import replacing
+    with replacing(path) as part:
+        part.write_text(text, encoding='utf-8')
 
 
 def count_flops(run: Callable[[], Any]) -> int:

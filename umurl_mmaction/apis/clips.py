@@ -8,6 +8,8 @@ import torch
 from mmengine.dataset import Compose
 from torch import Tensor
 
+from ..datasets.check_clip import finite_keypoint
+
 # An array (M, T, V, C), or an annotation with one.
 Clip = Union[np.ndarray, Tensor, Mapping[str, Any]]
 Clips = Union[Clip, Sequence[Clip]]
@@ -59,7 +61,8 @@ def make_results(clip: Clip,
     Raises:
         ValueError: If it is no clip, or has a coordinate that is not finite.
     """
-    results = dict(frame_dir=name, start_index=0, modality='Pose')
+    results: dict[str, Any] = dict(
+        frame_dir=name, start_index=0, modality='Pose')
     if isinstance(clip, Mapping):
         if 'keypoint' not in clip:
             raise ValueError(f'{name} is a dict without keypoint; its keys '
@@ -79,14 +82,8 @@ def make_results(clip: Clip,
                          'wanted are numbers (M, T, V, C): bodies, frames, '
                          'joints, coordinates')
     dtype = np.float16 if keypoint.dtype == np.float16 else np.float32
-    keypoint = keypoint.astype(dtype)
-    bad = ~np.isfinite(keypoint).all(axis=-1)
-    if bad.any():
-        if nonfinite == 'error':
-            body, frame, joint = np.argwhere(bad)[0]
-            raise ValueError(f'{results["frame_dir"]} is not finite at body '
-                             f'{body}, frame {frame}, joint {joint}')
-        keypoint[bad] = 0
+    keypoint = finite_keypoint(
+        keypoint.astype(dtype), results['frame_dir'], nonfinite)
     results.update(keypoint=keypoint, total_frames=keypoint.shape[1])
     return results
 

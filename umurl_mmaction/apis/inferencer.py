@@ -6,7 +6,6 @@ from typing import Any, Callable, Optional, Union
 
 import numpy as np
 import torch
-from mmaction.registry import DATASETS
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
@@ -254,7 +253,7 @@ class UmURLInferencer:
                 gallery, labels = self.model.encode_gallery()
             # The model's own votes take it from here, too.
             self.model.encode_gallery = lambda: (gallery, labels)
-            self._gallery = (gallery, labels, self._gallery_names())
+            self._gallery = (gallery, labels, self.model.gallery_names)
         gallery, labels, _ = self._gallery
         count = self.num_nearest or self.model.num_neighbors
         similarities, nearest = nearest_neighbors(
@@ -264,16 +263,6 @@ class UmURLInferencer:
             nearest=nearest,
             nearest_labels=labels[nearest],
             similarities=similarities)
-
-    def _gallery_names(self) -> list[str]:
-        cfg = dict(self.model.gallery['dataset'])
-        # Names are all that is wanted.
-        cfg.pop('prepare', None)
-        dataset = DATASETS.build(cfg)
-        return [
-            str(dataset.get_data_info(i).get('frame_dir', i))
-            for i in range(len(dataset))
-        ]
 
     def _batches(self, clips: Clips) -> Iterator[Any]:
         """What the model's preprocessor makes of the clips."""

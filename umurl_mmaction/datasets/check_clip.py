@@ -34,3 +34,31 @@ def check_clip(clip: dict, source: str) -> None:
     if label is not None and (not isinstance(label, Integral) or label < 0):
         raise ValueError(f'{name} has label {label!r}, wanted is an integer '
                          'from 0 on, or no label')
+
+
+def finite_keypoint(keypoint: np.ndarray, name: str,
+                    nonfinite: str) -> np.ndarray:
+    """Refuse or mend NaN and infinity.
+
+    Args:
+        keypoint (np.ndarray): (M, T, V, C).
+        name (str): The clip's, for the message.
+        nonfinite (str): ``'error'``, or ``'missing'`` to set such joints to
+            0, as joints that the sensor has not seen.
+
+    Returns:
+        np.ndarray: The array itself if it is finite, else a new one.
+
+    Raises:
+        ValueError: In one line that names the first such joint.
+    """
+    # The sum is not finite if a summand is not, and takes one pass.
+    if np.isfinite(keypoint.sum(dtype=np.float64)):
+        return keypoint
+    bad = ~np.isfinite(keypoint).all(axis=-1)
+    if nonfinite == 'error':
+        body, frame, joint = np.argwhere(bad)[0]
+        raise ValueError(
+            f'{name} is not finite at body {body}, frame {frame}, joint '
+            f"{joint}; with nonfinite='missing' such joints are set to 0")
+    return np.where(bad[..., None], 0, keypoint)

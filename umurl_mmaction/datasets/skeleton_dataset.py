@@ -10,7 +10,7 @@ from mmcv.transforms import Compose
 from mmengine.logging import print_log
 
 from .annotation_files import load_annotations, load_plain
-from .check_clip import check_clip
+from .check_clip import check_clip, finite_keypoint
 from .sample_seed import sample_chance
 from .subset import class_balanced_subset
 
@@ -134,7 +134,9 @@ class SkeletonDataset(PoseDataset):
         arrays = []
         for clip in clips:
             raw = clip['keypoint']
-            clip.update(self.prepare(self._finite(clip)))
+            name = f'clip {clip["frame_dir"]!r} of {self.ann_file!r}'
+            clip['keypoint'] = finite_keypoint(raw, name, self.nonfinite)
+            clip.update(self.prepare(clip))
             prepared = clip.pop('keypoint')
             # No transform brings back what half precision has lost.
             dtype = raw.dtype if raw.dtype == np.float16 else np.float32
@@ -145,20 +147,6 @@ class SkeletonDataset(PoseDataset):
                 prepared = raw
             arrays.append(np.ascontiguousarray(prepared, dtype))
         return arrays
-
-    def _finite(self, clip: dict) -> dict:
-        # The sum is not finite if a summand is not, and takes one pass.
-        keypoint = clip['keypoint']
-        if np.isfinite(keypoint.sum(dtype=np.float64)):
-            return clip
-        bad = ~np.isfinite(keypoint).all(axis=-1)
-        if self.nonfinite == 'error':
-            body, frame, joint = np.argwhere(bad)[0]
-            raise ValueError(
-                f'clip {clip["frame_dir"]!r} of {self.ann_file!r} is not '
-                f'finite at body {body}, frame {frame}, joint {joint}; with '
-                "nonfinite='missing' such joints are set to 0")
-        return dict(clip, keypoint=np.where(bad[..., None], 0, keypoint))
 
     def _share_of(self, clips: list[dict]) -> list[dict]:
         unlabelled = [x['frame_dir'] for x in clips if 'label' not in x]

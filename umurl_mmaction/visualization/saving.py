@@ -1,30 +1,10 @@
 """Figures on disk and in TensorBoard."""
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Optional
 
 from matplotlib.figure import Figure
 
-
-@contextmanager
-def replaced(path: Path) -> Iterator[Path]:
-    """A path to write to; ``path`` gets the file once it is whole.
-
-    Args:
-        path (Path): The file. Its folder is made if need be.
-
-    Yields:
-        Path: A path in the same folder with the same suffix.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.stem}.{os.getpid()}{path.suffix}')
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+from ..files import replacing
 
 
 def log_figure(figure: Figure, folder: Optional[str], tag: str) -> None:
@@ -54,5 +34,5 @@ def save_figure(figure: Figure, path: Path) -> None:
     Raises:
         ValueError: If there is no such format.
     """
-    with replaced(path) as part:
+    with replacing(path) as part:
         figure.savefig(part)

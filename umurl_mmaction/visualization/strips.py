@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from ..files import replacing
 from ..skeleton.layout import Layout
 from .joint_key import draw_joint_key
-from .saving import replaced
 from .stick_figure import StickFigure, draw_compass, projection
 
 WIDTH = 1.75  # of a strip, in inches
@@ -251,7 +251,7 @@ def save_gif(strips: StripFigure, path: Path, fps: int = 12) -> None:
         fps (int): Frames a second. Defaults to 12.
     """
     writer = PillowWriter(fps=fps)
-    with replaced(path) as part, writer.saving(strips.figure, str(part), 80):
+    with replacing(path) as part, writer.saving(strips.figure, str(part), 80):
         for _ in strips.frames():
             writer.grab_frame()
     strips.show(0)

@@ -29,6 +29,10 @@ class SkeletonKNN(RecognizerGCN):
         num_neighbors (int): Neighbours that vote, each with the weight
             (1 + cosine) / 2. Defaults to 1.
         data_preprocessor (dict): Defaults to ``SkeletonDataPreprocessor``.
+
+    Attributes:
+        gallery_names (list[str]): Names of the clips of the gallery that was
+            encoded last.
     """
 
     def __init__(self,
@@ -45,6 +49,7 @@ class SkeletonKNN(RecognizerGCN):
                              '1')
         self.gallery = gallery
         self.num_neighbors = num_neighbors
+        self.gallery_names: list[str] = []
         self._index: Optional[tuple[Tensor, Tensor]] = None
         self._register_load_state_dict_pre_hook(self._before_load)
 
@@ -85,6 +90,9 @@ class SkeletonKNN(RecognizerGCN):
             batch_size=loader.batch_size,
             num_workers=loader.num_workers,
             collate_fn=loader.collate_fn)
+        self.gallery_names = [
+            str(sample.get('frame_dir', i)) for i, sample in enumerate(samples)
+        ]
         labels = torch.cat([sample.gt_label for sample in samples])
         return self._unit(features), labels.to(features.device)
 
