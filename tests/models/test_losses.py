@@ -1,15 +1,22 @@
-import numpy as np
 import pytest
 import torch
+from conftest import REPO
 from reference import model as plain
-from torch.profiler import profile
+from tools_loading import load_script
 
 from umurl_mmaction.models.losses import (
-    covariance_term,
     inter_modal_consistency,
     intra_modal_consistency,
-    variance_term,
 )
+from umurl_mmaction.models.variance_covariance import variance_covariance
+
+
+def variance_term(x):
+    return variance_covariance(x)[0]
+
+
+def covariance_term(x, part=(0, 1)):
+    return variance_covariance(x, part)[1]
 
 
 @pytest.mark.parametrize('batch, dims', [(2, 8), (6, 4096), (64, 64),
@@ -54,19 +61,23 @@ def test_parts_of_the_covariance_add_up(batch, dims):
 
 
 def test_the_regulariser_needs_little_memory():
-    x = torch.randn(256, 2048, requires_grad=True)
+    timing = load_script(REPO / 'tools/analysis/benchmark_parts/timing.py')
+    features = [torch.randn(128, 1024, requires_grad=True) for _ in range(6)]
 
-    def peak(term):
-        with profile(profile_memory=True) as trace:
-            term(x).backward()
-        held = np.cumsum([
-            event.cpu_memory_usage for event in sorted(
-                (e for e in trace.events() if e.name == '[memory]'),
-                key=lambda e: e.time_range.start)
-        ])
-        return held.max()
+    def peak(regularize):
+        def run():
+            torch.autograd.grad(sum(map(regularize, features)), features)
 
-    assert peak(plain.covariance) > 5 * peak(covariance_term)
+        run()
+        return timing.peak_bytes(run, 'cpu')
+
+    def regularize_plainly(x):
+        return plain.variance(x) + plain.covariance(x)
+
+    def regularize(x):
+        return sum(variance_covariance(x))
+
+    assert peak(regularize_plainly) > 10 * peak(regularize)
 
 
 def test_consistency_leaves_half_precision():
@@ -93,9 +104,42 @@ def test_regularisers_leave_half_precision():
                 term(x.bfloat16()), term(x.bfloat16().float()))
 
 
+@pytest.mark.parametrize('batch, dims', [(6, 40), (40, 7)])
+@pytest.mark.parametrize('part', [(0, 1), (1, 3)])
+def test_gradients_of_the_regulariser(batch, dims, part):
+    x = torch.randn(batch, dims, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: variance_covariance(x, part), x)
+
+
+def test_gradient_of_half_precision_and_of_one_term():
+    x = torch.randn(8, 32).bfloat16().requires_grad_()
+    wide = x.detach().float().requires_grad_()
+    for term, expected in ((variance_term, plain.variance),
+                           (covariance_term, plain.covariance)):
+        got, = torch.autograd.grad(term(x), x)
+        wanted, = torch.autograd.grad(expected(wide), wide)
+        assert got.dtype == torch.bfloat16
+        torch.testing.assert_close(got, wanted.bfloat16())
+
+
+def test_the_regulariser_compiles_without_a_break():
+    compiled = torch.compile(
+        variance_covariance, backend='aot_eager', fullgraph=True)
+    x = torch.randn(8, 32, requires_grad=True)
+    for got, expected in zip(compiled(x), variance_covariance(x)):
+        torch.testing.assert_close(got, expected)
+    got, = torch.autograd.grad(sum(compiled(x)), x)
+    expected, = torch.autograd.grad(sum(variance_covariance(x)), x)
+    torch.testing.assert_close(got, expected)
+
+
 def test_variance_equals_the_plain_one():
     x = torch.randn(9, 33) * torch.linspace(0, 2, 33)
-    torch.testing.assert_close(variance_term(x), plain.variance(x))
+    x.requires_grad_()
+    got, expected = variance_term(x), plain.variance(x)
+    torch.testing.assert_close(got, expected)
+    torch.testing.assert_close(*(torch.autograd.grad(y, x)[0]
+                                 for y in (got, expected)))
     assert variance_term(torch.ones(4, 5)).item() == pytest.approx(0.99)
     assert variance_term(torch.randn(4, 5) * 100).item() == 0
 

@@ -5,7 +5,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ..gather import add_parts, own_part
-from ..losses import covariance_term, variance_term
+from ..variance_covariance import variance_covariance
 
 
 @MODELS.register_module()
@@ -30,11 +30,12 @@ class VarianceCovarianceHead(BaseModule):
     def forward(self, uni: dict[str, Tensor],
                 decomposed: dict[str, Tensor]) -> dict[str, Tensor]:
         """Projections of the whole batch, (B, D) each -> two loss terms."""
-        features = [*uni.values(), *decomposed.values()]
-        loss_var = torch.stack([variance_term(x) for x in features]).sum()
         part = own_part()
-        loss_cov = add_parts(
-            torch.stack([covariance_term(x, part) for x in features]).sum())
+        variances, covariances = zip(
+            *(variance_covariance(feature, part)
+              for feature in (*uni.values(), *decomposed.values())))
+        loss_var = torch.stack(variances).sum()
+        loss_cov = add_parts(torch.stack(covariances).sum())
         return dict(
             loss_var=self.var_weight * loss_var,
             loss_cov=self.cov_weight * loss_cov)
