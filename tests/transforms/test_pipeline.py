@@ -14,6 +14,7 @@ from umurl_mmaction.transforms import (
     SkeletonMultiView,
     SkeletonPreNormalize,
     TemporalCropResize,
+    wrappers,
 )
 
 AUGMENT = [
@@ -162,6 +163,22 @@ def test_views_of_a_batch_are_drawn_like_those_of_a_clip():
             corrupted += unchanged.sum() == 10
             sheared += unchanged.sum() == 0
     assert within(corrupted.item(), 400, 0.5) and corrupted + sheared == 400
+
+
+def test_views_do_not_depend_on_how_a_batch_is_cut(monkeypatch):
+    transform = SkeletonMultiView(transforms=[AUGMENT], num_views=[4])
+    clips = pack_clips([torch.randn(m, 80, 25, 3) for m in (1, 2)])
+    for frames in (clips.frames, clips.frames.half(), clips.frames.double()):
+        views = []
+        for step in (3, 100):
+            monkeypatch.setattr(wrappers, 'CLIPS_IN_CACHE', step)
+            generator = torch.Generator().manual_seed(3)
+            views.append(
+                transform.batch(
+                    clips._replace(frames=frames), 2, generator))
+        torch.testing.assert_close(*views, atol=0, rtol=0)
+        assert views[0][0].dtype == torch.promote_types(
+            frames.dtype, torch.float32)
 
 
 def test_views_made_clip_by_clip_are_left_as_they_are():

@@ -3,6 +3,8 @@
 Maps multiply row vectors, so that those of successive augmentations are
 multiplied from left to right and applied once.
 """
+from typing import Optional
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -37,15 +39,19 @@ def shear_map(matrix: Tensor, num_joints: int) -> Tensor:
     return maps.expand(*maps.shape[:-3], num_joints, -1, -1)
 
 
-def map_joints(clip: Tensor, maps: Tensor) -> Tensor:
+def map_joints(clip: Tensor,
+               maps: Tensor,
+               out: Optional[Tensor] = None) -> Tensor:
     """Multiply each joint, as a row vector, by its map.
 
     Args:
         clip (Tensor): (..., M, T, V, C).
         maps (Tensor): (..., V, C, C).
+        out (Tensor, optional): Another tensor like ``clip``, contiguous, for
+            the result. Defaults to a new one.
 
     Returns:
-        Tensor: A new tensor of the shape and dtype of ``clip``.
+        Tensor: ``out``.
     """
     # As a banded matrix on rows of V * C numbers, diagonal by diagonal: the
     # inner loop is over a row, not over C. A matrix product would take the
@@ -53,13 +59,14 @@ def map_joints(clip: Tensor, maps: Tensor) -> Tensor:
     num_coords = clip.shape[-1]
     rows = clip.flatten(-2)
     maps = maps.to(clip.dtype)
-    mapped = rows * _band(maps, 0)
+    out = torch.empty_like(clip) if out is None else out
+    mapped = torch.mul(rows, _band(maps, 0), out=out.view(rows.shape))
     for shift in range(1, num_coords):
         mapped[..., :-shift].addcmul_(rows[..., shift:],
                                       _band(maps, shift)[..., :-shift])
         mapped[..., shift:].addcmul_(rows[..., :-shift],
                                      _band(maps, -shift)[..., shift:])
-    return mapped.unflatten(-1, clip.shape[-2:])
+    return out
 
 
 def _band(maps: Tensor, shift: int) -> Tensor:

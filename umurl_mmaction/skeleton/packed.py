@@ -23,7 +23,10 @@ class PackedClips(NamedTuple):
     num_frames: Tensor
 
     def select(self, indices: Tensor) -> 'PackedClips':
-        """Some of the clips, by their indices (K, ), without copying any."""
+        """Some of the clips, by their indices (K, ), without copying any.
+
+        The same clip may be selected several times.
+        """
         return PackedClips(self.frames,
                            *(field[indices] for field in self[1:]))
 

@@ -89,20 +89,50 @@ def crop_resize_packed(clips: PackedClips, start: Tensor, length: Tensor,
     Returns:
         Tensor: (..., N, M, T, V, C), float32 or wider.
     """
+    return weigh_frames(
+        clips.frames,
+        *crop_resize_taps(clips, start, length, clip_len, num_person))
+
+
+def crop_resize_taps(clips: PackedClips, start: Tensor, length: Tensor,
+                     clip_len: int,
+                     num_person: int) -> tuple[Tensor, Tensor]:
+    """Which frames ``crop_resize_packed`` weighs, and how.
+
+    Args: as for ``crop_resize_packed``.
+
+    Returns:
+        tuple[Tensor, Tensor]: Rows of ``clips.frames``, int64, and their
+        weights, float32; (..., N, M, T, 2) each.
+    """
     left, right, weight = resize_taps(length, clip_len)
     first = clips.body_rows(num_person)
     missing = first == 0
     first = (first + start.unsqueeze(-1)).masked_fill(missing, 0)
-    rows = first.unsqueeze(-1) + torch.stack([left, right]).unsqueeze(-2)
-    rows = rows.masked_fill(missing.unsqueeze(-1), 0)
-    flat = clips.frames.flatten(1)
+    taps = torch.stack([left, right], dim=-1).unsqueeze(-3)
+    rows = first[..., None, None] + taps
+    rows = rows.masked_fill(missing[..., None, None], 0)
+    weights = torch.stack([1 - weight, weight], dim=-1).unsqueeze(-3)
+    return rows, weights.expand(rows.shape)
+
+
+def weigh_frames(frames: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sums of frames, gathered and added in one kernel.
+
+    Args:
+        frames (Tensor): (R, V, C), floating point.
+        rows (Tensor): (..., K), int64.
+        weights (Tensor): (..., K).
+
+    Returns:
+        Tensor: (..., V, C), float32 or wider.
+    """
+    flat = frames.flatten(1)
     if flat.dtype.itemsize < 4:
         flat = flat.float()
-    weight = weight.unsqueeze(-2).expand(rows.shape[1:]).flatten()
-    # Gathers and weighs both frames in one kernel.
-    resized = F.embedding_bag(
-        rows.flatten(1).T.contiguous(),
+    sums = F.embedding_bag(
+        rows.flatten(0, -2),
         flat,
         mode='sum',
-        per_sample_weights=torch.stack([1 - weight, weight], 1).to(flat.dtype))
-    return resized.view(*rows.shape[1:], *clips.frames.shape[1:])
+        per_sample_weights=weights.flatten(0, -2).to(flat.dtype))
+    return sums.view(*rows.shape[:-1], *frames.shape[1:])

@@ -168,8 +168,10 @@ class JointCorruption(JointMapTransform):
         draws = torch.rand((num, num_joints + 1),
                            generator=generator,
                            device=device)
-        rank = draws[:, 1:].argsort(dim=1).argsort(dim=1)
-        joints = rank < round(self.ratio * num_joints)
+        chosen = draws[:, 1:].topk(
+            round(self.ratio * num_joints), sorted=False).indices
+        joints = torch.zeros_like(draws[:, 1:], dtype=torch.bool)
+        joints.scatter_(1, chosen, True)
         matrices = draw_matrices(num, num_coords, generator)
         to_zero = draws[:, 0] < 0.5
         return corruption_map(joints,

@@ -8,8 +8,15 @@ from torch import Generator, Tensor
 
 from ..skeleton.augment import map_joints
 from ..skeleton.packed import PackedClips
-from ..skeleton.temporal import crop_resize_packed
+from ..skeleton.temporal import (
+    crop_resize_packed,
+    crop_resize_taps,
+    weigh_frames,
+)
 from .augment import JointMapTransform, TemporalCropResize
+
+# Whose views of some 40 kB each stay in the cache of a CPU.
+CLIPS_IN_CACHE = 64
 
 
 def draw_maps(transforms: Sequence, num: int, num_joints: int,
@@ -21,15 +28,18 @@ def draw_maps(transforms: Sequence, num: int, num_joints: int,
         if isinstance(transform, JointMapTransform):
             own = transform.draw_maps(num, num_joints, num_coords, generator)
         elif isinstance(transform, RandomChoice):
-            options = torch.stack([
+            options = [
                 draw_maps(option, num, num_joints, num_coords, generator)
                 for option in transform.transforms
-            ])
+            ]
             odds = torch.tensor(
                 transform.prob or [1.] * len(options), device=device)
             chosen = odds.multinomial(
                 num, replacement=True, generator=generator)
-            own = options[chosen, torch.arange(num, device=device)]
+            own = options[0]
+            for i, option in enumerate(options[1:], 1):
+                own = torch.where((chosen == i)[:, None, None, None], option,
+                                  own)
         else:
             raise ValueError(f'{transform} works on one clip at a time: make '
                              'the views in the pipeline, or leave it out')
@@ -124,20 +134,36 @@ class SkeletonMultiView(BaseTransform):
         """
         views: list[Tensor] = []
         size = len(clips.num_frames)
+        num_joints, num_coords = clips.frames.shape[1:]
         for pipeline, count in zip(self.pipelines, self.num_views):
             crop, rest = self._crop(pipeline), pipeline.transforms[1:]
-            start, length = crop.draw_crops(
-                clips.num_frames.expand(count, size), generator)
-            joints = crop_resize_packed(clips, start, length, crop.clip_len,
-                                        num_person)
+            repeated = clips.select(
+                torch.arange(count * size, device=clips.frames.device) % size)
+            taps = crop_resize_taps(
+                repeated, *crop.draw_crops(repeated.num_frames, generator),
+                crop.clip_len, num_person)
             if rest:
-                num_joints, num_coords = joints.shape[-2:]
                 maps = draw_maps(rest, count * size, num_joints, num_coords,
-                                 generator).to(joints.device)
-                joints = map_joints(
-                    joints, maps.unflatten(0, (count, size)))
-            views.extend(joints.unbind())
+                                 generator).to(clips.frames.device)
+                joints = self._mapped(clips.frames, *taps, maps)
+            else:
+                joints = weigh_frames(clips.frames, *taps)
+            views.extend(joints.unflatten(0, (count, size)).unbind())
         return views
+
+    @staticmethod
+    def _mapped(frames: Tensor, rows: Tensor, weights: Tensor,
+                maps: Tensor) -> Tensor:
+        """Resize and map the joints: (N, M, clip_len, V, C)."""
+        # Half precision would be widened for every part anew.
+        frames = frames.to(torch.promote_types(frames.dtype, torch.float32))
+        joints = frames.new_empty(*rows.shape[:-1], *frames.shape[1:])
+        # A CPU works in its cache, and asks for no memory but the result's.
+        step = CLIPS_IN_CACHE if frames.is_cpu else len(rows)
+        for part in zip(*(x.split(step) for x in (rows, weights, maps,
+                                                  joints))):
+            map_joints(weigh_frames(frames, *part[:2]), *part[2:])
+        return joints
 
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(transforms={self.pipelines}, '
