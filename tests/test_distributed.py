@@ -48,13 +48,13 @@ def pair(results, request):
     return results[1, 0], results[request.param]
 
 
-def assert_close(got, want, path=''):
-    """To 1e-5, relative to the size of each tensor."""
+def assert_close(got, want, tolerance, path=''):
+    """Relative to the size of each tensor, if that is above 1."""
     assert got.keys() == want.keys()
     for name in want:
         scale = max(1., float(want[name].abs().max()))
         error = float((got[name] - want[name]).abs().max()) / scale
-        assert error < 1e-5, (path, name, error)
+        assert error < tolerance, (path, name, error)
 
 
 def test_gloo_is_chosen_and_statistics_are_of_all_ranks(results):
@@ -73,8 +73,13 @@ def test_steps_are_those_of_one_process(pair, kind):
     assert len(want['losses']) == STEPS
     assert len(want['gradients']) == len(got['gradients']) == STEPS
     assert got['losses'] == pytest.approx(want['losses'], rel=1e-6)
+    exact = 1e-8 if kind == 'double' else 1e-5
     for step in range(STEPS):
-        assert_close(got['gradients'][step], want['gradients'][step], step)
+        # Adam, which divides by their size, enlarges the rounding errors of
+        # small gradients; what comes of them is not the processes' doing.
+        tolerance = exact if step == 0 or kind == 'double' else 10 * exact
+        assert_close(got['gradients'][step], want['gradients'][step],
+                     tolerance, step)
     # What is left out of the whole training is in both of the others.
     left_out = (*SHIFTS, 'running_mean') if kind == 'train' else ()
     want, got = ({
@@ -82,7 +87,7 @@ def test_steps_are_those_of_one_process(pair, kind):
         for name, value in x['state'].items() if not name.endswith(left_out)
     } for x in (want, got))
     assert sum('running' in name for name in want) >= 6
-    assert_close(got, want)
+    assert_close(got, want, exact)
 
 
 def test_shifts_have_no_gradient(results):

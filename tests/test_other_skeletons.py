@@ -17,7 +17,7 @@ def make_set(path, num_joints, coords, num_person):
     rng = np.random.default_rng(0)
     poses = rng.normal(size=(3, 1, 1, num_joints, coords))
     annotations = []
-    for i in range(18):
+    for i in range(48):
         shape = (1 + i % num_person, int(rng.integers(1, 60)), num_joints,
                  coords)
         keypoint = poses[i % 3] + 0.05 * rng.normal(size=shape)
@@ -30,7 +30,7 @@ def make_set(path, num_joints, coords, num_person):
     names = [x['frame_dir'] for x in annotations]
     mmengine.dump(
         dict(
-            split=dict(train=names[:12], val=names[12:]),
+            split=dict(train=names[:36], val=names[36:]),
             annotations=annotations), path)
 
 

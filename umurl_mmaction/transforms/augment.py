@@ -169,7 +169,8 @@ class JointCorruption(JointMapTransform):
                            generator=generator,
                            device=device)
         chosen = draws[:, 1:].topk(
-            round(self.ratio * num_joints), sorted=False).indices
+            round(self.ratio * num_joints), largest=False,
+            sorted=False).indices
         joints = torch.zeros_like(draws[:, 1:], dtype=torch.bool)
         joints.scatter_(1, chosen, True)
         matrices = draw_matrices(num, num_coords, generator)
