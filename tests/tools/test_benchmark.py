@@ -125,6 +125,7 @@ def test_tables_and_picture_come_from_the_numbers(smoke, tmp_path):
     again = run('--table', folder / 'smoke.json', '--plot',
                 tmp_path / 'again.png')
     assert again == printed
+    assert ' OMP_NUM_THREADS=1.' in printed
     for part in PARTS:
         assert f'**{part}**: ' in printed
     assert printed.count('\n|') == len(numbers['rows']) + 2 * len(PARTS)

@@ -9,7 +9,7 @@ import torch
 
 
 def describe(device: str) -> dict[str, Any]:
-    """The machine and its versions, without its name.
+    """The machine, its versions and settings, without its name.
 
     Args:
         device (str): ``'cpu'`` or ``'cuda'``.
@@ -37,7 +37,12 @@ def describe(device: str) -> dict[str, Any]:
         memory_gib=_memory() / 2**30,
         load_average=os.getloadavg() if hasattr(os, 'getloadavg') else None,
         float32_matmul_precision=torch.get_float32_matmul_precision(),
-        versions=versions)
+        versions=versions,
+        environment={
+            variable: value
+            for variable, value in sorted(os.environ.items())
+            if variable.startswith(('MALLOC_', 'OMP_', 'MKL_'))
+        })
 
 
 def _version(package: str) -> str:

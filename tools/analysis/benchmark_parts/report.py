@@ -79,7 +79,9 @@ def to_markdown(results: dict[str, Any]) -> str:
         f'{machine["device"]}; {machine["cpu"]}, {machine["threads"]} of '
         f'{machine["cores"]} cores, {machine["memory_gib"]:.0f} GiB; ' +
         ', '.join(f'{name} {version}'
-                  for name, version in machine['versions'].items()) + '.'
+                  for name, version in machine['versions'].items()) + '.' +
+        ''.join(f' {name}={value}.'
+                for name, value in machine.get('environment', {}).items())
     ]
     if peaks:
         lines += [
