@@ -1,3 +1,5 @@
+import copy
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,8 @@ import pytest
 from conftest import make_annotations
 from mmaction.registry import DATASETS
 
+from umurl_mmaction.datasets import skeleton_dataset
+from umurl_mmaction.datasets.annotation_files import load_annotations
 from umurl_mmaction.datasets.subset import class_balanced_subset
 from umurl_mmaction.transforms import SkeletonPreNormalize
 
@@ -47,6 +51,48 @@ def test_names_of_the_classes_are_metainfo(ann_file, tmp_path):
     named = build(path, metainfo=dict(classes=['x', 'y', 'z']))
     assert named.metainfo['classes'] == ['x', 'y', 'z']
     assert 'classes' not in build(ann_file).metainfo
+
+
+@pytest.mark.parametrize('kept', [True, False])
+@pytest.mark.parametrize('overlap', [True, False])
+def test_another_split_of_the_file(tmp_path, monkeypatch, kept, overlap):
+    data = make_annotations()
+    if overlap:
+        data['split']['val'].append(data['split']['train'][0])
+    ann_file = str(tmp_path / 'set.pkl')
+    mmengine.dump(data, ann_file)
+    prepare = [dict(type='SkeletonPreNormalize')]
+    want = build(ann_file, 'val', prepare=prepare, test_mode=True)
+    reads = []
+    monkeypatch.setattr(
+        skeleton_dataset, 'load_annotations',
+        lambda *args: reads.append(args) or load_annotations(*args))
+    train = build(
+        ann_file, prepare=prepare, keep_splits=kept, label_fraction=0.5)
+    before = [x['keypoint'] for x in train]
+    got = train.other_split('val')
+    # The arrays of a clip in both are prepared already.
+    assert len(reads) == (1 if kept and not overlap else 2)
+    assert got.test_mode and len(got) == len(want) > 0
+    for a, b in zip(got, want):
+        assert a['frame_dir'] == b['frame_dir'] and a['label'] == b['label']
+        np.testing.assert_array_equal(a['keypoint'], b['keypoint'])
+    assert not train.test_mode and len(train) == len(before)
+    for a, b in zip(train, before):
+        np.testing.assert_array_equal(a['keypoint'], b)
+    # Used up: a second one is read again.
+    assert len(train.other_split('val')) == len(got)
+    assert len(reads) == (2 if kept and not overlap else 3)
+    with pytest.raises(ValueError, match="no split 'test'"):
+        train.other_split('test')
+
+
+def test_kept_splits_stay_where_they_were_read(ann_file):
+    train = build(ann_file, keep_splits=True)
+    size = len(pickle.dumps(train))
+    assert size == len(pickle.dumps(copy.deepcopy(train)))
+    train.drop_splits()
+    assert size == len(pickle.dumps(train))
 
 
 def test_missing_file_is_named():

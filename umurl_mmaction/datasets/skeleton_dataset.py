@@ -1,7 +1,8 @@
+import copy
 import os.path as osp
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 from mmaction.datasets import PoseDataset
@@ -42,6 +43,10 @@ class SkeletonDataset(PoseDataset):
         trusted (bool): Load whatever a pickle holds, which runs whatever it
             asks for. Defaults to False: containers, strings, numbers and
             NumPy arrays only.
+        keep_splits (bool): Keep the clips of the file's other splits in
+            memory until ``other_split`` or ``drop_splits``, so that the file
+            is read but once. Copies and workers do not get them. Defaults to
+            False.
         kwargs: The arguments of ``PoseDataset``.
 
     Attributes:
@@ -63,6 +68,7 @@ class SkeletonDataset(PoseDataset):
                  subset_seed: int = 0,
                  nonfinite: str = 'error',
                  trusted: bool = False,
+                 keep_splits: bool = False,
                  **kwargs: Any) -> None:
         if nonfinite not in ('error', 'missing'):
             raise ValueError(f"nonfinite={nonfinite!r} must be 'error' or "
@@ -72,6 +78,8 @@ class SkeletonDataset(PoseDataset):
         self.trusted = trusted
         self.label_fraction = label_fraction
         self.subset_seed = subset_seed
+        self.keep_splits = keep_splits
+        self._file: Optional[Any] = None
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> list[dict]:
@@ -112,9 +120,47 @@ class SkeletonDataset(PoseDataset):
             info.update(load_plain(path, self.trusted))
         return info
 
+    def other_split(self, split: str) -> 'SkeletonDataset':
+        """Another split of the same file, whole, in test mode.
+
+        Args:
+            split (str): Its name.
+
+        Returns:
+            SkeletonDataset: As this one but for that. What ``keep_splits``
+            has kept is used up; without it the file is read again.
+
+        Raises:
+            ValueError: If it has no such split, or the split no clip.
+        """
+        other = copy.copy(self)
+        other.split, other.test_mode = split, True
+        other.label_fraction, other.keep_splits = 1.0, False
+        if self._file is not None:
+            names = set(self._file['split'].get(split, ()))
+            # The arrays of clips in both splits are prepared already.
+            if names.isdisjoint(name for name, _ in self.labels):
+                other._file = self._file
+        self.drop_splits()
+        other._fully_initialized = False
+        other.full_init()
+        return other
+
+    def drop_splits(self) -> None:
+        """Let go what ``keep_splits`` has kept."""
+        self._file = None
+
+    def __getstate__(self) -> dict:
+        """For copies and workers."""
+        return dict(self.__dict__, _file=None)
+
     def _read(self) -> list[dict]:
-        """The split's annotations; all else that was read is let go."""
-        data = load_annotations(self.ann_file, self.trusted)
+        """The split's annotations; all else is let go, or kept on demand."""
+        data = self._file
+        if data is None:
+            data = load_annotations(self.ann_file, self.trusted)
+        keep = self.keep_splits and self.split is not None
+        self._file = data if keep else None
         if 'classes' in data:
             self._metainfo.setdefault('classes', data['classes'])
         return self._split_of(data)

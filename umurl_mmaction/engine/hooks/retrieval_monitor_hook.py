@@ -3,7 +3,7 @@ import math
 from typing import Any, Optional
 
 import torch
-from mmaction.registry import DATASETS, HOOKS
+from mmaction.registry import HOOKS
 from mmcv.transforms import Compose
 from mmengine import dist
 from mmengine.hooks import Hook
@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from ...apis.features import encode_dataset
 from ...datasets.collate import pack_collate
+from ...datasets.skeleton_dataset import SkeletonDataset
 
 
 @HOOKS.register_module()
@@ -43,14 +44,17 @@ class RetrievalMonitorHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Build the validation, unless the config has one."""
-        if runner.val_loop is not None or not self.interval:
-            return
         train = runner.train_loop.dataloader
-        gallery: Any = copy.copy(train.dataset)
-        queries, reason = self._queries(runner.cfg.train_dataloader.dataset,
-                                        gallery)
+        queries, reason = None, ''
+        if runner.val_loop is None and self.interval:
+            queries, reason = self._queries(
+                runner.cfg.train_dataloader.dataset.get('split') or '',
+                train.dataset)
+        if isinstance(train.dataset, SkeletonDataset):
+            train.dataset.drop_splits()
         if queries is None:
-            print_log(f'Retrieval is not monitored: {reason}', 'current')
+            if reason:
+                print_log(f'Retrieval is not monitored: {reason}', 'current')
             return
         model = self._model(runner)
         pack = dict(
@@ -58,6 +62,7 @@ class RetrievalMonitorHook(Hook):
             num_person=model.data_preprocessor.num_person,
             ragged=True)
         # A copy that shares the arrays with the training set.
+        gallery: Any = copy.copy(train.dataset)
         self.gallery = gallery
         gallery.pipeline = queries.pipeline = Compose([pack])
         self.loader_cfg = dict(
@@ -95,20 +100,17 @@ class RetrievalMonitorHook(Hook):
         if self.gallery is not None:
             self._model(runner).gallery = None
 
-    def _queries(self, cfg: Any,
-                 gallery: Any) -> tuple[Optional[Any], str]:
+    def _queries(self, train_split: str,
+                 train_set: Any) -> tuple[Optional[Any], str]:
         """The validation set, or why there is none."""
-        split = self.val_split or (cfg.get('split') or '').replace(
-            'train', 'val')
-        if split == (cfg.get('split') or ''):
+        split = self.val_split or train_split.replace('train', 'val')
+        if split == train_split:
             return None, f'no validation split goes with {split!r}'
-        labels = getattr(gallery, 'labels', [('', None)])
-        if any(label is None for _, label in labels):
+        if not isinstance(train_set, SkeletonDataset) or any(
+                label is None for _, label in train_set.labels):
             return None, 'not all clips have labels'
-        cfg = dict(cfg, split=split, test_mode=True)
-        cfg.pop('label_fraction', None)
         try:
-            queries = DATASETS.build(cfg)
+            queries = train_set.other_split(split)
         except ValueError as error:
             return None, str(error)
         if any(label is None for _, label in queries.labels):
