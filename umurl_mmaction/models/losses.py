@@ -23,7 +23,7 @@ def intra_modal_consistency(uni: dict[str, Tensor],
         Tensor: Scalar.
     """
     return torch.stack([
-        F.mse_loss(_widen(uni[m]), _widen(decomposed[m])) for m in uni
+        F.mse_loss(widen(uni[m]), widen(decomposed[m])) for m in uni
     ]).sum()
 
 
@@ -36,11 +36,11 @@ def inter_modal_consistency(uni: dict[str, Tensor]) -> Tensor:
     Returns:
         Tensor: Scalar.
     """
-    features = _widen(torch.stack(list(uni.values())))
+    features = widen(torch.stack(list(uni.values())))
     center = features.mean(dim=0, keepdim=True)
     return (features - center).square().mean(dim=(1, 2)).sum()
 
 
-def _widen(feature: Tensor) -> Tensor:
+def widen(feature: Tensor) -> Tensor:
     """Half precision to float32; wider types as they are."""
     return feature.float() if feature.element_size() < 4 else feature

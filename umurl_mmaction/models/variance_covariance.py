@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from .losses import widen
+
 
 def variance_covariance(feature: Tensor,
                         part: tuple[int, int] = (0, 1),
@@ -22,8 +24,8 @@ def variance_covariance(feature: Tensor,
     matrix is formed only where D <= B.
 
     Both are computed in float32 or wider, whatever the autocast. The backward
-    pass, which can be run but once, centres the batch anew: what is kept for
-    it is the smaller of the two matrices.
+    pass, which has no derivative of its own, centres the batch anew: what is
+    kept for it is the smaller of the two matrices.
 
     Args:
         feature (Tensor): (B, D), B >= 2.
@@ -103,8 +105,7 @@ class _VarianceCovariance(torch.autograd.Function):
 
 def _center(feature: Tensor) -> Tensor:
     """A new tensor without the mean over the batch, float32 or wider."""
-    if feature.element_size() < 4:
-        feature = feature.float()
+    feature = widen(feature)
     centered = feature - feature.mean(dim=0)
     # What the first mean was rounded by.
     return centered.sub_(centered.mean(dim=0))
