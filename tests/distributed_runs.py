@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from tiny_models import KNN, PRETRAIN, VIEWS, tiny_config
 
 import umurl_mmaction  # noqa: F401
-from umurl_mmaction.apis.features import encode_dataset
+from umurl_mmaction.models.utils.encoding import encode_dataset
 
 GLOBAL_BATCH = 8
 STEPS = 5

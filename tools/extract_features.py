@@ -76,7 +76,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         FeatureExtraction,
         describe_run,
     )
-    from umurl_mmaction.datasets.annotations import one_line_errors
+    from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(parser, str(args.out)):
         inferencer = UmURLInferencer(
             args.config,

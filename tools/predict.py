@@ -43,9 +43,9 @@ def read_clips(path: Path, input_shape: Optional[tuple[int, ...]],
     Raises:
         ValueError: If there is no clip in it.
     """
-    from umurl_mmaction.datasets.annotation_files import load_annotations
-    from umurl_mmaction.datasets.annotation_npz import is_annotations
-    from umurl_mmaction.datasets.clip_files import SUFFIXES, Clip, read_clip
+    from umurl_mmaction.fileio.annotations import load_annotations
+    from umurl_mmaction.fileio.annotations_npz import is_annotations
+    from umurl_mmaction.fileio.clips import SUFFIXES, Clip, read_clip
     if path.suffix in SUFFIXES and not is_annotations(path):
         num_joints, coords = input_shape[2:] if input_shape else (None, None)
         keypoint = read_clip(Clip(path, num_joints, coords))
@@ -73,7 +73,7 @@ def read_classes(path: Path) -> list[str]:
     Raises:
         ValueError: If there are none.
     """
-    from umurl_mmaction.datasets.annotation_files import load_annotations
+    from umurl_mmaction.fileio.annotations import load_annotations
     if path.suffix in ('.pkl', '.npz'):
         data = load_annotations(path)
         classes = data.get('classes') if isinstance(data, dict) else None
@@ -209,8 +209,8 @@ def main(argv: Optional[list[str]] = None) -> None:
 
     # The terminal's output is the table and nothing else.
     with redirect_stdout(sys.stderr):
-        from umurl_mmaction.datasets.annotations import one_line_errors
-        from umurl_mmaction.files import replacing
+        from umurl_mmaction.command_line import one_line_errors
+        from umurl_mmaction.fileio.atomic import replacing
         with one_line_errors(parser, str(args.out or 'the table')):
             rows = predict(args)
             as_json = args.out is not None and args.out.suffix == '.json'

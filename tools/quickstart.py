@@ -10,24 +10,20 @@ import os.path as osp
 import subprocess
 import sys
 import time
-import warnings
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# With mmcv-lite MMAction2 warns of operators that no skeleton model uses.
-warnings.filterwarnings('ignore', message='Fail to import')
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner, save_checkpoint, set_random_seed
+from mmengine.utils import ProgressBar
 
-import torch  # noqa: E402
-from mmaction.registry import MODELS  # noqa: E402
-from mmengine.config import Config  # noqa: E402
-from mmengine.hooks import Hook  # noqa: E402
-from mmengine.registry import init_default_scope  # noqa: E402
-from mmengine.runner import Runner, save_checkpoint, set_random_seed  # noqa: E402,E501
-from mmengine.utils import ProgressBar  # noqa: E402
-
-import umurl_mmaction  # noqa: E402,F401
-from umurl_mmaction.run_summary import summarize_run, to_markdown  # noqa: E402
+import umurl_mmaction  # noqa: F401
+from umurl_mmaction.analysis.run_summary import summarize_run, to_markdown
 
 TOOLS = Path(__file__).resolve().parent
 CONFIGS = TOOLS.parent / 'configs' / 'umurl'

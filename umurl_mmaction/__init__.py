@@ -1,20 +1,19 @@
 """UmURL for MMAction2: importing this package registers everything."""
-from . import checkpoint_files, compat
+import warnings
+
+from . import compat
+from .fileio import checkpoints
+from .version import __version__
 
 compat.apply()
-checkpoint_files.apply()
+checkpoints.apply()
 
-from . import (  # noqa: E402
-    datasets,
-    engine,
-    evaluation,
-    models,
-    registry,
-    transforms,
-)
-from .version import __version__  # noqa: E402
+with warnings.catch_warnings():
+    # MMCV names an operator that mmcv-lite lacks and no skeleton model uses.
+    warnings.filterwarnings('ignore', 'Fail to import ``MultiScaleDeform')
+    from . import datasets, engine, evaluation, models, registry
 
 __all__ = [
-    '__version__', 'checkpoint_files', 'compat', 'datasets', 'engine',
-    'evaluation', 'models', 'registry', 'transforms'
+    '__version__', 'compat', 'datasets', 'engine', 'evaluation', 'models',
+    'registry'
 ]

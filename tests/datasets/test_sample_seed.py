@@ -16,7 +16,7 @@ from umurl_mmaction.datasets.sample_seed import (
     number_passes,
     sample_chance,
 )
-from umurl_mmaction.engine.run_state import random_state
+from umurl_mmaction.engine.resume.run_state import random_state
 
 
 def draw():

@@ -11,9 +11,9 @@ from conftest import make_annotations
 from mmaction.registry import DATASETS
 
 from umurl_mmaction.datasets import skeleton_dataset
-from umurl_mmaction.datasets.annotation_files import load_annotations
 from umurl_mmaction.datasets.subset import class_balanced_subset
-from umurl_mmaction.transforms import SkeletonPreNormalize
+from umurl_mmaction.datasets.transforms import SkeletonPreNormalize
+from umurl_mmaction.fileio.annotations import load_annotations
 
 
 def build(ann_file, split='train', **kwargs):

@@ -3,7 +3,7 @@ import torch
 from mmaction.registry import MODELS
 from reference import model as plain
 
-from umurl_mmaction.models.official_checkpoint import (
+from umurl_mmaction.models.official.names import (
     convert_key,
     convert_state_dict,
 )

@@ -2,7 +2,7 @@
 
 ``crop_resize`` and ``normalize`` are spelt out: the oracle of the tests. From
 ``resize`` on it is what one would write in NumPy: the baseline of
-``tools/analysis/benchmark.py``.
+``benchmarks/benchmark.py``.
 """
 import math
 

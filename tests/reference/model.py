@@ -2,7 +2,7 @@
 
 Four separate encoder passes and D x D covariance matrices: nothing shared,
 nothing rearranged. The oracle of the tests and the baseline of
-``tools/analysis/benchmark.py``.
+``benchmarks/benchmark.py``.
 """
 import math
 from functools import cache

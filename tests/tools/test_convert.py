@@ -10,8 +10,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from umurl_mmaction.models import UmURLBackbone
-from umurl_mmaction.models.official_checkpoint import convert_key
-from umurl_mmaction.models.official_files import to_official
+from umurl_mmaction.models.official.files import to_official
+from umurl_mmaction.models.official.names import convert_key
 
 SCRIPT = REPO / 'tools' / 'convert' / 'convert_umurl_checkpoint.py'
 

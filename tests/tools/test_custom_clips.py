@@ -12,7 +12,7 @@ from tools_loading import convert as run
 from tools_loading import load_script, refusal, write_page_configs
 
 import umurl_mmaction
-from umurl_mmaction.datasets.clip_files import Clip, read_clip
+from umurl_mmaction.fileio.clips import Clip, read_clip
 
 REPO = Path(__file__).parents[2]
 SCRIPT = REPO / 'tools' / 'data' / 'custom_clips.py'

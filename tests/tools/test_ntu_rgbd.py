@@ -12,7 +12,7 @@ from tools_loading import load_script
 from tools_loading import refusal as fail
 
 from umurl_mmaction.datasets import annotations
-from umurl_mmaction.transforms import SkeletonPreNormalize
+from umurl_mmaction.datasets.transforms import SkeletonPreNormalize
 
 REPO = Path(__file__).parents[2]
 SCRIPT = REPO / 'tools' / 'data' / 'ntu_rgbd.py'

@@ -16,7 +16,7 @@ from tools_loading import load_script, refusal
 
 import umurl_mmaction
 from umurl_mmaction.apis import UmURLInferencer
-from umurl_mmaction.datasets.annotation_files import (
+from umurl_mmaction.fileio.annotations import (
     load_annotations,
     save_annotations,
 )

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from common import count_flops, make_folders, register, save_text
 from mmengine.config import Config, DictAction
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'umurl'
@@ -67,6 +66,7 @@ def measure(name: str, cfg: Config, batch_size: int) -> Cost:
     from mmaction.registry import MODELS
     from torch._subclasses.fake_tensor import FakeTensorMode
 
+    from umurl_mmaction.analysis.flops import count_flops
     if cfg.get('model', {}).get('type') != 'UmURL':
         raise ValueError('a pre-training config is wanted, one with '
                          "model.type='UmURL'")
@@ -189,8 +189,9 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     args = parser.parse_args(argv)
     if not args.config.is_file():
         parser.error(f'config {args.config} is not there')
+    from umurl_mmaction.command_line import make_folders
+    from umurl_mmaction.fileio.atomic import write_text
     make_folders(parser, [args.json])
-    register()
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     batch_size = args.batch_size or cfg.get('auto_scale_lr', {}).get(
@@ -210,7 +211,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
             batch_size=batch_size,
             unit=UNIT,
             rows=[asdict(cost) for cost in costs])
-        save_text(args.json, json.dumps(content, indent=1) + '\n')
+        write_text(args.json, json.dumps(content, indent=1) + '\n')
 
 
 if __name__ == '__main__':

@@ -13,8 +13,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Optional
 
-from common import make_folders, register, save_text
-
 EPILOG = '''example:
   python tools/analysis/summarize.py work_dirs/pretrain work_dirs/linear \\
       work_dirs/knn --json summary.json
@@ -34,11 +32,11 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         '--json', type=Path, metavar='FILE',
         help='also write the rows to this file, all digits of them')
     args = parser.parse_args(argv)
+    from umurl_mmaction.command_line import make_folders, one_line_errors
+    from umurl_mmaction.fileio.atomic import write_text
     make_folders(parser, [args.json])
-    register()
 
-    from umurl_mmaction.datasets.annotations import one_line_errors
-    from umurl_mmaction.run_summary import (
+    from umurl_mmaction.analysis.run_summary import (
         find_runs,
         summarize_run,
         to_markdown,
@@ -51,7 +49,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         print(to_markdown(rows))
         if args.json:
             content = [asdict(row) for row in rows]
-            save_text(args.json, json.dumps(content, indent=1) + '\n')
+            write_text(args.json, json.dumps(content, indent=1) + '\n')
 
 
 if __name__ == '__main__':

@@ -6,9 +6,9 @@ from pickle import UnpicklingError
 
 import torch
 
-from umurl_mmaction.checkpoint_files import load_checkpoint
-from umurl_mmaction.files import replacing
-from umurl_mmaction.models.official_files import (
+from umurl_mmaction.fileio.atomic import replacing
+from umurl_mmaction.fileio.checkpoints import load_checkpoint
+from umurl_mmaction.models.official.files import (
     count_parameters,
     is_official,
     measure,

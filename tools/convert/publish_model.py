@@ -34,7 +34,7 @@ def strip_training(checkpoint: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: If it is no checkpoint of UmURL.
     """
-    from umurl_mmaction.models.official_files import is_official, to_ours
+    from umurl_mmaction.models.official.files import is_official, to_ours
     if is_official(checkpoint):
         checkpoint = to_ours(checkpoint)
     # The paper's optimizer is in there.
@@ -113,7 +113,7 @@ def publish(src: str, prefix: Path, url: str = '',
     import torch
 
     from umurl_mmaction.apis.loading import load_checkpoint
-    from umurl_mmaction.files import replacing
+    from umurl_mmaction.fileio.atomic import replacing
     stripped = strip_training(load_checkpoint(src))
     # In memory: the name of a file would be part of what is hashed.
     buffer = io.BytesIO()
@@ -151,7 +151,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         help='config of the model, for the card (the one that the '
         'checkpoint names)')
     args = parser.parse_args(argv)
-    from umurl_mmaction.datasets.annotations import one_line_errors
+    from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(parser, f'{args.prefix}-*.pth'):
         path, card = publish(args.src, args.prefix, args.url, args.config)
     print(f'{card}written to {path} and {path.with_suffix(".yml")}')

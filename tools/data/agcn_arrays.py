@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 import numpy as np
 
 if TYPE_CHECKING:
-    from umurl_mmaction.datasets.annotations import ClipCollector
+    from umurl_mmaction.converters.shared import ClipCollector
 
 EPILOG = '''example:
   python tools/data/agcn_arrays.py to-pickle --train ntu60/xsub/train \\
@@ -73,7 +73,7 @@ def open_arrays(prefix: str) -> Arrays:
             go together.
     """
     # Imported late: --help needs numpy only.
-    from umurl_mmaction.datasets.annotation_files import load_plain
+    from umurl_mmaction.fileio.annotations import load_plain
     data, lengths, labels = (Path(prefix + suffix) for suffix in SUFFIXES)
     joints = open_array(data, 'floats (N, C, T, V, M)', 5, 'f')
     num_frames = open_array(lengths, 'integers (N, )', 1, 'iu')
@@ -150,10 +150,7 @@ def to_pickle(prefixes: dict[str, str],
     Raises:
         ValueError: If something is malformed, or a clip is there twice.
     """
-    from umurl_mmaction.datasets.annotations import (
-        ClipCollector,
-        track_parallel,
-    )
+    from umurl_mmaction.converters.shared import ClipCollector, track_parallel
     splits = {
         split: cached_arrays(prefix)
         for split, prefix in prefixes.items()
@@ -196,8 +193,8 @@ def select(path: Path,
     Raises:
         ValueError: If there is no such split, or a clip will not do.
     """
-    from umurl_mmaction.datasets.annotation_files import load_annotations
-    from umurl_mmaction.datasets.annotations import ClipCollector
+    from umurl_mmaction.fileio.annotations import load_annotations
+    from umurl_mmaction.converters.shared import ClipCollector
     data = load_annotations(path)
     if split not in data['split']:
         raise ValueError(f'{path}: no split {split!r}, only '
@@ -244,7 +241,7 @@ def write_arrays(annotations: Sequence[dict[str, Any]],
         max_frames (int): Frames to pad to with zeros. Defaults to 300.
         num_person (int): Bodies to pad to with zeros. Defaults to 2.
     """
-    from umurl_mmaction.datasets.annotations import track_parallel
+    from umurl_mmaction.converters.shared import track_parallel
     paths = [Path(prefix + suffix) for suffix in SUFFIXES]
     paths[0].parent.mkdir(parents=True, exist_ok=True)
     parts = [
@@ -322,11 +319,8 @@ def main(argv: Optional[list[str]] = None) -> None:
         help='bodies to pad to; more are left out (2)')
     args = parser.parse_args(argv)
 
-    from umurl_mmaction.datasets.annotations import (
-        one_line_errors,
-        run_converter,
-        summarize,
-    )
+    from umurl_mmaction.command_line import one_line_errors
+    from umurl_mmaction.converters.shared import run_converter, summarize
     if args.command == 'to-pickle':
         stem = f'{args.split_name}_' if args.split_name else ''
         prefixes = {

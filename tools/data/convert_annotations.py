@@ -27,15 +27,12 @@ def main(argv: Optional[list[str]] = None) -> None:
         help='load whatever the pickle SRC asks for, which runs it')
     args = parser.parse_args(argv)
     # Imported late: --help needs none of it.
-    from umurl_mmaction.datasets.annotation_files import (
+    from umurl_mmaction.fileio.annotations import (
         load_annotations,
         save_annotations,
     )
-    from umurl_mmaction.datasets.annotations import (
-        check_suffix,
-        one_line_errors,
-        summarize,
-    )
+    from umurl_mmaction.command_line import check_suffix, one_line_errors
+    from umurl_mmaction.converters.shared import summarize
     check_suffix(parser, 'DST', args.dst)
     with one_line_errors(parser, str(args.dst)):
         data = load_annotations(args.src, args.trusted)

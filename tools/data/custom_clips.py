@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Optional, Union
 
 if TYPE_CHECKING:
-    from umurl_mmaction.datasets.annotations import ClipCollector
+    from umurl_mmaction.converters.shared import ClipCollector
 
 EPILOG = '''example:
   python tools/data/custom_clips.py my_clips --out data/mine.pkl
@@ -46,7 +46,7 @@ def read_table(path: Path) -> list[tuple[str, Union[Row, ValueError]]]:
         ValueError: If the table as a whole is malformed.
     """
     # Imported late, as below: --help is to be quick.
-    from umurl_mmaction.datasets.clip_files import at, read_csv
+    from umurl_mmaction.fileio.clips import at, read_csv
     with at(str(path)):
         lines = list(read_csv(path))
     number, columns = lines[0] if lines else (1, [])
@@ -92,7 +92,7 @@ def find_clip(folder: Path, name: str) -> Path:
     Raises:
         ValueError: If there is none or more than one.
     """
-    from umurl_mmaction.datasets.clip_files import SUFFIXES
+    from umurl_mmaction.fileio.clips import SUFFIXES
     files = [
         path for path in (folder / f'{name}{suffix}' for suffix in SUFFIXES)
         if path.is_file()
@@ -131,11 +131,8 @@ def convert(folder: Path,
     Raises:
         ValueError: If something cannot be read, or no clip is left.
     """
-    from umurl_mmaction.datasets.annotations import (
-        ClipCollector,
-        track_parallel,
-    )
-    from umurl_mmaction.datasets.clip_files import SUFFIXES, Clip, read_clip
+    from umurl_mmaction.converters.shared import ClipCollector, track_parallel
+    from umurl_mmaction.fileio.clips import SUFFIXES, Clip, read_clip
     rows = read_table(table)
     clips = ClipCollector((), skip_errors)
     wanted, files = [], []
@@ -219,7 +216,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         if value is not None and value < 1:
             parser.error(f'--{name.replace("_", "-")} must be at least 1, '
                          f'got {value}')
-    from umurl_mmaction.datasets.annotations import run_converter
+    from umurl_mmaction.converters.shared import run_converter
     run_converter(
         parser, args, lambda: convert(
             args.src, args.labels or args.src / 'labels.csv', args.num_joints,

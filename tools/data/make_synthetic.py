@@ -428,8 +428,8 @@ def main(argv: Optional[list[str]] = None) -> None:
     # Imported late: --help and importers of this file need numpy only.
     from mmengine.utils import track_iter_progress
 
-    from umurl_mmaction.datasets.annotation_files import save_annotations
-    from umurl_mmaction.datasets.annotations import check_suffix
+    from umurl_mmaction.fileio.annotations import save_annotations
+    from umurl_mmaction.command_line import check_suffix
     check_suffix(parser, 'OUT', args.out)
     try:
         args.out.parent.mkdir(parents=True, exist_ok=True)

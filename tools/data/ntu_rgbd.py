@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, NoReturn, Optional
 import numpy as np
 
 if TYPE_CHECKING:
-    from umurl_mmaction.datasets.annotations import ClipCollector
+    from umurl_mmaction.converters.shared import ClipCollector
 
 EPILOG = '''example:
   python tools/data/ntu_rgbd.py nturgbd_skeletons_s001_to_s017.zip \\
@@ -323,10 +323,7 @@ def convert(sources: Sequence[Source],
         ValueError: If a file cannot be read, or none is left.
     """
     # Imported late: --help needs numpy only.
-    from umurl_mmaction.datasets.annotations import (
-        ClipCollector,
-        track_parallel,
-    )
+    from umurl_mmaction.converters.shared import ClipCollector, track_parallel
     missing = set(missing)
     release = RELEASES[dataset]
     clips = ClipCollector(
@@ -391,7 +388,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         '--on-error', choices=['stop', 'skip'], default='stop',
         help='what to do about a file that cannot be read (stop)')
     args = parser.parse_args(argv)
-    from umurl_mmaction.datasets.annotations import run_converter
+    from umurl_mmaction.converters.shared import run_converter
     run_converter(
         parser, args, lambda: convert(
             find_sources(args.src), args.dataset, read_missing(args.missing),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional, Union
 import numpy as np
 
 if TYPE_CHECKING:
-    from umurl_mmaction.datasets.annotations import ClipCollector
+    from umurl_mmaction.converters.shared import ClipCollector
 
 EPILOG = '''example:
   python tools/data/pkummd.py data/pkummd_v2 \\
@@ -167,7 +167,7 @@ def read_skeleton(path: Path) -> np.ndarray:
         ValueError: If the file is not there or malformed. Names the line.
     """
     # Imported late: --help needs numpy only.
-    from umurl_mmaction.datasets.annotations import parse_numbers
+    from umurl_mmaction.fileio.clips import parse_numbers
     try:
         lines = path.read_bytes().rstrip().splitlines()
     except OSError as error:
@@ -222,10 +222,7 @@ def convert(folder: Path,
     Raises:
         ValueError: If something cannot be read, or no clip is left.
     """
-    from umurl_mmaction.datasets.annotations import (
-        ClipCollector,
-        track_parallel,
-    )
+    from umurl_mmaction.converters.shared import ClipCollector, track_parallel
     for name in ('skeleton', 'label', 'split'):
         if not (folder / name).is_dir():
             raise ValueError(f'{folder / name} is not there')
@@ -303,7 +300,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         help='what to do about a sequence or a line of labels that cannot be '
         'read (stop)')
     args = parser.parse_args(argv)
-    from umurl_mmaction.datasets.annotations import run_converter
+    from umurl_mmaction.converters.shared import run_converter
     run_converter(
         parser, args, lambda: convert(args.src, args.workers, args.on_error ==
                                       'skip'))

@@ -47,7 +47,7 @@ def main(argv: Optional[list[str]] = None) -> None:
 
     from umurl_mmaction.apis import UmURLInferencer
     from umurl_mmaction.apis.deploy import DeployModel, export
-    from umurl_mmaction.datasets.annotations import one_line_errors
+    from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(parser, str(args.out)):
         inferencer = UmURLInferencer(
             args.config,

@@ -109,7 +109,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     if args.frames is not None and args.frames < 1:
         parser.error(f'--frames must be at least 1, got {args.frames}')
 
-    from umurl_mmaction.datasets.annotations import one_line_errors
+    from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(parser, str(args.out)):
         browse(load_config(parser, args), args)
 

@@ -57,7 +57,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     add_class_names(parser)
     args = parser.parse_args(argv)
 
-    from umurl_mmaction.datasets.annotations import one_line_errors
+    from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(parser, str(args.out)):
         draw(parser, args)
 

@@ -119,7 +119,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     if args.per_class < 1:
         parser.error(f'--per-class must be at least 1, got {args.per_class}')
 
-    from umurl_mmaction.datasets.annotations import one_line_errors
+    from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(parser, str(args.out)):
         draw(load_config(parser, args), args)
 

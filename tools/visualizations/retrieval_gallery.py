@@ -104,7 +104,7 @@ def main(argv: Optional[list[str]] = None) -> None:
             parser.error(f'--{name} must be at least 1, got '
                          f'{getattr(args, name)}')
 
-    from umurl_mmaction.datasets.annotations import one_line_errors
+    from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(parser, str(args.out)):
         draw(load_config(parser, args), args)
 

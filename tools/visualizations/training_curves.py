@@ -17,12 +17,9 @@ def draw(args: Namespace) -> None:
     """Read the logs and write the figure."""
     from mmengine.utils import track_iter_progress
 
+    from umurl_mmaction.analysis.curves import choose_names, read_run
     from umurl_mmaction.visualization import log_figure, save_figure
-    from umurl_mmaction.visualization.curves import (
-        choose_names,
-        draw_curves,
-        read_run,
-    )
+    from umurl_mmaction.visualization.curves import draw_curves
     titles = args.legend or [path.resolve().name for path in args.runs]
     if len(set(titles)) != len(args.runs):
         # Of the same name in other folders, or given as such.
@@ -59,7 +56,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         parser.error(f'--legend must have a name for each of {len(args.runs)} '
                      f'runs, got {len(args.legend)}')
 
-    from umurl_mmaction.datasets.annotations import one_line_errors
+    from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(parser, str(args.out)):
         draw(args)
 

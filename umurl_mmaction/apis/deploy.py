@@ -12,14 +12,14 @@ import torch
 from mmaction.datasets.transforms import PreNormalize2D
 from torch import Tensor, nn
 
-from ..files import replacing
-from ..skeleton.batched import normalize_batch
-from ..skeleton.temporal import resize
-from ..transforms import (
+from ..datasets.transforms import (
     PackSkeletonInputs,
     SkeletonPreNormalize,
     TemporalCropResize,
 )
+from ..fileio.atomic import replacing
+from ..skeleton.batched import normalize_batch
+from ..skeleton.temporal import resize
 from .inferencer import UmURLInferencer
 
 Step = Callable[[Tensor], Tensor]

@@ -11,7 +11,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.utils import ProgressBar
 from torch.utils.data import DataLoader, Dataset
 
-from ..files import replacing
+from ..fileio.atomic import replacing
 from .inferencer import UmURLInferencer
 
 

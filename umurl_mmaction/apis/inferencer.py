@@ -13,6 +13,7 @@ from mmengine.utils import ProgressBar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..models.utils.retrieval import nearest_neighbors
 from ..skeleton.modalities import generate_modalities
 from .clips import (
     Clip,
@@ -23,7 +24,6 @@ from .clips import (
     split_streams,
 )
 from .loading import load_config, load_model
-from .retrieval import nearest_neighbors
 
 PRECISIONS = dict(fp32=None, bf16=torch.bfloat16, fp16=torch.float16)
 FUSED = 'fused'

@@ -10,7 +10,7 @@ from mmengine.device import get_device
 from mmengine.hub import get_config
 from mmengine.runner import CheckpointLoader
 
-from ..models.official_checkpoint import check_shapes, strip_module
+from ..models.official.names import check_shapes, strip_module
 
 PACKAGE = Path(__file__).resolve().parents[1]
 

@@ -1,4 +1,5 @@
+from . import transforms
 from .collate import pack_collate
 from .skeleton_dataset import SkeletonDataset
 
-__all__ = ['SkeletonDataset', 'pack_collate']
+__all__ = ['SkeletonDataset', 'pack_collate', 'transforms']

@@ -10,7 +10,7 @@ from mmaction.registry import DATASETS
 from mmcv.transforms import Compose
 from mmengine.logging import print_log
 
-from .annotation_files import load_annotations, load_plain
+from ..fileio.annotations import load_annotations, load_plain
 from .check_clip import check_clip, finite_keypoint
 from .sample_seed import sample_chance
 from .subset import class_balanced_subset

@@ -1,3 +1,3 @@
-from . import hooks, optim
+from . import hooks, optim, resume
 
-__all__ = ['hooks', 'optim']
+__all__ = ['hooks', 'optim', 'resume']

@@ -13,7 +13,7 @@ from mmengine.runner import load_checkpoint
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..apis.features import encode_dataset
+from ..models.utils.encoding import encode_dataset
 
 
 def load_encoder(cfg: Config,

@@ -4,7 +4,7 @@ from typing import Optional
 
 from matplotlib.figure import Figure
 
-from ..files import replacing
+from ..fileio.atomic import replacing
 
 
 def log_figure(figure: Figure, folder: Optional[str], tag: str) -> None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from ..files import replacing
+from ..fileio.atomic import replacing
 from ..skeleton.layout import Layout
 from .joint_key import draw_joint_key
 from .stick_figure import StickFigure, draw_compass, projection

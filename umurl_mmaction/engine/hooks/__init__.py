@@ -4,15 +4,11 @@ from .check_loss_hook import CheckLossHook
 from .collapse_monitor_hook import CollapseMonitorHook
 from .commit_hook import CommitHook
 from .keep_on_device_hook import KeepOnDeviceHook
-from .preemption_hook import PreemptionHook
-from .resume_hook import ResumeHook
 from .retrieval_monitor_hook import RetrievalMonitorHook
-from .safe_checkpoint_hook import SafeCheckpointHook
 from .throughput_hook import ThroughputHook
 
 __all__ = [
     'CacheFeaturesHook', 'CheckDataHook', 'CheckLossHook',
-    'CollapseMonitorHook', 'CommitHook', 'KeepOnDeviceHook', 'PreemptionHook',
-    'ResumeHook', 'RetrievalMonitorHook', 'SafeCheckpointHook',
-    'ThroughputHook'
+    'CollapseMonitorHook', 'CommitHook', 'KeepOnDeviceHook',
+    'RetrievalMonitorHook', 'ThroughputHook'
 ]

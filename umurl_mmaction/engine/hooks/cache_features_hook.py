@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ...apis.features import encode_dataset
+from ...models.utils.encoding import encode_dataset
 
 
 class FeatureDataset(Dataset):

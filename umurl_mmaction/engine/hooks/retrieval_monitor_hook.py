@@ -12,9 +12,9 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner, ValLoop
 from torch.utils.data import Dataset
 
-from ...apis.features import encode_dataset
 from ...datasets.collate import pack_collate
 from ...datasets.skeleton_dataset import SkeletonDataset
+from ...models.utils.encoding import encode_dataset
 
 
 @HOOKS.register_module()

@@ -8,12 +8,12 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...apis.retrieval import nearest_neighbors
 from ...skeleton.layout import build_layout
 from ...skeleton.modalities import check_modalities, generate_modalities
-from ..gather import gather_batch
-from ..official_checkpoint import check_shapes, rename_official
-from ..views import forward_views
+from ..official.names import check_shapes, rename_official
+from ..utils.gather import gather_batch
+from ..utils.retrieval import nearest_neighbors
+from ..utils.views import forward_views
 
 
 @MODELS.register_module()

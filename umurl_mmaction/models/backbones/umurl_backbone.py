@@ -1,4 +1,3 @@
-import math
 from collections.abc import Mapping, Sequence
 from typing import Callable, Optional, Union, cast
 
@@ -10,13 +9,14 @@ from torch import Tensor, nn
 
 from ...skeleton.layout import build_layout
 from ...skeleton.modalities import check_modalities, generate_modalities
-from ..official_checkpoint import (
+from ..layers.positions import sinusoidal_positions
+from ..layers.transformer import TransformerEncoder
+from ..official.names import (
     check_shapes,
     official_key,
     prefix_in_file,
     rename_official,
 )
-from .encoder import TransformerEncoder
 
 
 def temporal_tokens(stream: Tensor) -> Tensor:
@@ -30,17 +30,6 @@ def spatial_tokens(stream: Tensor) -> Tensor:
 
 
 TOKENS = dict(temporal=temporal_tokens, spatial=spatial_tokens)
-
-
-def sinusoidal_positions(num_tokens: int, embed_dims: int) -> Tensor:
-    """The position table of Vaswani et al., 2017: (num_tokens, embed_dims)."""
-    position = torch.arange(num_tokens).unsqueeze(1)
-    frequency = torch.exp(
-        torch.arange(0, embed_dims, 2) * (-math.log(10000.0) / embed_dims))
-    table = torch.zeros(num_tokens, embed_dims)
-    table[:, 0::2] = torch.sin(position * frequency)
-    table[:, 1::2] = torch.cos(position * frequency)
-    return table
 
 
 def build_embedding(in_channels: int, embed_dims: int) -> nn.Sequential:

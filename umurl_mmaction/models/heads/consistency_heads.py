@@ -3,7 +3,10 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from ..losses import inter_modal_consistency, intra_modal_consistency
+from ..losses.consistency import (
+    inter_modal_consistency,
+    intra_modal_consistency,
+)
 
 
 @MODELS.register_module()

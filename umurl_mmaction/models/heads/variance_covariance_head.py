@@ -4,8 +4,8 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from ..gather import add_parts, own_part
-from ..variance_covariance import variance_covariance
+from ..losses.variance_covariance import variance_covariance
+from ..utils.gather import add_parts, own_part
 
 
 @MODELS.register_module()

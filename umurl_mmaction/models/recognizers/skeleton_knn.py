@@ -9,8 +9,8 @@ from mmengine.runner import Runner
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...apis.features import encode_dataset
-from ...apis.retrieval import nearest_neighbors
+from ..utils.encoding import encode_dataset
+from ..utils.retrieval import nearest_neighbors
 
 
 @MODELS.register_module()

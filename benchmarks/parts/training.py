@@ -1,0 +1,306 @@
+"""The loss, a training step, and the memory of both."""
+import sys
+from collections.abc import Iterator, Sequence
+from functools import partial
+from statistics import median
+from typing import Any, Callable
+
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from umurl_mmaction.analysis.flops import count_flops
+
+from .plain import plain
+from .product import PRETRAIN, load_config, make_clips, optim_wrapper
+from .settings import DTYPES, Row, Settings
+from .timing import alternate, peak_bytes
+
+Views = Sequence[Tensor]
+MIB = 2**20
+
+
+def total(losses: dict[str, Tensor]) -> Tensor:
+    """The sum of the terms."""
+    return torch.stack(list(losses.values())).sum()
+
+
+class Plain:
+    """The reference with torch's mixed precision and its default Adam.
+
+    Args:
+        weights (dict[str, Tensor]): Those of ``UmURL``; copied.
+        precision (str): A key of ``DTYPES``.
+    """
+
+    def __init__(self, weights: dict[str, Tensor], precision: str) -> None:
+        self.weights = {
+            name: weight.detach().clone().requires_grad_()
+            for name, weight in weights.items()
+        }
+        self.precision = precision
+        self.optimizer = torch.optim.Adam(
+            self.weights.values(), lr=5e-4, weight_decay=1e-5)
+        self.device = next(iter(weights.values())).device.type
+        self.scaler = torch.amp.GradScaler(
+            self.device, enabled=precision == 'fp16')
+
+    def loss(self, views: Views) -> dict[str, Tensor]:
+        """The four terms."""
+        with torch.autocast(
+                self.device,
+                DTYPES[self.precision],
+                enabled=self.precision != 'fp32'):
+            return plain('model').umurl_losses(self.weights, views)
+
+    def step(self, views: Views) -> None:
+        """Forward, backward, optimizer."""
+        loss = total(self.loss(views))
+        self.optimizer.zero_grad()
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+
+
+class Product:
+    """``UmURL`` with the optimizer wrapper of its config.
+
+    Args:
+        cfg (Config): Of the pre-training.
+        weights (dict[str, Tensor]): Of the model; copied.
+        precision (str): A key of ``DTYPES``.
+        compiled (bool): Use ``torch.compile``. Defaults to False.
+    """
+
+    def __init__(self,
+                 cfg: Config,
+                 weights: dict[str, Tensor],
+                 precision: str,
+                 compiled: bool = False) -> None:
+        model = MODELS.build(cfg.model)
+        model.load_state_dict(weights, strict=False)
+        self.model = model.to(next(iter(weights.values())).device)
+        self.optimizer = build_optim_wrapper(self.model,
+                                             optim_wrapper(cfg, precision))
+        if compiled:
+            self.model.forward = torch.compile(self.model.forward)
+
+    def loss(self, views: Views) -> dict[str, Tensor]:
+        """The four terms."""
+        with self.optimizer.optim_context(self.model):
+            return self.model(views, mode='loss')
+
+    def step(self, views: Views) -> None:
+        """As ``train_step`` of MMEngine's models, on views."""
+        loss, _ = self.model.parse_losses(self.loss(views))
+        self.optimizer.update_params(loss)
+
+
+class Contest:
+    """All variants of a size with the same weights, and views for them.
+
+    Args:
+        embed_dims (int): Width.
+        batch_size (int): Samples.
+        settings (Settings): Of the run.
+
+    Attributes:
+        variants (dict[str, Plain | Product]): By name.
+        views (list[Tensor]): Four joint arrays, (N, M, T, V, C).
+        flops (dict[str, int]): Of a step of each, from the shapes.
+    """
+
+    def __init__(self, embed_dims: int, batch_size: int,
+                 settings: Settings) -> None:
+        print(
+            f'embed_dims {embed_dims}, batch size {batch_size}',
+            file=sys.stderr)
+        self.embed_dims, self.batch_size = embed_dims, batch_size
+        self.settings = settings
+        cfg = load_config(PRETRAIN, embed_dims, settings)
+        torch.manual_seed(0)
+        model = MODELS.build(cfg.model).to(settings.device)
+        clips = [torch.from_numpy(clip) for clip in make_clips(batch_size)]
+        data = model.data_preprocessor(dict(inputs=clips), True)
+        self.views = data['inputs']
+        weights = dict(model.named_parameters())
+        del model
+        self.flops = _count(cfg, self.views)
+        self.variants: dict[str, Any] = {}
+        for precision in settings.precisions:
+            self.variants[f'plain {precision}'] = Plain(weights, precision)
+        for precision in settings.precisions:
+            self.variants[f'product {precision}'] = Product(
+                cfg, weights, precision)
+        if settings.compile:
+            name = f'product {settings.precision}, compiled'
+            self.variants[name] = Product(cfg, weights, settings.precision,
+                                          True)
+
+    def losses(self) -> dict[str, dict[str, float]]:
+        """Each variant's terms on the views, before any step.
+
+        Raises:
+            RuntimeError: If the two in full precision do not compute the
+                same thing.
+        """
+        losses = {
+            name: {
+                term: value.item()
+                for term, value in variant.loss(self.views).items()
+            }
+            for name, variant in self.variants.items()
+        }
+        for term, wanted in losses['plain fp32'].items():
+            got = losses['product fp32'][term]
+            if not abs(got - wanted) <= 1e-3 * abs(wanted):
+                raise RuntimeError(
+                    f'{term} is {got} in the product and {wanted} in the '
+                    'plain method: they do not compute the same thing')
+        return losses
+
+    def time(self, what: str) -> dict[str, list[float]]:
+        """Seconds of ``loss`` or ``step`` on the views."""
+        return alternate(
+            {name: self._call(variant, what)
+             for name, variant in self.variants.items()},
+            self.settings.steps,
+            self.settings.device,
+            warmup=self.settings.pick(smoke=1, cpu=1, cuda=3))
+
+    def peaks(self) -> dict[str, int]:
+        """Bytes that a step holds at most, beyond weights and optimizer."""
+        peaks = {}
+        for name, variant in self.variants.items():
+            step = self._call(variant, 'step')
+            step()
+            variant.optimizer.zero_grad()
+            peaks[name] = peak_bytes(step, self.settings.device)
+            variant.optimizer.zero_grad()
+        return peaks
+
+    def row(self, part: str, name: str, **kwargs: Any) -> Row:
+        """A row of this size."""
+        return Row(
+            part,
+            name,
+            embed_dims=self.embed_dims,
+            batch_size=self.batch_size,
+            **kwargs)
+
+    def _call(self, variant: Any, what: str) -> Callable[[], Any]:
+        return lambda: getattr(variant, what)(self.views)
+
+
+def _count(cfg: Config, views: Views) -> dict[str, int]:
+    """FLOPs of the plain and of our loss, forward and backward."""
+    reference = plain('model')
+    # Its cache is to hold real numbers: they are used again.
+    reference.positions(cfg.model.backbone.clip_len,
+                        cfg.model.backbone.embed_dims, torch.device('cpu'))
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        model = MODELS.build(cfg.model)
+        weights = dict(model.named_parameters())
+        fakes = [torch.empty(view.shape) for view in views]
+        losses = dict(
+            plain=lambda: reference.umurl_losses(weights, fakes),
+            product=lambda: model(fakes, mode='loss'))
+        return {
+            name: count_flops(partial(_backward, loss))
+            for name, loss in losses.items()
+        }
+
+
+def _backward(loss: Callable[[], dict[str, Tensor]]) -> None:
+    total(loss()).backward()
+
+
+def _contests(settings: Settings) -> Iterator[Contest]:
+    for size in settings.sizes:
+        contest = Contest(*size, settings)
+        yield contest
+        # Two of them may not fit.
+        contest.variants.clear()
+        del contest
+
+
+def forward(settings: Settings) -> list[Row]:
+    """Samples a second of views -> loss, as in training."""
+    rows = []
+    for contest in _contests(settings):
+        losses = contest.losses()
+        for name, seconds in contest.time('loss').items():
+            rows.append(
+                contest.row(
+                    'forward',
+                    name,
+                    value=contest.batch_size / median(seconds),
+                    unit='samples/s',
+                    seconds=seconds,
+                    more=dict(losses=losses[name])))
+    return rows
+
+
+def step(settings: Settings) -> list[Row]:
+    """Samples a second of views -> updated weights."""
+    rows = []
+    for contest in _contests(settings):
+        for name, seconds in contest.time('step').items():
+            method, precision = name.split(',')[0].split()
+            rows.append(
+                contest.row(
+                    'step',
+                    name,
+                    value=contest.batch_size / median(seconds),
+                    unit='samples/s',
+                    seconds=seconds,
+                    more=dict(
+                        flops=contest.flops[method], precision=precision)))
+    return rows
+
+
+def memory(settings: Settings) -> list[Row]:
+    """MiB of the regulariser alone, and of a step."""
+    rows = _regularizers(settings)
+    for contest in _contests(settings):
+        rows += [
+            contest.row(
+                'memory', name, value=peak / MIB, unit='MiB', what='step')
+            for name, peak in contest.peaks().items()
+        ]
+    return rows
+
+
+def _regularizers(settings: Settings) -> list[Row]:
+    """The variance and covariance of six features, and their gradients."""
+    batch_size, channels = (16, 64) if settings.smoke else (512, 4096)
+    features = {
+        str(i): torch.randn(
+            batch_size, channels, device=settings.device).requires_grad_()
+        for i in range(6)
+    }
+    head = MODELS.build(dict(type='VarianceCovarianceHead'))
+    reference = plain('model')
+
+    def run_plain() -> None:
+        loss = sum(5 * reference.variance(x) + reference.covariance(x)
+                   for x in features.values())
+        torch.autograd.grad(loss, list(features.values()))
+
+    def run_product() -> None:
+        loss = total(head(features, {}))
+        torch.autograd.grad(loss, list(features.values()))
+
+    return [
+        Row('memory',
+            name,
+            peak_bytes(call, settings.device) / MIB,
+            'MiB',
+            what=f'variance and covariance of six ({batch_size}, {channels}) '
+            'features')
+        for name, call in (('plain fp32', run_plain),
+                           ('product fp32', run_product))
+    ]

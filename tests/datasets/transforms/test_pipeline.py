@@ -1,0 +1,285 @@
+import numpy as np
+import pytest
+import torch
+from mmaction.registry import MODELS, TRANSFORMS
+from mmcv.transforms import Compose
+
+from umurl_mmaction.datasets import pack_collate
+from umurl_mmaction.datasets.transforms import (
+    GenSkeletonModalities,
+    JointCorruption,
+    PackSkeletonInputs,
+    PoseShear,
+    SkeletonMultiView,
+    SkeletonPreNormalize,
+    TemporalCropResize,
+    wrappers,
+)
+from umurl_mmaction.skeleton import crop_resize, pack_clips
+
+AUGMENT = [
+    dict(type='TemporalCropResize'),
+    dict(
+        type='RandomChoice',
+        transforms=[[dict(type='JointCorruption')], [dict(type='PoseShear')]])
+]
+
+
+def clip(num_frames=100, num_person=2, num_joints=25, coords=3):
+    shape = (num_person, num_frames, num_joints, coords)
+    return np.random.standard_normal(shape).astype(np.float32)
+
+
+def within(count, total, probability):
+    """Whether a binomial count lies within five standard deviations."""
+    deviation = np.sqrt(total * probability * (1 - probability))
+    return abs(count - total * probability) < 5 * deviation
+
+
+def test_crop_is_drawn_as_the_paper_says():
+    transform, num_frames, draws = TemporalCropResize(), 200, 20000
+    crops = transform.draw_crops(torch.full((draws, ), num_frames))
+    start, length = (x.numpy() for x in crops)
+    assert length.min() == 64 and length.max() == 199
+    # floor(200 s) <= 64 for s < 0.325, of s ~ U(0.1, 1).
+    assert within((length == 64).sum(), draws, (0.325 - 0.1) / 0.9)
+    # Above that the length is uniform, and the start uniform in its room.
+    assert within((length >= 132).sum(), draws, (1 - 0.66) / 0.9)
+    assert start.min() == 0 and (start + length).max() == num_frames
+    place = (start + 0.5) / (num_frames - length + 1)
+    histogram = np.histogram(place[length < 150], bins=5, range=(0, 1))[0]
+    assert all(within(n, histogram.sum(), 0.2) for n in histogram)
+
+
+@pytest.mark.parametrize('num_frames', [1, 30, 64])
+def test_short_clips_are_taken_whole(num_frames):
+    start, length = TemporalCropResize().draw_crops(torch.tensor(num_frames))
+    assert (start, length) == (0, num_frames)
+
+
+def test_at_test_time_the_whole_clip_is_resized():
+    transform = TemporalCropResize(ratio=(1, 1))
+    x = clip(150)
+    results = transform(dict(keypoint=x, total_frames=150))
+    expected = torch.nn.functional.interpolate(
+        torch.from_numpy(x).permute(0, 2, 3, 1).reshape(1, -1, 150),
+        size=64,
+        mode='linear').reshape(2, 25, 3, 64).permute(0, 3, 1, 2)
+    np.testing.assert_allclose(results['keypoint'], expected, atol=1e-5)
+    assert results['total_frames'] == 64
+
+
+def test_corrupted_joints_are_drawn_uniformly():
+    draws = 4000
+    maps = JointCorruption().draw_maps(draws, 25, 3)
+    changed = (maps != torch.eye(3)).any(-1).any(-1)
+    assert (changed.sum(1) == 15).all()
+    assert all(within(n, draws, 15 / 25) for n in changed.sum(0).numpy())
+    zeroed = (maps == 0).all(-1).all(-1)
+    assert within(int(zeroed.any(1).sum()), draws, 0.5)
+    # All of a clip's joints or none.
+    assert (zeroed.sum(1).unique() == torch.tensor([0, 15])).all()
+
+
+def test_corruption_is_zero_or_one_matrix_for_the_whole_clip():
+    x = clip()
+    zeroed = mixed = 0
+    for _ in range(60):
+        out = JointCorruption()(dict(keypoint=x.copy()))['keypoint']
+        changed = np.flatnonzero((out != x).any(axis=(0, 1, 3)))
+        assert len(changed) == 15
+        if not out[:, :, changed].any():
+            zeroed += 1
+            continue
+        mixed += 1
+        a = x[:, :, changed].reshape(-1, 3)
+        b = out[:, :, changed].reshape(-1, 3)
+        matrix, *_ = np.linalg.lstsq(a, b, rcond=None)
+        np.testing.assert_allclose(a @ matrix, b, atol=1e-4)
+        assert np.abs(matrix).max() <= 1 + 1e-4
+    assert zeroed and mixed
+
+
+def test_matrix_entries_are_uniform():
+    maps = PoseShear().draw_maps(4000, 25, 3)
+    assert (maps == maps[:, :1]).all()
+    draws = maps[:, 0].numpy()
+    off = draws[:, ~np.eye(3, dtype=bool)].ravel()
+    assert (draws[:, range(3), range(3)] == 1).all()
+    assert off.min() < -0.99 and off.max() > 0.99 and np.abs(off).max() <= 1
+    histogram = np.histogram(off, bins=10, range=(-1, 1))[0]
+    assert all(within(n, len(off), 0.1) for n in histogram)
+
+
+def test_one_of_the_two_with_equal_probability():
+    pipeline = Compose([AUGMENT[1]])
+    x, draws = clip(4), 1000
+    corrupted = 0
+    for _ in range(draws):
+        out = pipeline(dict(keypoint=x))['keypoint']
+        unchanged = (out == x).all(axis=(0, 1, 3)).sum()
+        assert unchanged in (0, 10)
+        corrupted += unchanged == 10
+    assert within(corrupted, draws, 0.5)
+
+
+def test_views_are_drawn_independently_and_packed_in_order():
+    transform = SkeletonMultiView(transforms=[AUGMENT, []], num_views=[3, 1])
+    results = transform(
+        dict(keypoint=clip(64), label=2, frame_dir='a', total_frames=64))
+    first, second, third, plain = results['views']
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(second, third)
+    np.testing.assert_array_equal(plain, results['keypoint'])
+    packed = PackSkeletonInputs()(results)
+    for view, tensor in zip(results['views'], packed['inputs']):
+        np.testing.assert_allclose(view, tensor)
+    assert packed['data_samples'].gt_label.tolist() == [2]
+    assert packed['data_samples'].frame_dir == 'a'
+
+
+def test_views_of_a_batch_are_drawn_like_those_of_a_clip():
+    transform = SkeletonMultiView(transforms=[AUGMENT], num_views=[4])
+    clips = pack_clips([torch.randn(1, t, 25, 3) for t in (20, 100, 300)] *
+                       100)
+    generator = torch.Generator()
+    views = transform.batch(clips, 2, generator.manual_seed(3))
+    again = transform.batch(clips, 2, generator.manual_seed(3))
+    other = transform.batch(clips, 2, generator.manual_seed(4))
+    torch.testing.assert_close(views, again, atol=0, rtol=0)
+    assert not torch.equal(views[0], other[0])
+    assert len(views) == 4 and views[0].shape == (300, 2, 64, 25, 3)
+    assert not torch.equal(views[0], views[1])
+    # Of clips that are shorter than a crop all is left but the joints: each
+    # is a map of the resized clip.
+    corrupted = sheared = 0
+    for n in range(0, 300, 3):
+        whole = crop_resize(
+            clips.frames[1:][20 * n // 3 + 400 * (n // 3):][:20][None], 0, 20,
+            64)
+        for view in views:
+            unchanged = (view[n, :1] - whole).abs().amax((0, 1, 3)) < 1e-5
+            assert unchanged.sum() in (0, 10)
+            corrupted += unchanged.sum() == 10
+            sheared += unchanged.sum() == 0
+    assert within(corrupted.item(), 400, 0.5) and corrupted + sheared == 400
+
+
+def test_views_do_not_depend_on_how_a_batch_is_cut(monkeypatch):
+    transform = SkeletonMultiView(transforms=[AUGMENT], num_views=[4])
+    clips = pack_clips([torch.randn(m, 80, 25, 3) for m in (1, 2)])
+    for frames in (clips.frames, clips.frames.half(), clips.frames.double()):
+        views = []
+        for step in (3, 100):
+            monkeypatch.setattr(wrappers, 'CLIPS_IN_CACHE', step)
+            generator = torch.Generator().manual_seed(3)
+            views.append(
+                transform.batch(
+                    clips._replace(frames=frames), 2, generator))
+        torch.testing.assert_close(*views, atol=0, rtol=0)
+        assert views[0][0].dtype == torch.promote_types(
+            frames.dtype, torch.float32)
+
+
+def test_views_made_clip_by_clip_are_left_as_they_are():
+    views = dict(type='SkeletonMultiView', transforms=[AUGMENT], num_views=[4])
+    pipeline = Compose([views, dict(type='PackSkeletonInputs')])
+    samples = [pipeline(dict(keypoint=clip(t))) for t in (20, 90)]
+    preprocessor = MODELS.build(
+        dict(type='SkeletonDataPreprocessor', views=views))
+    batch = preprocessor(pack_collate(samples), True)['inputs']
+    assert len(batch) == 4
+    for i, view in enumerate(batch):
+        expected = torch.stack([sample['inputs'][i] for sample in samples])
+        torch.testing.assert_close(view, expected, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize('pipeline', [[dict(type='PoseShear')], [], [
+    dict(type='TemporalCropResize'),
+    dict(type='SkeletonPreNormalize')
+]])
+def test_what_cannot_be_batched_is_refused(pipeline):
+    transform = SkeletonMultiView(transforms=[pipeline])
+    with pytest.raises(ValueError, match='one clip at a time|start with'):
+        transform.batch(pack_clips([torch.randn(1, 20, 25, 3)]), 1)
+
+
+@pytest.mark.parametrize('num_person', [1, 2, 3])
+def test_bodies_are_padded_or_left_out(num_person):
+    x = clip(8, num_person)
+    inputs = PackSkeletonInputs(num_person=2)(dict(keypoint=x))['inputs']
+    assert inputs.shape == (1, 2, 8, 25, 3) and inputs.dtype == torch.float32
+    np.testing.assert_array_equal(inputs[0, :num_person], x[:2])
+    assert not inputs[0, num_person:].any()
+
+
+def test_ragged_clips_are_packed_as_they_are():
+    x = clip(30, 3).astype(np.float16)
+    inputs = PackSkeletonInputs(ragged=True)(dict(keypoint=x))['inputs']
+    assert inputs.dtype == torch.float16
+    np.testing.assert_array_equal(inputs, x[:2])
+
+
+def test_streams_are_packed_by_name():
+    results = GenSkeletonModalities(modalities=('joint', 'motion'))(
+        dict(keypoint=clip(64, 1)))
+    inputs = PackSkeletonInputs()(results)['inputs']
+    assert {k: tuple(v.shape) for k, v in inputs.items()} == {
+        'joint': (1, 2, 64, 25, 3),
+        'motion': (1, 2, 64, 25, 3)
+    }
+
+
+@pytest.mark.parametrize('dtype', [np.float16, np.float32, np.float64])
+def test_the_pipeline_takes_any_float(dtype):
+    pipeline = Compose(
+        [dict(type='SkeletonPreNormalize'), *AUGMENT,
+         dict(type='PackSkeletonInputs')])
+    inputs = pipeline(dict(keypoint=clip(30).astype(dtype)))['inputs']
+    assert inputs.dtype == torch.float32 and inputs.isfinite().all()
+
+
+def test_the_stock_normalisation_works_in_the_pipeline():
+    pipeline = Compose(
+        [dict(type='mmaction.PreNormalize3D'), *AUGMENT,
+         dict(type='PackSkeletonInputs')])
+    inputs = pipeline(dict(keypoint=clip(30), total_frames=30))['inputs']
+    assert inputs.shape == (1, 2, 64, 25, 3) and inputs.isfinite().all()
+
+
+def test_a_clip_without_bodies_stays_zero():
+    empty = np.zeros((2, 40, 25, 3), np.float32)
+    out = SkeletonPreNormalize()(dict(keypoint=empty))['keypoint']
+    assert not out.any() and out.shape == empty.shape
+
+
+@pytest.mark.parametrize('cfg, message', [
+    (dict(type='TemporalCropResize', ratio=(0.5, 1.1)), 'within 0..1'),
+    (dict(type='TemporalCropResize', clip_len=0), 'at least 1'),
+    (dict(type='JointCorruption', ratio=1.5), 'within 0..1'),
+    (dict(type='PoseShear', amplitude=-1), 'must not be negative'),
+    (dict(type='GenSkeletonModalities', modalities=['angle']),
+     "unknown modality 'angle'"),
+    (dict(type='SkeletonPreNormalize', layout='h36m'), 'unknown layout'),
+    (dict(type='SkeletonMultiView', transforms=[[]], num_views=[1, 2]),
+     'one number for each of 1 pipelines'),
+])
+def test_wrong_settings_say_why(cfg, message):
+    with pytest.raises(ValueError, match=message):
+        TRANSFORMS.build(cfg)
+
+
+def test_wrong_joint_count_names_the_clip():
+    with pytest.raises(ValueError, match='keypoint of jump_3 has shape') as e:
+        SkeletonPreNormalize()(
+            dict(keypoint=clip(num_joints=17), frame_dir='jump_3'))
+    assert '\n' not in str(e.value)
+
+
+@pytest.mark.parametrize('transform', [
+    SkeletonPreNormalize, TemporalCropResize, JointCorruption, PoseShear,
+    GenSkeletonModalities, PackSkeletonInputs
+])
+def test_settings_are_shown_and_keys_documented(transform):
+    assert 'Required Keys' in transform.__doc__
+    assert repr(transform()).startswith(f'{transform.__name__}(')

@@ -1,0 +1,1 @@
+"""Run logs, and tables of runs."""

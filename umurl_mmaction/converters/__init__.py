@@ -1,0 +1,1 @@
+"""What the converters in ``tools/data`` share."""

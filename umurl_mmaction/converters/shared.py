@@ -1,0 +1,226 @@
+"""What the converters in ``tools/data`` share."""
+import signal
+from argparse import ArgumentParser, Namespace
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from typing import Any, Callable, Optional, TypeVar, Union
+
+import numpy as np
+from mmengine.utils import ProgressBar
+
+from ..command_line import check_suffix, one_line_errors
+from ..fileio.annotations import save_annotations
+
+Task = TypeVar('Task')
+Result = TypeVar('Result')
+
+
+def _attempt(func: Callable[[Task], Result],
+             task: Task) -> Union[Result, ValueError]:
+    # Raised in a worker it would end the tasks that share its chunk too.
+    try:
+        return func(task)
+    except ValueError as error:
+        return error
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def track_parallel(
+    func: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    num_workers: int = 1
+) -> Generator[Union[Result, ValueError], None, None]:
+    """Run tasks in processes, with a progress bar.
+
+    To be closed by who does not take all results; else the processes go on.
+
+    Args:
+        func (Callable): Takes a task; a function of a module, if there are
+            several workers.
+        tasks (Sequence): What to do.
+        num_workers (int): Number of processes; 1 stays in this one.
+            Defaults to 1.
+
+    Yields:
+        Any: The tasks' results in their order; a ``ValueError`` that was
+        raised stands for its result.
+    """
+    attempt = partial(_attempt, func)
+    bar = ProgressBar(len(tasks))
+    pool = None
+    results: Iterable[Union[Result, ValueError]] = map(attempt, tasks)
+    try:
+        if num_workers > 1:
+            pool = ProcessPoolExecutor(
+                num_workers, initializer=_leave_interrupts_to_the_parent)
+            results = pool.map(attempt, tasks, chunksize=16)
+        for result in results:
+            bar.update()
+            yield result
+    finally:
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
+        bar.file.write('\n')
+
+
+def make_annotation(name: str, label: Optional[int],
+                    keypoint: np.ndarray) -> dict[str, Any]:
+    """Make MMAction2's annotation of a clip.
+
+    Args:
+        name (str): Name of the clip.
+        label (int, optional): Its class, from 0; None if it has none.
+        keypoint (np.ndarray): Float32, shape (M, T, V, C).
+
+    Returns:
+        dict: ``frame_dir``, ``label`` (if there is one), ``total_frames``
+        and ``keypoint``.
+    """
+    annotation: dict[str, Any] = dict(frame_dir=name)
+    if label is not None:
+        annotation['label'] = label
+    # An array from another process brings a dtype object of its own, which
+    # would be pickled anew: the bytes would tell how many workers there were.
+    annotation.update(
+        total_frames=keypoint.shape[1], keypoint=keypoint.view(np.float32))
+    return annotation
+
+
+class ClipCollector:
+    """Clips as they come, and what became of those that are not there.
+
+    Args:
+        splits (Iterable[str]): Names of the splits, in their order.
+            Defaults to (): those of the clips.
+        skip_errors (bool): Whether to leave out clips that cannot be read
+            rather than to raise. Defaults to False.
+
+    Attributes:
+        data (dict): ``split`` and ``annotations``.
+        skipped (list[tuple[str, str]]): Name and reason of each clip that
+            was left out.
+        changed (list[tuple[str, str]]): The same of each clip that is there
+            in part only.
+    """
+
+    def __init__(self,
+                 splits: Iterable[str] = (),
+                 skip_errors: bool = False) -> None:
+        self.split: dict[str, list[str]] = {name: [] for name in splits}
+        self.annotations: list[dict[str, Any]] = []
+        self.data: dict[str, Any] = dict(
+            split=self.split, annotations=self.annotations)
+        self.skip_errors = skip_errors
+        self.skipped: list[tuple[str, str]] = []
+        self.changed: list[tuple[str, str]] = []
+
+    def fail(self, name: str, error: ValueError) -> None:
+        """Raise ``error``, or leave out the clip it is about."""
+        if not self.skip_errors:
+            raise error
+        self.leave_out(name, str(error))
+
+    def leave_out(self, name: str, reason: str) -> None:
+        self.skipped.append((name, reason))
+
+    def add(self,
+            name: str,
+            keypoint: np.ndarray,
+            label: Optional[int],
+            splits: Iterable[str],
+            changed: str = '') -> None:
+        """Add a clip, less the bodies that are never there.
+
+        Args:
+            name (str): Its name.
+            keypoint (np.ndarray): Float32, shape (M, T, V, C). A clip of
+                zeros is left out.
+            label (int, optional): Its class, from 0; None if it has none.
+            splits (Iterable[str]): The splits it belongs to.
+            changed (str): What of it is not there. Defaults to ''.
+        """
+        keypoint = keypoint[keypoint.any(axis=(1, 2, 3))]
+        if not len(keypoint):
+            self.leave_out(name, 'no body in any frame')
+            return
+        if changed:
+            self.changed.append((name, changed))
+        for split in splits:
+            self.split.setdefault(split, []).append(name)
+        self.annotations.append(make_annotation(name, label, keypoint))
+
+    def check_any(self, source: str) -> None:
+        """Raise ``ValueError`` if none is left of ``source``."""
+        if not self.annotations:
+            reasons = [line.strip() for line in _reasons(self.skipped)[:1]]
+            raise ValueError('; '.join(
+                [*reasons, f'no clip is left of {source}']))
+
+
+def _reasons(left_out: Sequence[tuple[str, str]]) -> list[str]:
+    reasons: dict[str, list[str]] = {}
+    for name, reason in left_out:
+        reasons.setdefault(reason, []).append(name)
+    lines = []
+    for reason, names in reasons.items():
+        line = f'  {len(names)}: {reason}'
+        if names[0] not in reason:  # an error names the file itself
+            line += f' ({names[0]}{", ..." if len(names) > 1 else ""})'
+        lines.append(line)
+    return lines
+
+
+def summarize(data: dict[str, Any],
+              skipped: Sequence[tuple[str, str]] = (),
+              changed: Sequence[tuple[str, str]] = ()) -> str:
+    """Say what is in a set of annotations and what is not.
+
+    Args:
+        data (dict): ``split`` and ``annotations``.
+        skipped (Sequence): Name and reason of each clip that was left out.
+            Defaults to ().
+        changed (Sequence): The same of each clip that is there in part
+            only. Defaults to ().
+
+    Returns:
+        str: A few lines.
+    """
+    clips = data['annotations']
+    shapes = [clip['keypoint'].shape for clip in clips]
+    labels = [clip['label'] for clip in clips if 'label' in clip]
+    line = (f'{len(clips)} clips, {len(set(labels))} classes, '
+            f'{sum(shape[1] for shape in shapes)} frames, '
+            f'{sum(shape[0] for shape in shapes)} bodies')
+    if len(labels) < len(clips):
+        line += f', {len(clips) - len(labels)} without a label'
+    lines = [
+        line, ', '.join(f'{len(names)} {split}'
+                        for split, names in data['split'].items()),
+        f'{len(skipped)} skipped', *_reasons(skipped)
+    ]
+    if changed:
+        lines += [f'{len(changed)} changed', *_reasons(changed)]
+    return '\n'.join(lines)
+
+
+def run_converter(parser: ArgumentParser, args: Namespace,
+                  convert: Callable[[], ClipCollector]) -> None:
+    """Convert, write the annotations and say what is in them.
+
+    Args:
+        parser (ArgumentParser): Ends the program where something is wrong.
+        args (Namespace): Has ``out``, a path, and maybe ``workers``.
+        convert (Callable): Returns the clips.
+    """
+    if getattr(args, 'workers', 1) < 1:
+        parser.error(f'--workers must be at least 1, got {args.workers}')
+    check_suffix(parser, '--out', args.out)
+    with one_line_errors(parser, str(args.out)):
+        clips = convert()
+        save_annotations(clips.data, args.out)
+    print(f'{summarize(clips.data, clips.skipped, clips.changed)}\n'
+          f'written to {args.out}')

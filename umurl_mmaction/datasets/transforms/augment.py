@@ -1,0 +1,218 @@
+from collections.abc import Sequence
+from typing import Optional
+
+import torch
+from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
+from torch import Generator, Tensor
+
+from ...skeleton.augment import corruption_map, map_joints, shear_map
+from ...skeleton.temporal import crop_resize
+
+
+def draw_matrices(num: int, num_coords: int,
+                  generator: Optional[Generator]) -> Tensor:
+    """Matrices of U(-1, 1): (num, C, C), on the generator's device."""
+    device = generator.device if generator else None
+    shape = (num, num_coords, num_coords)
+    return 2 * torch.rand(shape, generator=generator, device=device) - 1
+
+
+class JointMapTransform(BaseTransform):
+    """A random linear map for each joint.
+
+    Required Keys:
+
+        - keypoint
+
+    Modified Keys:
+
+        - keypoint
+    """
+
+    def draw_maps(self,
+                  num: int,
+                  num_joints: int,
+                  num_coords: int,
+                  generator: Optional[Generator] = None) -> Tensor:
+        """Draw independent maps for some clips.
+
+        Args:
+            num (int): Clips.
+            num_joints (int): Joints V.
+            num_coords (int): Coordinates C.
+            generator (Generator, optional): Defaults to torch's own.
+
+        Returns:
+            Tensor: (num, V, C, C) on the generator's device.
+        """
+        raise NotImplementedError
+
+    def transform(self, results: dict) -> dict:
+        """Map ``keypoint``, (M, T, V, C)."""
+        keypoint = torch.from_numpy(results['keypoint'])
+        maps = self.draw_maps(1, *keypoint.shape[-2:])[0]
+        results['keypoint'] = map_joints(keypoint, maps).numpy()
+        return results
+
+
+@TRANSFORMS.register_module()
+class TemporalCropResize(BaseTransform):
+    """Resize a random part of the clip, in time, to a fixed length.
+
+    The part is floor(T * s) frames long with s ~ U(ratio), but at least
+    ``min_len`` and at most T, and starts anywhere. ``ratio=(1, 1)`` takes
+    the whole clip, as at test time.
+
+    Required Keys:
+
+        - keypoint
+
+    Modified Keys:
+
+        - keypoint
+        - total_frames
+
+    Args:
+        ratio (tuple[float, float]): Range of the cropped share of the clip,
+            within 0..1. Defaults to ``(0.1, 1.0)`` (the paper's code).
+        min_len (int): Shortest crop in frames. Defaults to 64.
+        clip_len (int): Frames of the result. Defaults to 64.
+    """
+
+    def __init__(self,
+                 ratio: Sequence[float] = (0.1, 1.0),
+                 min_len: int = 64,
+                 clip_len: int = 64) -> None:
+        if not 0 <= ratio[0] <= ratio[1] <= 1:
+            raise ValueError(f'ratio={tuple(ratio)} must be an increasing '
+                             'pair within 0..1')
+        if min_len < 1 or clip_len < 1:
+            raise ValueError(f'min_len={min_len} and clip_len={clip_len} must '
+                             'be at least 1')
+        self.ratio = (ratio[0], ratio[1])
+        self.min_len = min_len
+        self.clip_len = clip_len
+
+    def draw_crops(
+            self,
+            num_frames: Tensor,
+            generator: Optional[Generator] = None) -> tuple[Tensor, Tensor]:
+        """Draw a crop of each clip.
+
+        Args:
+            num_frames (Tensor): Frames T of each clip, (...), int64, on the
+                generator's device.
+            generator (Generator, optional): Defaults to torch's own.
+
+        Returns:
+            tuple[Tensor, Tensor]: First frame and length, (...), int64.
+        """
+        draws = torch.rand((2, *num_frames.shape),
+                           generator=generator,
+                           device=num_frames.device)
+        low, high = self.ratio
+        length = (num_frames * (low + (high - low) * draws[0])).long()
+        length = torch.minimum(length.clamp(min=self.min_len), num_frames)
+        room = num_frames - length
+        # The product may be rounded up to the excluded end.
+        start = torch.minimum((draws[1] * (room + 1)).long(), room)
+        return start, length
+
+    def transform(self, results: dict) -> dict:
+        """Resample ``keypoint``, (M, T, V, C) -> (M, clip_len, V, C)."""
+        keypoint = torch.from_numpy(results['keypoint'])
+        start, length = self.draw_crops(torch.tensor(keypoint.shape[1]))
+        results['keypoint'] = crop_resize(keypoint, start, length,
+                                          self.clip_len).numpy()
+        results['total_frames'] = self.clip_len
+        return results
+
+    def __repr__(self) -> str:
+        return (f'{self.__class__.__name__}(ratio={self.ratio}, '
+                f'min_len={self.min_len}, clip_len={self.clip_len})')
+
+
+@TRANSFORMS.register_module()
+class JointCorruption(JointMapTransform):
+    """Spoil a random subset of the joints throughout the clip.
+
+    With probability 1/2 they are set to 0, else multiplied, as row vectors,
+    by a matrix of U(-1, 1).
+
+    Required Keys:
+
+        - keypoint
+
+    Modified Keys:
+
+        - keypoint
+
+    Args:
+        ratio (float): Share of the joints, within 0..1. Defaults to 0.6: 15
+            of 25 joints (the paper's code).
+    """
+
+    def __init__(self, ratio: float = 0.6) -> None:
+        if not 0 <= ratio <= 1:
+            raise ValueError(f'ratio={ratio} must lie within 0..1')
+        self.ratio = ratio
+
+    def draw_maps(self,
+                  num: int,
+                  num_joints: int,
+                  num_coords: int,
+                  generator: Optional[Generator] = None) -> Tensor:
+        """The identity but for round(ratio * V) joints of each clip."""
+        device = generator.device if generator else None
+        draws = torch.rand((num, num_joints + 1),
+                           generator=generator,
+                           device=device)
+        chosen = draws[:, 1:].topk(
+            round(self.ratio * num_joints), largest=False,
+            sorted=False).indices
+        joints = torch.zeros_like(draws[:, 1:], dtype=torch.bool)
+        joints.scatter_(1, chosen, True)
+        matrices = draw_matrices(num, num_coords, generator)
+        to_zero = draws[:, 0] < 0.5
+        return corruption_map(joints,
+                              matrices.masked_fill(to_zero[:, None, None], 0))
+
+    def __repr__(self) -> str:
+        return f'{self.__class__.__name__}(ratio={self.ratio})'
+
+
+@TRANSFORMS.register_module()
+class PoseShear(JointMapTransform):
+    """Shear all joints by one random matrix (AimCLR, Guo et al., AAAI 2022).
+
+    Required Keys:
+
+        - keypoint
+
+    Modified Keys:
+
+        - keypoint
+
+    Args:
+        amplitude (float): The off-diagonal entries are drawn from
+            U(-amplitude, amplitude). Defaults to 1 (the paper's code).
+    """
+
+    def __init__(self, amplitude: float = 1.0) -> None:
+        if amplitude < 0:
+            raise ValueError(f'amplitude={amplitude} must not be negative')
+        self.amplitude = amplitude
+
+    def draw_maps(self,
+                  num: int,
+                  num_joints: int,
+                  num_coords: int,
+                  generator: Optional[Generator] = None) -> Tensor:
+        """A shear with unit diagonal, the same for all joints of a clip."""
+        matrices = self.amplitude * draw_matrices(num, num_coords, generator)
+        matrices.diagonal(dim1=1, dim2=2).fill_(1)
+        return shear_map(matrices, num_joints)
+
+    def __repr__(self) -> str:
+        return f'{self.__class__.__name__}(amplitude={self.amplitude})'

@@ -1,0 +1,170 @@
+from collections.abc import Sequence
+from typing import Callable, Optional, Union
+
+import torch
+from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform, Compose, RandomChoice
+from torch import Generator, Tensor
+
+from ...skeleton.augment import map_joints
+from ...skeleton.packed import PackedClips
+from ...skeleton.temporal import (
+    crop_resize_packed,
+    crop_resize_taps,
+    weigh_frames,
+)
+from .augment import JointMapTransform, TemporalCropResize
+
+# Whose views of some 40 kB each stay in the cache of a CPU.
+CLIPS_IN_CACHE = 64
+
+
+def draw_maps(transforms: Sequence, num: int, num_joints: int,
+              num_coords: int, generator: Optional[Generator]) -> Tensor:
+    """Draw the maps of transforms in succession: (num, V, C, C)."""
+    device = generator.device if generator else None
+    maps = None
+    for transform in transforms:
+        if isinstance(transform, JointMapTransform):
+            own = transform.draw_maps(num, num_joints, num_coords, generator)
+        elif isinstance(transform, RandomChoice):
+            options = [
+                draw_maps(option, num, num_joints, num_coords, generator)
+                for option in transform.transforms
+            ]
+            odds = torch.tensor(
+                transform.prob or [1.] * len(options), device=device)
+            chosen = odds.multinomial(
+                num, replacement=True, generator=generator)
+            own = options[0]
+            for i, option in enumerate(options[1:], 1):
+                own = torch.where((chosen == i)[:, None, None, None], option,
+                                  own)
+        else:
+            raise ValueError(f'{transform} works on one clip at a time: make '
+                             'the views in the pipeline, or leave it out')
+        maps = own if maps is None else maps @ own
+    if maps is None:
+        eye = torch.eye(num_coords, device=device)
+        return eye.expand(num, num_joints, -1, -1)
+    return maps
+
+
+@TRANSFORMS.register_module()
+class SkeletonMultiView(BaseTransform):
+    """Run pipelines on copies of a clip, one pipeline a view.
+
+    In a pipeline it makes the views of one clip; as ``views`` of
+    ``SkeletonDataPreprocessor`` those of a whole batch, on its device.
+
+    Required Keys:
+
+        - keypoint
+
+    Added Keys:
+
+        - views
+
+    Args:
+        transforms (list[list[dict]]): The pipelines.
+        num_views (sequence of int, optional): How many views each pipeline
+            gives. Defaults to one each.
+    """
+
+    def __init__(self,
+                 transforms: Sequence[Sequence[Union[dict, Callable]]],
+                 num_views: Union[Sequence[int], None] = None) -> None:
+        num_views = num_views or [1] * len(transforms)
+        if len(num_views) != len(transforms):
+            raise ValueError(f'num_views={list(num_views)} must have one '
+                             f'number for each of {len(transforms)} pipelines')
+        self.num_views = list(num_views)
+        self.pipelines = [Compose(pipeline) for pipeline in transforms]
+
+    def transform(self, results: dict) -> dict:
+        """Add ``views``, a list of joint arrays (M, T, V, C)."""
+        results['views'] = [
+            pipeline(dict(results))['keypoint']
+            for pipeline, count in zip(self.pipelines, self.num_views)
+            for _ in range(count)
+        ]
+        return results
+
+    def resize(self, clips: PackedClips, num_person: int) -> Tensor:
+        """All of each clip in the first view's length, for evaluation.
+
+        Args:
+            clips (PackedClips): N clips.
+            num_person (int): Bodies M.
+
+        Returns:
+            Tensor: Joints (N, M, clip_len, V, C), float32.
+        """
+        crop = self._crop(self.pipelines[0])
+        whole = clips.num_frames
+        return crop_resize_packed(clips, torch.zeros_like(whole), whole,
+                                  crop.clip_len, num_person)
+
+    @staticmethod
+    def _crop(pipeline: Compose) -> TemporalCropResize:
+        crop = (pipeline.transforms or [None])[0]
+        if not isinstance(crop, TemporalCropResize):
+            raise ValueError('views of a batch start with '
+                             f'TemporalCropResize, got {crop}')
+        return crop
+
+    def batch(self,
+              clips: PackedClips,
+              num_person: int,
+              generator: Optional[Generator] = None) -> list[Tensor]:
+        """The views of many clips at once, drawn like ``transform``'s.
+
+        Args:
+            clips (PackedClips): N clips.
+            num_person (int): Bodies M of the views.
+            generator (Generator, optional): Of the clips' device. Defaults to
+                torch's own.
+
+        Returns:
+            list[Tensor]: Joints (N, M, clip_len, V, C) of each view.
+
+        Raises:
+            ValueError: If a pipeline is not ``TemporalCropResize`` followed
+                by transforms that map joints, or choices among such.
+        """
+        views: list[Tensor] = []
+        size = len(clips.num_frames)
+        num_joints, num_coords = clips.frames.shape[1:]
+        for pipeline, count in zip(self.pipelines, self.num_views):
+            crop, rest = self._crop(pipeline), pipeline.transforms[1:]
+            repeated = clips.select(
+                torch.arange(count * size, device=clips.frames.device) % size)
+            taps = crop_resize_taps(
+                repeated, *crop.draw_crops(repeated.num_frames, generator),
+                crop.clip_len, num_person)
+            if rest:
+                maps = draw_maps(rest, count * size, num_joints, num_coords,
+                                 generator).to(clips.frames.device)
+                joints = self._mapped(clips.frames, *taps, maps)
+            else:
+                joints = weigh_frames(clips.frames, *taps)
+            views.extend(joints.unflatten(0, (count, size)).unbind())
+        return views
+
+    @staticmethod
+    def _mapped(frames: Tensor, rows: Tensor, weights: Tensor,
+                maps: Tensor) -> Tensor:
+        """Resize and map the joints: (N, M, clip_len, V, C)."""
+        # Half precision would be widened for every part anew.
+        frames = frames.to(torch.promote_types(frames.dtype, torch.float32))
+        joints = frames.new_empty(*rows.shape[:-1], *frames.shape[1:])
+        # A CPU works in its cache, and asks for no memory but the result's.
+        step = CLIPS_IN_CACHE if frames.is_cpu else len(rows)
+        for part in zip(*(x.split(step) for x in (rows, weights, maps,
+                                                  joints))):
+            map_joints(weigh_frames(frames, *part[:2]), *part[2:])
+        return joints
+
+    def __repr__(self) -> str:
+        return (f'{self.__class__.__name__}(transforms={self.pipelines}, '
+                f'num_views={self.num_views})')

@@ -1,0 +1,1 @@
+"""What touches files: atomic writing, safe loading, annotation files."""

@@ -1,0 +1,297 @@
+"""Files with the array of a clip."""
+import csv
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, AnyStr, NamedTuple, Optional
+from zipfile import BadZipFile
+
+import numpy as np
+
+SUFFIXES = ('.npy', '.npz', '.csv', '.json')
+# Columns that may stand before the coordinates in a .csv.
+INDEX_COLUMNS = ('frame', 'body')
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def parse_numbers(fields: Sequence[AnyStr], count: int) -> list[float]:
+    """Read the numbers of a line.
+
+    Args:
+        fields (Sequence[str] | Sequence[bytes]): The line, taken apart.
+        count (int): How many numbers there must be.
+
+    Returns:
+        list[float]: The numbers.
+
+    Raises:
+        ValueError: If there are more or fewer, or one is no number or not
+            within float32.
+    """
+    if len(fields) != count:
+        raise ValueError(f'expected {count} numbers, got {len(fields)}')
+    values = []
+    for field in fields:
+        try:
+            value = float(field)
+        except ValueError:
+            value = math.nan
+        if not abs(value) <= LARGEST:
+            text = field.decode('utf-8', 'replace') if isinstance(
+                field, bytes) else field
+            raise ValueError(f'expected finite numbers, got {text[:40]!r}')
+        values.append(value)
+    return values
+
+
+@contextmanager
+def at(where: str) -> Iterator[None]:
+    """Say in an error's message where it was."""
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(f'{where}: {error.strerror or error}') from error
+    except (EOFError, ValueError) as error:
+        raise ValueError(f'{where}: {error}') from error
+
+
+def read_csv(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Read a .csv.
+
+    Args:
+        path (Path): The file, UTF-8.
+
+    Yields:
+        tuple[int, list[str]]: Number of the line, from 1, and its fields
+        without blanks around them. Blank lines are left out.
+
+    Raises:
+        ValueError: If the file is malformed. Names the line.
+    """
+    # Spreadsheets put a byte order mark in front.
+    with open(path, encoding='utf-8-sig', newline='') as f:
+        reader = csv.reader(f, strict=True)
+        try:
+            for fields in reader:
+                if fields:
+                    yield reader.line_num, [field.strip() for field in fields]
+        except csv.Error as error:
+            raise ValueError(f'line {reader.line_num + 1}: {error}') from error
+
+
+class Clip(NamedTuple):
+    """A file, and how its array must look."""
+    path: Path
+    num_joints: Optional[int] = None
+    coords: Optional[int] = None
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def split_joints(clip: Clip, num_values: int) -> tuple[int, int]:
+    """Find out how many joints and coordinates a line of a .csv has.
+
+    Args:
+        clip (Clip): Has the number of joints, of coordinates, or both.
+        num_values (int): Numbers in the line.
+
+    Returns:
+        tuple[int, int]: V and C.
+
+    Raises:
+        ValueError: If that is not known or does not fit.
+    """
+    _, V, C = clip
+    if V and C:
+        if num_values != V * C:
+            raise ValueError(f'expected {V * C} numbers, {V} joints of {C}, '
+                             f'got {num_values}')
+        return V, C
+    known = V or C
+    if not known:
+        raise ValueError('a .csv does not tell where a joint ends, so '
+                         '--num-joints or --coords is needed')
+    if not num_values or num_values % known:
+        raise ValueError(f'expected a multiple of {known} numbers, got '
+                         f'{num_values}')
+    other = num_values // known
+    return (known, other) if V else (other, known)
+
+
+def parse_index(index: dict[str, str], last: int) -> tuple[int, int]:
+    """Read which frame and body a line of a .csv is about.
+
+    Args:
+        index (dict[str, str]): What stands in the columns ``frame`` and
+            ``body``, or in the first of them, or nothing.
+        last (int): Frame of the line before; -1 for the first line.
+
+    Returns:
+        tuple[int, int]: Frame and body.
+
+    Raises:
+        ValueError: If it is malformed.
+    """
+    for column, field in index.items():
+        if not (field.isascii() and field.isdigit()):
+            raise ValueError(f'expected a {column} counted from 0, got '
+                             f'{field[:40]!r}')
+    frame = int(index.get('frame', last + 1))
+    # In order and without gaps: a lost line is noticed, and the array is no
+    # larger than the file.
+    wanted = [last + 1]
+    if 'body' in index and last >= 0:
+        wanted.insert(0, last)
+    if frame not in wanted:
+        raise ValueError(f'expected frame {" or ".join(map(str, wanted))}, '
+                         f'got {frame}')
+    return frame, int(index.get('body', 0))
+
+
+def parse_csv(clip: Clip) -> np.ndarray:
+    """Read a .csv with a line a frame, or a line a frame and body.
+
+    Args:
+        clip (Clip): Has the number of joints, of coordinates, or both.
+
+    Returns:
+        np.ndarray: Float64, shape (M, T, V, C).
+
+    Raises:
+        ValueError: If it is malformed. Names the line.
+    """
+    lines = list(read_csv(clip.path))
+    columns: list[str] = []
+    if lines and not any(map(is_number, lines[0][1])):
+        for column, heading in zip(INDEX_COLUMNS, lines.pop(0)[1]):
+            if column != heading.lower():
+                break
+            columns.append(column)
+    if not lines:
+        raise ValueError('expected a line a frame, the file ends')
+    num_index = len(columns)
+    num_values = len(lines[0][1]) - num_index
+    with at(f'line {lines[0][0]}'):
+        V, C = split_joints(clip, num_values)
+    frame = -1
+    poses: dict[tuple[int, int], list[float]] = {}
+    for number, fields in lines:
+        with at(f'line {number}'):
+            pose = parse_numbers(fields[num_index:], num_values)
+            frame, body = parse_index(dict(zip(columns, fields)), frame)
+            if (frame, body) in poses:
+                raise ValueError(f'body {body} of frame {frame} is there '
+                                 'twice')
+            poses[frame, body] = pose
+    bodies = {body for _, body in poses}
+    for (_, body), (number, _) in zip(poses, lines):
+        if body >= len(bodies):
+            raise ValueError(
+                f'line {number}: expected bodies counted from 0 without gaps, '
+                f'got {body}, but {len(bodies)} in all')
+    keypoint = np.zeros((len(bodies), frame + 1, V, C))
+    for (frame, body), pose in poses.items():
+        keypoint[body, frame] = np.reshape(pose, (V, C))
+    return keypoint
+
+
+def nested_shape(value: Any, where: str = '') -> tuple[int, ...]:
+    """Shape of nested lists of numbers; ``ValueError`` if they have none."""
+    if not isinstance(value, list):
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return ()
+        raise ValueError(f'item {where or "0"}: expected a number, got '
+                         f'{value!r:.40}')
+    shape: tuple[int, ...] = ()
+    for i, item in enumerate(value):
+        got = nested_shape(item, f'{where}[{i}]')
+        if i and got != shape:
+            raise ValueError(f'item {where}[{i}]: expected shape {shape} as '
+                             f'of those before, got {got}')
+        shape = got
+    return (len(value), *shape)
+
+
+def parse_json(path: Path) -> np.ndarray:
+    """Read nested lists of numbers.
+
+    Returns:
+        np.ndarray: Float64.
+
+    Raises:
+        ValueError: If it is malformed. Names the line or the item.
+    """
+    try:
+        value = json.loads(path.read_bytes())
+        nested_shape(value)
+        return np.array(value, np.float64)
+    except (OverflowError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
+def parse_npz(path: Path) -> np.ndarray:
+    """Read the only array of an archive, or the one named ``keypoint``.
+
+    Raises:
+        ValueError: If it is malformed or has no such array.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            names = arrays.files
+            if len(names) != 1 and 'keypoint' not in names:
+                raise ValueError('expected one array, or one named keypoint, '
+                                 f'got {", ".join(names) or "none"}')
+            return arrays[names[0] if len(names) == 1 else 'keypoint']
+    except BadZipFile as error:
+        raise ValueError(str(error)) from error
+
+
+def read_clip(clip: Clip) -> np.ndarray:
+    """Read the array of a clip.
+
+    Args:
+        clip (Clip): Where it is and how it must look.
+
+    Returns:
+        np.ndarray: Float32, shape (M, T, V, C).
+
+    Raises:
+        ValueError: If it is malformed.
+    """
+    path, num_joints, coords = clip
+    with at(str(path)):
+        if path.suffix == '.npy':
+            # Neither unpickles nor trusts the size that the header says.
+            array: np.ndarray = np.lib.format.open_memmap(path, 'r')
+        elif path.suffix == '.npz':
+            array = parse_npz(path)
+        elif path.suffix == '.csv':
+            array = parse_csv(clip)
+        else:
+            array = parse_json(path)
+        if array.dtype.kind not in 'fiu' or array.ndim not in (3, 4) or (
+                not array.size):
+            raise ValueError('expected numbers (T, V, C) or (M, T, V, C), '
+                             f'got {array.dtype} {array.shape}')
+        keypoint = array if array.ndim == 4 else array[None]
+        for axis, size, what in ((2, num_joints, 'joints'),
+                                 (3, coords, 'coordinates')):
+            if size and keypoint.shape[axis] != size:
+                raise ValueError(f'expected {size} {what}, got shape '
+                                 f'{array.shape}')
+        with np.errstate(over='ignore'):
+            keypoint = np.array(keypoint, np.float32, order='C')
+        wrong = np.argwhere(~np.isfinite(keypoint))
+        if len(wrong):
+            raise ValueError(
+                'body {}, frame {}, joint {}: expected finite numbers'.format(
+                    *wrong[0]))
+        return keypoint

@@ -1,0 +1,295 @@
+"""Whole checkpoint files of the paper's code: measured, and made ours.
+
+They hold ``{'epoch', 'state_dict', 'optimizer'}``.
+"""
+import copy
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Union
+
+import torch
+from torch import Tensor
+
+from ..layers.positions import sinusoidal_positions
+from .names import (
+    AXIS_LETTERS,
+    MODALITY_LETTERS,
+    NUM_POSITIONS,
+    POSITIONS,
+    convert_key,
+    convert_state_dict,
+    official_name,
+    our_name,
+    strip_module,
+)
+
+
+class Size(NamedTuple):
+    """What the shapes of a checkpoint tell."""
+    embed_dims: int
+    num_layers: int
+    modalities: tuple[str, ...]
+    # num_person * joints * C and clip_len * C.
+    temporal_channels: int
+    spatial_channels: int
+    # Widths of a projector's layers; empty without projectors.
+    projector: tuple[int, ...]
+
+
+def _official_shapes(size: Size) -> dict[str, tuple[int, ...]]:
+    """Weights of the paper's code in its order, without ``module.``."""
+    dims = size.embed_dims
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def affine(name: str, channels: int) -> None:
+        shapes[f'{name}.weight'] = shapes[f'{name}.bias'] = (channels, )
+
+    def linear(name: str, out_channels: int, in_channels: int) -> None:
+        shapes[f'{name}.weight'] = (out_channels, in_channels)
+        shapes[f'{name}.bias'] = (out_channels, )
+
+    used = [
+        m for m, name in MODALITY_LETTERS.items() if name in size.modalities
+    ]
+    in_channels = dict(t=size.temporal_channels, s=size.spatial_channels)
+    for m in used:
+        for a in AXIS_LETTERS:
+            name = f'backbone.{m}_emb.{a}_embedding'
+            linear(f'{name}.0', dims, in_channels[a])
+            affine(f'{name}.1', dims)
+            linear(f'{name}.3', dims, dims)
+    if len(used) > 1:
+        for a in AXIS_LETTERS:
+            shapes[f'backbone.mm_fusion.{a}_fusion.0.weight'] = (dims, dims)
+    shapes[POSITIONS] = (1, NUM_POSITIONS, dims)
+    for a in AXIS_LETTERS:
+        for i in range(size.num_layers):
+            name = f'backbone.ma_encoder.{a}_tr.layers.{i}'
+            shapes[f'{name}.self_attn.in_proj_weight'] = (3 * dims, dims)
+            shapes[f'{name}.self_attn.in_proj_bias'] = (3 * dims, )
+            linear(f'{name}.self_attn.out_proj', dims, dims)
+            linear(f'{name}.linear1', dims, dims)
+            linear(f'{name}.linear2', dims, dims)
+            affine(f'{name}.norm1', dims)
+            affine(f'{name}.norm2', dims)
+    if size.projector:
+        width, out_channels = size.projector[0], size.projector[-1]
+        for m in used:
+            name = f'{m}_projector'
+            for i in (0, 3):
+                linear(f'{name}.{i}', width, width)
+                affine(f'{name}.{i + 1}', width)
+                for statistic in ('running_mean', 'running_var'):
+                    shapes[f'{name}.{i + 1}.{statistic}'] = (width, )
+                shapes[f'{name}.{i + 1}.num_batches_tracked'] = ()
+            linear(f'{name}.6', out_channels, width)
+    return shapes
+
+
+def is_official(checkpoint: Any) -> bool:
+    """Whether a file is one of the paper's code, else it is one of ours.
+
+    Args:
+        checkpoint (Any): What the file holds.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if not isinstance(checkpoint, Mapping):
+        raise ValueError(f'it holds a {type(checkpoint).__name__}, not a dict')
+    state_dict = checkpoint.get('state_dict')
+    if not isinstance(state_dict, Mapping):
+        raise ValueError("it has no 'state_dict'; its first key is "
+                         f'{next(iter(checkpoint), None)!r}')
+    keys = [str(key) for key in state_dict]
+    if not keys:
+        raise ValueError("its 'state_dict' is empty")
+    if any(official_name(key) for key in keys):
+        return False
+    if any(our_name(strip_module(key)) for key in keys):
+        return True
+    raise _unknown(*next(iter(state_dict.items())))
+
+
+def _shape(value: Any) -> Union[tuple[int, ...], str]:
+    if isinstance(value, Tensor):
+        return tuple(value.shape)
+    return f'that of a {type(value).__name__}'
+
+
+def _unknown(key: Any, value: Any) -> ValueError:
+    return ValueError(f'{strip_module(str(key))!r} is no weight of the UmURL '
+                      f'code; its shape is {_shape(value)}')
+
+
+def _missing(name: str, shape: Any, official: bool) -> ValueError:
+    key = f'module.{name}' if official else convert_key(name)
+    return ValueError(f'{key} is missing; wanted is shape {shape}')
+
+
+def measure(checkpoint: Mapping[str, Any]) -> Size:
+    """Read the sizes of a checkpoint off its weights, and check them all.
+
+    Args:
+        checkpoint (dict): File of either kind. One of ours may lack
+            modalities or the projectors and have further weights outside of
+            ``backbone`` and ``neck``.
+
+    Returns:
+        Size: Sizes that every weight agrees with.
+
+    Raises:
+        ValueError: Naming the first key that is unknown, missing or of
+            another shape, and the shapes.
+    """
+    official = is_official(checkpoint)
+    # The file's key and the shape of each official name.
+    keys: dict[str, str] = {}
+    shapes: dict[str, Union[tuple[int, ...], str]] = {}
+    for key, value in checkpoint['state_dict'].items():
+        name = strip_module(key) if official else official_name(key) or ''
+        if our_name(name) is not None:
+            keys[name], shapes[name] = key, _shape(value)
+        elif official or key.startswith(('backbone.', 'neck.')):
+            raise _unknown(key, value)
+
+    size = _infer(shapes, official)
+    wanted = _official_shapes(size)
+    for name, shape in wanted.items():
+        if name == POSITIONS and not official:
+            continue
+        if name not in shapes:
+            raise _missing(name, shape, official)
+        if shapes[name] != shape:
+            raise ValueError(f'{keys[name]} has shape {shapes[name]}, the '
+                             f'other weights want {shape}')
+    for name, key in keys.items():
+        if name not in wanted:
+            raise ValueError(f'{key} of shape {shapes[name]} is no weight of '
+                             'a UmURL model of this size')
+    return size
+
+
+def _infer(shapes: Mapping[str, Any], official: bool) -> Size:
+    """Sizes from as few weights as possible; they may contradict others."""
+
+    def width(name: str, axis: int) -> int:
+        shape = shapes.get(name)
+        if shape is None:
+            raise _missing(name, '(*, *)', official)
+        if isinstance(shape, str) or len(shape) != 2:
+            key = f'module.{name}' if official else convert_key(name)
+            raise ValueError(f'{key} has shape {shape}, wanted is (*, *)')
+        return shape[axis]
+
+    # The paper's code always has all modalities and their projectors.
+    used = [
+        m for m in MODALITY_LETTERS
+        if official or any(name.startswith(f'backbone.{m}_emb.')
+                           for name in shapes)
+    ] or list(MODALITY_LETTERS)
+    first = f'backbone.{used[0]}_emb'
+    layers = [
+        int(found.group(1)) for found in (
+            re.match(r'backbone\.ma_encoder\.._tr\.layers\.(\d+)\.', name)
+            for name in shapes) if found
+    ]
+    dims = width(f'{first}.t_embedding.0.weight', 0)
+    projector: tuple[int, ...] = ()
+    if official or any('_projector.' in name for name in shapes):
+        out_channels = width(f'{used[0]}_projector.6.weight', 0)
+        projector = (2 * dims, 2 * dims, 2 * dims, out_channels)
+    return Size(
+        embed_dims=dims,
+        num_layers=max(layers, default=0) + 1,
+        modalities=tuple(MODALITY_LETTERS[m] for m in used),
+        temporal_channels=width(f'{first}.t_embedding.0.weight', 1),
+        spatial_channels=width(f'{first}.s_embedding.0.weight', 1),
+        projector=projector)
+
+
+def to_ours(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert a file of the paper's code, without loss.
+
+    Args:
+        checkpoint (dict): What the official file holds.
+
+    Returns:
+        dict: ``state_dict`` under our names, and ``meta`` with ``epoch`` and
+        ``official``: the official file less the weights in ``state_dict``,
+        for the way back.
+
+    Raises:
+        ValueError: If a weight is unknown, missing or of another shape.
+    """
+    if not is_official(checkpoint):
+        raise ValueError('its weights have our names already')
+    measure(checkpoint)
+    # The table is kept: computed anew, its last bits depend on the machine.
+    rest = copy.copy(checkpoint['state_dict'])
+    for key in rest:
+        if convert_key(key):
+            rest[key] = None
+    return dict(
+        meta=dict(
+            epoch=checkpoint.get('epoch'),
+            official={
+                **checkpoint, 'state_dict': rest
+            }),
+        state_dict=convert_state_dict(checkpoint['state_dict']))
+
+
+def to_official(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert a file of ours to one of the paper's code.
+
+    Args:
+        checkpoint (dict): What our file holds: the result of ``to_ours``, or
+            a checkpoint of a pre-training run.
+
+    Returns:
+        dict: The official file. Of a run of ours it has ``epoch`` and
+        ``state_dict``: the optimizer's state counts parameters in another
+        order.
+
+    Raises:
+        ValueError: If a weight is unknown, missing or of another shape.
+    """
+    if is_official(checkpoint):
+        raise ValueError("its weights have the paper's names already")
+    size = measure(checkpoint)
+    ours = checkpoint['state_dict']
+    for key, value in ours.items():
+        if official_name(key) is None:
+            raise _unknown(key, value)
+    width = 2 * size.embed_dims
+    wanted = _official_shapes(
+        size._replace(
+            modalities=tuple(MODALITY_LETTERS.values()),
+            projector=size.projector or (width, width, width, 4096)))
+    for name, shape in wanted.items():
+        if name != POSITIONS and convert_key(name) not in ours:
+            raise _missing(name, shape, official=False)
+
+    meta = checkpoint.get('meta') or {}
+    if 'official' in meta:
+        state_dict = copy.copy(meta['official']['state_dict'])
+        for key, value in state_dict.items():
+            if value is None:
+                state_dict[key] = ours[convert_key(key)]
+        return {**meta['official'], 'state_dict': state_dict}
+    positions = sinusoidal_positions(NUM_POSITIONS, size.embed_dims)
+    return dict(
+        epoch=meta.get('epoch'),
+        state_dict={
+            f'module.{name}':
+            positions[None] if name == POSITIONS else ours[convert_key(name)]
+            for name in wanted
+        })
+
+
+def count_parameters(state_dict: Mapping[str, Tensor]) -> int:
+    """Number of trained values: no statistics, no position table."""
+    constants = ('running_mean', 'running_var', 'num_batches_tracked', '.pe')
+    return sum(
+        value.numel() for key, value in state_dict.items()
+        if torch.is_tensor(value) and not key.endswith(constants))

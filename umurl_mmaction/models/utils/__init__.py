@@ -1,0 +1,1 @@
+"""What the models share: gathering, views, encoding, neighbours."""
