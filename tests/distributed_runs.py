@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from tiny_models import KNN, PRETRAIN, VIEWS, tiny_config
 
 import umurl_mmaction  # noqa: F401
-from umurl_mmaction.models.utils.encoding import encode_dataset
+from umurl_mmaction.models.utils.encoding import FUSED, encode_dataset
 
 GLOBAL_BATCH = 8
 STEPS = 5
@@ -88,7 +88,10 @@ def pretrain_config(ann_file, folder, world_size):
         ann_file=ann_file,
         pipeline=[VIEWS, dict(type='PackSkeletonInputs')])
     cfg.train_cfg.max_epochs = 1
-    cfg.default_hooks.retrieval_monitor.interval = 1
+    cfg.train_cfg.val_interval = 1
+    cfg.val_dataloader.update(
+        batch_size=GLOBAL_BATCH // world_size, num_workers=0)
+    cfg.val_dataloader.dataset.ann_file = ann_file
     return cfg
 
 
@@ -166,9 +169,9 @@ def retrieve(ann_file, folder, world_size):
     return dict(
         metrics=metrics,
         predictions=str(predictions),
-        features=features,
+        features=features[FUSED],
         labels=[int(x.gt_label) for x in samples],
-        index=model._index,
+        index=model.encoded_gallery[:2],
         names=[name for name, _ in loader.dataset.labels])
 
 
@@ -178,9 +181,9 @@ def subset(ann_file, rank):
     np.random.seed(rank)
     torch.manual_seed(rank)
     cfg = Config.fromfile(
-        REPO / 'configs/umurl/semi/umurl-semi-10percent_1xb128-100e_ntu60-'
+        REPO / 'configs/umurl/finetune/umurl-finetune_1xb128-100e_ntu60-'
         'xsub-keypoint-3d.py').train_dataloader.dataset
-    cfg.update(ann_file=ann_file, split='train')
+    cfg.update(ann_file=ann_file, split='train', label_fraction=0.1)
     return [name for name, _ in DATASETS.build(cfg).labels]
 
 

@@ -100,7 +100,9 @@ def config(ann_file, work_dir, num_workers=0, change=None, **settings):
         dict(type='MultiStepLR', milestones=[3, 5], gamma=0.5)
     ]
     cfg.default_hooks.checkpoint.interval = 1
-    cfg.default_hooks.retrieval_monitor.interval = 2
+    cfg.train_cfg.val_interval = 2
+    cfg.val_dataloader.update(batch_size=3, num_workers=0)
+    cfg.val_dataloader.dataset.ann_file = str(ann_file)
     cfg.visualizer.vis_backends = [dict(type='LocalVisBackend')]
     cfg.custom_hooks = [dict(type='Report'), dict(type='Jitter')]
     cfg.update(work_dir=str(work_dir), randomness=dict(seed=1))

@@ -203,7 +203,7 @@ def test_a_split_that_is_not_there_lists_those_that_are(start):
 @pytest.mark.parametrize('setting, wanted', [
     ({'model.modalities': ('joint', 'angle')},
      "unknown modality 'angle'; known are"),
-    ({'model.graph_cfg.layout': 'h36m'},
+    ({'model.backbone.graph_cfg.layout': 'h36m'},
      "unknown layout 'h36m'; known are"),
     ({'model.backbone.embed_dim': 7}, "argument 'embed_dim'"),
     ({'model.data_preprocessor.view': 7}, "argument 'view'"),
@@ -215,18 +215,28 @@ def test_settings_that_do_not_exist(start, setting, wanted):
     refused(start, wanted, change=lambda cfg: cfg.merge_from_dict(setting))
 
 
-@pytest.mark.parametrize('batch_size, drop_last', [(1, True), (11, False)])
-def test_a_batch_of_one_sample(start, batch_size, drop_last):
+def test_batches_of_one_sample(start):
 
     def change(cfg):
-        cfg.train_dataloader.update(
-            batch_size=batch_size, drop_last=drop_last)
+        cfg.train_dataloader.batch_size = 1
 
     message = refused(
-        start,
-        f'batch_size={batch_size} and 12 clips give a batch of one clip',
-        change=change)
+        start, 'batch_size=1 gives batches of one clip', change=change)
     assert '\n' not in message
+
+
+@pytest.mark.parametrize('batch_size, steps', [(11, 1), (5, 3), (4, 3)])
+def test_a_last_batch_is_kept_unless_it_is_one_sample(start, capfd,
+                                                      batch_size, steps):
+
+    def change(cfg):
+        cfg.train_dataloader.batch_size = batch_size
+
+    start(change=change)
+    checkpoint = torch.load(start.folder / 'work/epoch_1.pth')
+    assert checkpoint['meta']['iter'] == steps
+    out = ''.join(capfd.readouterr())
+    assert out.count('would be a single clip') == (batch_size == 11)
 
 
 def test_clip_len_of_another_checkpoint(start):

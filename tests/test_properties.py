@@ -70,7 +70,6 @@ def test_views_losses_and_features(batch, num_person, seed):
     model = MODELS.build(
         dict(
             type='UmURL',
-            graph_cfg=graph_cfg,
             backbone=dict(
                 type='UmURLBackbone',
                 graph_cfg=graph_cfg,
@@ -86,8 +85,7 @@ def test_views_losses_and_features(batch, num_person, seed):
                 regularizer=dict(type='VarianceCovarianceHead')),
             data_preprocessor=dict(
                 type='SkeletonDataPreprocessor',
-                views=VIEWS,
-                num_person=num_person)))
+                views=VIEWS)))
     transform = pipeline(layout, num_person=num_person, ragged=True)
 
     def run():

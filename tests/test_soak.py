@@ -38,7 +38,9 @@ cfg.train_dataloader.update(batch_size=4, num_workers=2)
 cfg.train_dataloader.dataset.ann_file = ann_file
 # 3 batches an epoch: workers live through a hundred of them.
 cfg.train_cfg.max_epochs = 100
-cfg.default_hooks.retrieval_monitor.interval = 25
+cfg.train_cfg.val_interval = 25
+cfg.val_dataloader.update(batch_size=4, num_workers=2)
+cfg.val_dataloader.dataset.ann_file = ann_file
 cfg.default_hooks.collapse_monitor.interval = 25
 cfg.default_hooks.checkpoint.update(interval=25, max_keep_ckpts=1)
 cfg.custom_hooks = [dict(type='Watch')]

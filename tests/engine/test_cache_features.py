@@ -97,5 +97,5 @@ def test_a_random_pipeline_is_refused(train):
         cfg.train_dataloader.dataset.pipeline.insert(
             1, dict(type='PoseShear'))
 
-    with pytest.raises(ValueError, match='a pipeline without chance'):
+    with pytest.raises(ValueError, match='wants a deterministic pipeline'):
         train('random', change=shake)

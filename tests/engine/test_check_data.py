@@ -57,7 +57,8 @@ def test_too_few_clips_for_a_batch(train):
         '12 clips do not fill a batch of 13',
         PRETRAIN,
         lambda data: None,
-        batch_size=13)
+        batch_size=13,
+        change=lambda cfg: cfg.train_dataloader.update(drop_last=True))
 
 
 def test_an_endless_sampler_fills_any_batch(train):

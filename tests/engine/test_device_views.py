@@ -18,7 +18,9 @@ def run(tmp_path, ann_file):
         cfg.model.neck.update(in_channels=32, out_channels=64)
         cfg.train_dataloader.update(
             batch_size=4, num_workers=0, persistent_workers=False)
-        cfg.train_dataloader.dataset.ann_file = ann_file
+        cfg.val_dataloader.update(batch_size=4, num_workers=0)
+        for loader in (cfg.train_dataloader, cfg.val_dataloader):
+            loader.dataset.ann_file = ann_file
         cfg.train_cfg.max_epochs = 2
         cfg.default_hooks.checkpoint.interval = 1
         cfg.merge_from_dict({

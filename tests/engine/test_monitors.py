@@ -34,7 +34,9 @@ def train(tmp_path):
             'train_dataloader.persistent_workers': False,
             'train_dataloader.dataset.ann_file': ann_file,
             'train_cfg.max_epochs': 4,
-            'default_hooks.retrieval_monitor.interval': 2,
+            'train_cfg.val_interval': 2,
+            'val_dataloader.num_workers': 0,
+            'val_dataloader.dataset.ann_file': ann_file,
             'default_hooks.collapse_monitor.interval': 5,
             'default_hooks.logger.interval': 1,
             'work_dir': str(tmp_path / 'work'),
@@ -110,9 +112,10 @@ def test_monitored_retrieval_is_that_of_the_retrieval_config(train):
 def test_monitors_change_no_weight(train, tmp_path):
     watched = train().model.state_dict()
     alone = train(
-        default_hooks=dict(
-            retrieval_monitor=dict(interval=0),
-            collapse_monitor=dict(interval=0)),
+        default_hooks=dict(collapse_monitor=dict(interval=0)),
+        val_cfg=None,
+        val_dataloader=None,
+        val_evaluator=None,
         experiment_name='alone')
     assert alone.val_loop is None
     for key, value in alone.model.state_dict().items():
@@ -129,13 +132,13 @@ def without_split(data):
 
 
 @pytest.mark.parametrize('tamper, reason', [
-    (unlabelled, 'not all clips have labels'),
+    (unlabelled, "not all clips of split 'train' have labels"),
     (without_split, "has no split 'val', only ['train']"),
 ])
 def test_without_labels_retrieval_is_skipped_in_one_line(
         train, tamper, reason):
     runner = train(tamper)
-    assert runner.val_loop is None
+    assert runner.val_loop.run() == {}
     log = next(train.folder.glob('*/*.log')).read_text()
     lines = [x for x in log.splitlines() if 'Retrieval is not mon' in x]
     assert len(lines) == 1 and reason in lines[0]
@@ -151,17 +154,17 @@ def test_collapse_is_warned_about_once(train):
     assert 'smaller learning rate' in lines[0]
 
 
-def test_iterations_are_counted_in_passes(train):
+def test_iterations_are_validated_too(train):
     runner = train(
         train_cfg=dict(
-            _delete_=True, type='IterBasedTrainLoop', max_iters=7),
+            _delete_=True,
+            type='IterBasedTrainLoop',
+            max_iters=7,
+            val_interval=3),
         param_scheduler=[],
         log_processor=dict(by_epoch=False),
         default_hooks=dict(
-            checkpoint=dict(by_epoch=False, interval=6),
-            retrieval_monitor=dict(interval=1)))
-    # 24 clips in batches of 8.
-    assert runner.train_loop.val_interval == 3
+            checkpoint=dict(by_epoch=False, interval=6)))
     # After iterations 3 and 6, and at the end.
     assert len(scalars(runner)['retrieval/fused_top1']) == 3
 

@@ -67,6 +67,29 @@ def test_other_layouts_and_sizes():
     assert backbone(joints(2, 3, 5, 4, 2)).shape == (2, 16)
 
 
+def test_bodies_are_padded_and_left_out():
+    backbone, x = UmURLBackbone(**SMALL, num_person=2), joints(num_person=3)
+    torch.testing.assert_close(backbone(x), backbone(x[:, :2]))
+    alone = x[:, :1]
+    padded = torch.cat([alone, torch.zeros_like(alone)], dim=1)
+    assert torch.equal(backbone(alone), backbone(padded))
+    assert torch.equal(
+        backbone(backbone.streams(alone)), backbone(padded))
+
+
+def test_features_pass_through_where_an_encoder_is_told_to():
+    backbone, features = UmURLBackbone(**SMALL), torch.randn(3, 32)
+    backbone.takes_features = True
+    assert backbone(features) is features
+
+
+def test_parts_of_the_feature_are_named():
+    backbone = UmURLBackbone(**SMALL)
+    parts = backbone.feature_parts
+    assert parts == dict(temporal=slice(0, 16), spatial=slice(16, 32))
+    assert backbone.out_channels == 32
+
+
 def test_frozen_backbone_stays_in_eval_mode_without_gradients():
     backbone = UmURLBackbone(**SMALL, frozen=True).train()
     assert not any(module.training for module in backbone.modules())
@@ -74,12 +97,12 @@ def test_frozen_backbone_stays_in_eval_mode_without_gradients():
 
 
 @pytest.mark.parametrize('x, message', [
-    (dict(angle=joints()), "unknown modality 'angle'; this backbone was"),
+    (dict(angle=joints()), "unknown modality 'angle'; this encoder was"),
     (dict(), 'no modality stream'),
     (joints(num_joints=17), 'wants 25 joints'),
     (dict(bone=joints(clip_len=9)), r"the 'bone' stream has shape .* wanted "
      r'is \(N, 2, 8, 25, 3\)'),
-    (joints(num_person=1), r'wanted is \(N, 2, 8, 25, 3\)'),
+    (joints()[0], r'wanted is \(N, 2, 8, 25, 3\)'),
     (joints(coords=2), r'wanted is \(N, 2, 8, 25, 3\)'),
 ])
 def test_wrong_input_says_why(x, message):

@@ -5,7 +5,14 @@ from mmaction.registry import MODELS
 from mmengine.logging import MessageHub
 
 from umurl_mmaction.datasets import pack_collate
-from umurl_mmaction.skeleton import crop_resize
+from umurl_mmaction.skeleton import crop_resize, pack_clips
+from umurl_mmaction.skeleton.batch import (
+    ClipIndex,
+    ClipIndices,
+    RaggedClip,
+    Streams,
+    Views,
+)
 
 VIEWS = dict(
     type='SkeletonMultiView',
@@ -19,7 +26,7 @@ VIEWS = dict(
 @pytest.fixture
 def preprocessor():
     return MODELS.build(
-        dict(type='SkeletonDataPreprocessor', views=VIEWS, num_person=2))
+        dict(type='SkeletonDataPreprocessor', views=VIEWS))
 
 
 @pytest.fixture
@@ -41,20 +48,28 @@ def batch(dtype=torch.float32):
         torch.randn(m, t, 25, 3, generator=rng).to(dtype)
         for m, t in [(1, 70), (2, 9), (2, 200)]
     ]
-    return [dict(inputs=clip, data_samples=i) for i, clip in enumerate(clips)]
+    return [
+        dict(inputs=RaggedClip(clip), data_samples=i)
+        for i, clip in enumerate(clips)
+    ]
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.float32])
-def test_packed_clips_and_lists_of_clips_give_the_same(preprocessor, training,
-                                                       dtype):
+def test_packed_clips_and_kept_clips_give_the_same(preprocessor, training,
+                                                   dtype):
     training()
     packed = preprocessor(pack_collate(batch(dtype)), True)
-    listed = preprocessor(
-        dict(inputs=[x['inputs'] for x in batch(dtype)], data_samples=[]),
-        True)
-    assert len(packed['inputs']) == 2
+    assert isinstance(packed['inputs'], Views) and len(packed['inputs']) == 2
     assert packed['data_samples'] == [0, 1, 2]
-    for a, b in zip(packed['inputs'], listed['inputs']):
+    # The set is kept in another order than the batch takes it.
+    clips = [sample['inputs'].joints for sample in batch(dtype)]
+    preprocessor.kept = pack_clips([clips[1], clips[2], clips[0]])
+    indices = pack_collate([
+        dict(inputs=ClipIndex(index), data_samples=0) for index in (2, 0, 1)
+    ])
+    assert isinstance(indices['inputs'], ClipIndices)
+    kept = preprocessor(indices, True)
+    for a, b in zip(packed['inputs'], kept['inputs']):
         assert a.shape == (3, 2, 8, 25, 3) and a.dtype == torch.float32
         torch.testing.assert_close(a, b, atol=0, rtol=0)
         assert not a[0, 1].any() and a[1:].any((2, 3, 4)).all()
@@ -95,11 +110,53 @@ def test_ready_views_and_streams_are_stacked(preprocessor):
     stacked = preprocessor(dict(inputs=list(x), data_samples=[]))['inputs']
     assert torch.equal(stacked, x)
     views = preprocessor(
-        dict(inputs=[list(x[:, 0]), list(x[:, 0] + 1)], data_samples=[]))
-    torch.testing.assert_close(views['inputs'], [x[:, 0], x[:, 0] + 1])
+        dict(
+            inputs=Views([list(x[:, 0]), list(x[:, 0] + 1)]),
+            data_samples=[]))
+    assert isinstance(views['inputs'], Views)
+    torch.testing.assert_close(list(views['inputs']), [x[:, 0], x[:, 0] + 1])
     streams = preprocessor(
-        dict(inputs=dict(joint=list(x.half())), data_samples=[]))['inputs']
+        dict(inputs=Streams(joint=list(x.half())), data_samples=[]))['inputs']
+    assert isinstance(streams, Streams)
     assert streams['joint'].dtype == torch.float32
+
+
+def test_clips_with_other_numbers_of_bodies_are_stacked(preprocessor):
+    clips = [torch.randn(1, m, 8, 25, 3) for m in (1, 3, 2)]
+    stacked = preprocessor(dict(inputs=clips, data_samples=[]))['inputs']
+    assert stacked.shape == (3, 1, 3, 8, 25, 3)
+    for clip, got in zip(clips, stacked):
+        bodies = clip.shape[1]
+        assert torch.equal(got[:, :bodies], clip)
+        assert not got[:, bodies:].any()
+
+
+def test_a_batch_says_what_it_is_by_its_type(preprocessor):
+    """Neither int64 nor four axes mean anything by themselves."""
+    labels = torch.arange(3)
+    assert torch.equal(
+        preprocessor(dict(inputs=labels, data_samples=[]))['inputs'],
+        labels.float())
+    clips = [torch.randn(2, 8, 25, 3) for _ in range(3)]
+    stacked = preprocessor(dict(inputs=clips, data_samples=[]), True)
+    assert torch.equal(stacked['inputs'], torch.stack(clips))
+    with pytest.raises(ValueError, match='no clips are kept on the device'):
+        preprocessor(
+            dict(inputs=ClipIndices(labels), data_samples=[]), True)
+
+
+def test_the_model_says_how_many_views_and_how_long(preprocessor, training):
+    training()
+    with pytest.raises(ValueError, match=r'num_views=\[2\] .* takes 4'):
+        preprocessor.fit_views(4, (2, 8, 25, 3))
+    one = MODELS.build(
+        dict(
+            type='SkeletonDataPreprocessor',
+            views=dict(type='SkeletonMultiView',
+                       transforms=VIEWS['transforms'])))
+    one.fit_views(3, (1, 16, 25, 3))
+    views = one(pack_collate(batch()), True)['inputs']
+    assert [view.shape for view in views] == [(3, 1, 16, 25, 3)] * 3
 
 
 def test_raw_clips_without_views_are_refused():
@@ -113,6 +170,6 @@ def test_for_evaluation_clips_are_taken_whole(preprocessor):
     inputs = preprocessor(pack_collate(batch()))['inputs']
     assert inputs.shape == (3, 1, 2, 8, 25, 3)
     for got, sample in zip(inputs, batch()):
-        clip = sample['inputs']
+        clip = sample['inputs'].joints
         expected = crop_resize(clip, 0, clip.shape[1], 8)
         torch.testing.assert_close(got[0, :len(clip)], expected)

@@ -37,17 +37,19 @@ def samples(count):
 
 
 def test_gallery_holds_every_clip_in_order(knn):
-    features, labels = knn.encode_gallery()
+    features, labels, names = knn.encoded_gallery
+    assert names == [f'clip{i:03d}' for i in range(12)]
     assert features.shape == (12, 32)
     assert labels.tolist() == [i % 3 for i in range(12)]
     torch.testing.assert_close(features.norm(dim=1), torch.ones(12))
 
 
+@pytest.mark.parametrize('weights', ['cosine', 'uniform'])
 @pytest.mark.parametrize('num_neighbors', [1, 3, 50])
-def test_prediction_equals_brute_force(knn, num_neighbors):
-    knn.num_neighbors = num_neighbors
+def test_prediction_equals_brute_force(knn, num_neighbors, weights):
+    knn.num_neighbors, knn.weights = num_neighbors, weights
     inputs = torch.randn(4, 1, 2, 64, 25, 3)
-    features, labels = knn.encode_gallery()
+    features, labels, _ = knn.encoded_gallery
     with torch.no_grad():
         query = knn.backbone(inputs[:, 0])
     cosine = torch.cosine_similarity(query[:, None], features[None], dim=-1)
@@ -55,7 +57,8 @@ def test_prediction_equals_brute_force(knn, num_neighbors):
     for sample, similarity in zip(predicted, cosine):
         expected = torch.zeros(3)
         for i in similarity.argsort(descending=True)[:num_neighbors]:
-            expected[labels[i]] += (1 + similarity[i]) / 2
+            vote = (1 + similarity[i]) / 2
+            expected[labels[i]] += vote if weights == 'cosine' else 1
         torch.testing.assert_close(sample.pred_score, expected)
         assert sample.pred_label.item() == expected.argmax()
 
@@ -63,13 +66,13 @@ def test_prediction_equals_brute_force(knn, num_neighbors):
 def test_gallery_follows_the_weights(knn):
     inputs = torch.randn(2, 1, 2, 64, 25, 3)
     knn.predict(inputs, samples(2))
-    first = knn._index
+    first = knn.encoded_gallery
     knn.predict(inputs, samples(2))
-    assert knn._index is first
+    assert knn.encoded_gallery is first
     for change in (knn.train, lambda: knn.load_state_dict(knn.state_dict())):
         knn.predict(inputs, samples(2))
         change()
-        assert knn._index is None
+        assert knn._encoded is None
 
 
 def test_several_clips_are_averaged(knn):
@@ -90,6 +93,28 @@ def test_retrieval_has_no_loss_and_wants_a_neighbour(knn, ann_file):
                 backbone=BACKBONE,
                 gallery=loader(ann_file),
                 num_neighbors=0))
+    with pytest.raises(ValueError, match="weights='best' must be one of"):
+        MODELS.build(
+            dict(
+                type='SkeletonKNN',
+                backbone=BACKBONE,
+                gallery=loader(ann_file),
+                weights='best'))
+
+
+def test_streams_of_a_pipeline_find_what_joints_find(knn, ann_file):
+    from mmaction.registry import DATASETS
+    cfg = loader(ann_file, 'val')['dataset']
+    pipeline = [*PIPELINE[:-1], dict(type='GenSkeletonModalities'),
+                PIPELINE[-1]]
+    predicted = []
+    for steps in (PIPELINE, pipeline):
+        dataset = DATASETS.build(dict(cfg, pipeline=steps))
+        data = knn.data_preprocessor(
+            pseudo_collate([dataset[i] for i in range(6)]))
+        predicted.append(knn.predict(**data))
+    for a, b in zip(*predicted):
+        torch.testing.assert_close(a.pred_score, b.pred_score)
 
 
 def test_linear_probe_with_the_stock_recognizer(ann_file):

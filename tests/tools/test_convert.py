@@ -158,7 +158,9 @@ def test_a_run_from_an_official_file_gives_one(tmp_path, convert, ann_file):
                 persistent_workers=False,
                 dataset=dict(ann_file=ann_file)),
             train_cfg=dict(max_epochs=1),
-            default_hooks=dict(retrieval_monitor=dict(interval=0)),
+            val_cfg=None,
+            val_dataloader=None,
+            val_evaluator=None,
             load_from=str(start),
             work_dir=str(tmp_path / 'run'),
             experiment_name='from_official'))

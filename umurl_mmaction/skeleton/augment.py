@@ -1,7 +1,7 @@
 """Spatial augmentations: a linear map for each joint of a clip.
 
-Maps multiply row vectors, so that those of successive augmentations are
-multiplied from left to right and applied once.
+Maps multiply row vectors. Maps of successive augmentations are multiplied
+from left to right and applied once.
 """
 from typing import Optional
 
@@ -44,6 +44,14 @@ def map_joints(clip: Tensor,
                out: Optional[Tensor] = None) -> Tensor:
     """Multiply each joint, as a row vector, by its map.
 
+    Plain form::
+
+        out = torch.einsum('...mtvc,...vcd->...mtvd', clip, maps)
+
+    It is computed as a banded matrix on rows of V * C numbers, diagonal by
+    diagonal: the inner loop runs over a row, not over C. A matrix product
+    would take the precision of an autocast or of TF32.
+
     Args:
         clip (Tensor): (..., M, T, V, C).
         maps (Tensor): (..., V, C, C).
@@ -53,9 +61,6 @@ def map_joints(clip: Tensor,
     Returns:
         Tensor: ``out``.
     """
-    # As a banded matrix on rows of V * C numbers, diagonal by diagonal: the
-    # inner loop is over a row, not over C. A matrix product would take the
-    # precision of an autocast or of TF32.
     num_coords = clip.shape[-1]
     rows = clip.flatten(-2)
     maps = maps.to(clip.dtype)
@@ -70,7 +75,7 @@ def map_joints(clip: Tensor,
 
 
 def _band(maps: Tensor, shift: int) -> Tensor:
-    """What number j + shift adds to number j: (..., 1, 1, V * C)."""
+    """The weights of number j + shift in number j: (..., 1, 1, V * C)."""
     diagonal = maps.diagonal(-shift, dim1=-2, dim2=-1)
     padded = F.pad(diagonal, (max(-shift, 0), max(shift, 0)))
     return padded.flatten(-2)[..., None, None, :]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .layout import Layout
 
-# A user's own modality is one more function of (joints, layout) in here.
+# One's own modality is one more function of (joints, layout) in here.
 MODALITIES = Registry('skeleton modality')
 
 

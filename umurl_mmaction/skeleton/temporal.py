@@ -10,7 +10,7 @@ from .batch import PackedClips
 
 def resize_taps(length: Tensor,
                 clip_len: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The two frames that each resized frame lies between.
+    """Find the two frames that each resized frame lies between.
 
     Half-pixel centres without antialiasing, as
     ``torch.nn.functional.interpolate(mode='linear', align_corners=False)``.
@@ -34,7 +34,7 @@ def resize_taps(length: Tensor,
 
 
 def resize(clip: Tensor, clip_len: int) -> Tensor:
-    """Linear resize of all frames; tracers can follow it for any number.
+    """Resize all frames linearly; traceable for any number of frames.
 
     Args:
         clip (Tensor): (..., T, V, C), floating point.
@@ -43,7 +43,7 @@ def resize(clip: Tensor, clip_len: int) -> Tensor:
     Returns:
         Tensor: (..., clip_len, V, C).
     """
-    # T as a tensor: as a number it would be part of what was traced.
+    # T as a tensor: a number would be traced as a constant.
     length = torch.arange(1, clip.shape[-3] + 1, device=clip.device)[-1]
     left, right, weight = resize_taps(length, clip_len)
     return torch.lerp(clip[..., left, :, :], clip[..., right, :, :],
@@ -52,7 +52,7 @@ def resize(clip: Tensor, clip_len: int) -> Tensor:
 
 def crop_resize(clip: Tensor, start: Union[int, Tensor],
                 length: Union[int, Tensor], clip_len: int) -> Tensor:
-    """Linear resize of frames ``start`` .. ``start + length - 1``.
+    """Resize frames ``start`` .. ``start + length - 1`` linearly.
 
     Args:
         clip (Tensor): (..., T, V, C), floating point.
@@ -76,7 +76,7 @@ def crop_resize(clip: Tensor, start: Union[int, Tensor],
 
 def crop_resize_packed(clips: PackedClips, start: Tensor, length: Tensor,
                        clip_len: int, num_person: int) -> Tensor:
-    """``crop_resize`` of a crop of each clip, at once.
+    """Apply ``crop_resize`` to a crop of each clip, all at once.
 
     Args:
         clips (PackedClips): N clips.
@@ -97,7 +97,7 @@ def crop_resize_packed(clips: PackedClips, start: Tensor, length: Tensor,
 def crop_resize_taps(clips: PackedClips, start: Tensor, length: Tensor,
                      clip_len: int,
                      num_person: int) -> tuple[Tensor, Tensor]:
-    """Which frames ``crop_resize_packed`` weighs, and how.
+    """Find the frames that ``crop_resize_packed`` sums, and their weights.
 
     Args: as for ``crop_resize_packed``.
 
@@ -117,7 +117,11 @@ def crop_resize_taps(clips: PackedClips, start: Tensor, length: Tensor,
 
 
 def weigh_frames(frames: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
-    """Weighted sums of frames, gathered and added in one kernel.
+    """Gather frames and sum them with weights, in one kernel.
+
+    Plain form::
+
+        sums = (frames[rows] * weights[..., None, None]).sum(dim=-3)
 
     Args:
         frames (Tensor): (R, V, C), floating point.

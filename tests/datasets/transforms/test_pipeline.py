@@ -16,6 +16,7 @@ from umurl_mmaction.datasets.transforms import (
     wrappers,
 )
 from umurl_mmaction.skeleton import crop_resize, pack_clips
+from umurl_mmaction.skeleton.batch import RaggedClip, Streams
 
 AUGMENT = [
     dict(type='TemporalCropResize'),
@@ -216,14 +217,16 @@ def test_bodies_are_padded_or_left_out(num_person):
 def test_ragged_clips_are_packed_as_they_are():
     x = clip(30, 3).astype(np.float16)
     inputs = PackSkeletonInputs(ragged=True)(dict(keypoint=x))['inputs']
-    assert inputs.dtype == torch.float16
-    np.testing.assert_array_equal(inputs, x[:2])
+    assert isinstance(inputs, RaggedClip)
+    assert inputs.joints.dtype == torch.float16
+    np.testing.assert_array_equal(inputs.joints, x)
 
 
 def test_streams_are_packed_by_name():
     results = GenSkeletonModalities(modalities=('joint', 'motion'))(
         dict(keypoint=clip(64, 1)))
-    inputs = PackSkeletonInputs()(results)['inputs']
+    inputs = PackSkeletonInputs(num_person=2)(results)['inputs']
+    assert isinstance(inputs, Streams)
     assert {k: tuple(v.shape) for k, v in inputs.items()} == {
         'joint': (1, 2, 64, 25, 3),
         'motion': (1, 2, 64, 25, 3)

@@ -17,8 +17,8 @@ def variance_term(x):
     return variance_covariance(x)[0]
 
 
-def covariance_term(x, part=(0, 1)):
-    return variance_covariance(x, part)[1]
+def covariance_term(x, shard=(0, 1)):
+    return variance_covariance(x, shard)[1]
 
 
 @pytest.mark.parametrize('batch, dims', [(2, 8), (6, 4096), (64, 64),
@@ -108,9 +108,9 @@ def test_regularisers_leave_half_precision():
 
 @pytest.mark.parametrize('batch, dims', [(6, 40), (40, 7)])
 @pytest.mark.parametrize('part', [(0, 1), (1, 3)])
-def test_gradients_of_the_regulariser(batch, dims, part):
+def test_gradients_of_the_regulariser(batch, dims, shard):
     x = torch.randn(batch, dims, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x: variance_covariance(x, part), x)
+    assert torch.autograd.gradcheck(lambda x: variance_covariance(x, shard), x)
 
 
 def test_gradient_of_half_precision_and_of_one_term():

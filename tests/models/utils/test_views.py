@@ -7,7 +7,6 @@ from mmaction.registry import MODELS
 from torch import nn
 
 from umurl_mmaction.models import ModalityProjector, UmURLBackbone
-from umurl_mmaction.models.utils.views import forward_views
 from umurl_mmaction.skeleton import build_layout, generate_modalities
 
 
@@ -29,7 +28,7 @@ def test_encoder_takes_views_at_once(num_heads, num_layers):
         streams(4, 'bone', 'joint', 'motion'),
         streams(1, 'bone'),
     ]
-    got = backbone.forward_views(views)
+    got = backbone.encode_views(views)
     assert [len(feature) for feature in got] == [3, 2, 4, 1]
     for feature, view in zip(got, views):
         torch.testing.assert_close(feature, backbone(view))
@@ -54,7 +53,7 @@ def test_one_call_a_layer_for_all_views():
         if not list(module.children()):
             module.register_forward_hook(
                 lambda *args, name=name: calls.append(name))
-    backbone.forward_views(
+    backbone.encode_views(
         [streams(2, name) for name in backbone.modalities] +
         [streams(2, *backbone.modalities)])
     assert len(calls) == len(set(calls))
@@ -64,18 +63,11 @@ def test_projector_keeps_the_statistics_of_each_batch():
     once, twice = ModalityProjector(16, 24), ModalityProjector(16, 24)
     twice.load_state_dict(copy.deepcopy(once.state_dict()))
     batches = [torch.randn(5, 16), 3 + 2 * torch.randn(7, 16)]
-    got = once.forward_views(batches)
+    got = once.forward_batches(batches)
     expected = [twice(batch) for batch in batches]
     for a, b in zip(got, expected):
         torch.testing.assert_close(a, b)
     torch.testing.assert_close(once.state_dict(), twice.state_dict())
-
-
-def test_other_modules_are_called_one_by_one():
-    module = nn.Linear(3, 2)
-    inputs = [torch.randn(2, 3), torch.randn(5, 3)]
-    for got, x in zip(forward_views(module, inputs), inputs):
-        torch.testing.assert_close(got, module(x))
 
 
 def build_small():
@@ -94,11 +86,11 @@ def test_compiled_without_breaks_and_once():
     """Traced by torch.compile as a whole; the backend does not matter."""
     torch._dynamo.reset()
     model = build_small()
-    explained = torch._dynamo.explain(model.backbone.forward_views)(
+    explained = torch._dynamo.explain(model.backbone.encode_views)(
         [streams(4, 'joint'),
          streams(4, 'joint', 'bone')])
     assert explained.graph_break_count == 0, explained.break_reasons
-    explained = torch._dynamo.explain(model.neck['joint'].forward_views)(
+    explained = torch._dynamo.explain(model.neck['joint'].forward_batches)(
         [torch.randn(4, 32), torch.randn(4, 32)])
     assert explained.graph_break_count == 0, explained.break_reasons
 

@@ -7,6 +7,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ...skeleton.modalities import check_modalities
+from ..data_preprocessors import SkeletonDataPreprocessor
 from ..official.checks import check_projectors
 from ..utils.gather import gather_batch
 
@@ -59,8 +60,9 @@ class UmURL(BaseModel):
         for streams in (self.modalities, *self.branches.values()):
             check_modalities(streams)
         self.num_views = len(self.branches) + 1
-        self.data_preprocessor.fit_views(self.num_views,
-                                         self.backbone.input_shape)
+        if isinstance(self.data_preprocessor, SkeletonDataPreprocessor):
+            self.data_preprocessor.fit_views(self.num_views,
+                                             self.backbone.input_shape)
         neck = {'in_channels': self.backbone.out_channels, **neck}
         self.neck = nn.ModuleDict(
             {name: MODELS.build(neck)

@@ -24,7 +24,7 @@ class IntraModalConsistencyHead(BaseModule):
 
     def forward(self, uni: dict[str, Tensor],
                 decomposed: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Projections of the whole batch, (B, D) each -> the loss term."""
+        """Compute the term from projections of the whole batch, (B, D)."""
         loss = intra_modal_consistency(uni, decomposed)
         return dict(loss_intra=self.loss_weight * loss)
 
@@ -44,5 +44,5 @@ class InterModalConsistencyHead(BaseModule):
 
     def forward(self, uni: dict[str, Tensor],
                 decomposed: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Projections of the whole batch, (B, D) each -> the loss term."""
+        """Compute the term from projections of the whole batch, (B, D)."""
         return dict(loss_inter=self.loss_weight * inter_modal_consistency(uni))

@@ -5,7 +5,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ..losses.variance_covariance import variance_covariance
-from ..utils.gather import add_parts, own_part
+from ..utils.gather import add_shards, own_shard
 
 
 @MODELS.register_module()
@@ -29,13 +29,13 @@ class VarianceCovarianceHead(BaseModule):
 
     def forward(self, uni: dict[str, Tensor],
                 decomposed: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Projections of the whole batch, (B, D) each -> two loss terms."""
-        part = own_part()
+        """Compute both terms from projections of the whole batch, (B, D)."""
+        shard = own_shard()
         variances, covariances = zip(
-            *(variance_covariance(feature, part)
+            *(variance_covariance(feature, shard)
               for feature in (*uni.values(), *decomposed.values())))
         loss_var = torch.stack(variances).sum()
-        loss_cov = add_parts(torch.stack(covariances).sum())
+        loss_cov = add_shards(torch.stack(covariances).sum())
         return dict(
             loss_var=self.var_weight * loss_var,
             loss_cov=self.cov_weight * loss_cov)

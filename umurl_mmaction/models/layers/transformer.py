@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 def is_exporting() -> bool:
     """Whether ``torch.export`` or ``torch.jit.trace`` is at work."""
-    # torch.compiler tells from 2.7 on.
+    # torch.compiler has this function since 2.7.
     exporting = getattr(torch.compiler, 'is_exporting', bool)
     return exporting() or torch.jit.is_tracing()
 
@@ -22,8 +22,8 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         Tensor: Of the same shape.
     """
     num_tokens, width = queries.shape[-2:]
-    # On few, wide tokens torch's kernel for CPUs takes up to five times as
-    # long in bfloat16 as plain products, whose scores need little memory.
+    # With few, wide tokens in bfloat16 torch's kernel for CPUs takes up to
+    # five times as long as plain products, and the scores need little memory.
     if queries.is_cpu and num_tokens <= width and not is_exporting():
         scores = queries @ keys.transpose(-1, -2) * width**-0.5
         return F.softmax(scores, dim=-1) @ values
@@ -34,8 +34,14 @@ class EncoderLayer(nn.TransformerEncoderLayer):
     """PyTorch's post-norm layer without its copies of the tokens.
 
     Weights, their names and initial values are those of the parent (no
-    dropout, ReLU, feed-forward as wide as the tokens). The parent's attention
-    brings queries, keys and values into the order (L, N, D) and back.
+    dropout, ReLU, feed-forward as wide as the tokens). The parent copies
+    queries, keys and values to the order (L, N, D) and back.
+
+    Plain form, on tokens x of a sample (L, D)::
+
+        q, k, v = W_q x + b_q, W_k x + b_k, W_v x + b_v       (per head)
+        x = norm1(x + W_o softmax(q k' / sqrt(D / H)) v + b_o)
+        x = norm2(x + linear2(relu(linear1(x))))
 
     Args:
         embed_dims (int): Width D.
@@ -59,7 +65,7 @@ class EncoderLayer(nn.TransformerEncoderLayer):
     def _attend(self, tokens: Tensor) -> Tensor:
         """Self-attention, projected: (N, L, D) -> (N, L, D)."""
         attention = self.self_attn
-        # An exported model takes any N, so that nothing may depend on it.
+        # An exported model takes any N: nothing may depend on N.
         if attention.num_heads == 1 and not is_exporting() and (
                 tokens.shape[:-1].numel() > len(attention.out_proj.weight)):
             return self._attend_merged(tokens)
@@ -73,14 +79,17 @@ class EncoderLayer(nn.TransformerEncoderLayer):
         return attention.out_proj(mixed.transpose(1, 2).flatten(2))
 
     def _attend_merged(self, tokens: Tensor) -> Tensor:
-        """The same for a single head, with half the matrix products.
+        """Attend with a single head, in half the matrix products.
 
-        One head is as wide as the tokens, so its projections can be
-        multiplied with each other rather than with the tokens: (W_q x + b_q)
-        . (W_k y + b_k) = (W_k' (W_q x + b_q)) . y but for a term that is the
-        same for all y, which the softmax takes out; and rows of the softmax
-        sum to 1, so that the output projection can go before the mixing.
-        This pays where there are more tokens than channels.
+        A single head is as wide as the tokens, so that weights can be
+        multiplied with each other instead of with the tokens::
+
+            (W_q x + b_q) . (W_k y + b_k) = (W_k' (W_q x + b_q)) . y + c(x)
+            W_o (sum_y p_y (W_v y + b_v)) + b_o
+                = sum_y p_y (W_o W_v y + W_o b_v + b_o)
+
+        The softmax over y removes c(x), and its values p_y sum to 1. This
+        pays where there are more tokens than channels.
         """
         out = self.self_attn.out_proj
         query, key, value = self.self_attn.in_proj_weight.chunk(3)

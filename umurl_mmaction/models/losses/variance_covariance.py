@@ -13,39 +13,42 @@ from .consistency import widen
 
 
 def variance_covariance(feature: Tensor,
-                        part: tuple[int, int] = (0, 1),
+                        shard: tuple[int, int] = (0, 1),
                         eps: float = 1e-4) -> tuple[Tensor, Tensor]:
     """Keep each dimension's deviation above 1, and dimensions uncorrelated.
 
-    The variance term is mean_d relu(1 - sqrt(Var_d + eps)) with the unbiased
-    variance over the batch. The covariance term is the sum of the squared
-    off-diagonal covariances over D; for the centred batch Z,
-    sum_{i != j} Cov_ij^2 = |Z Z'|_F^2 / (B - 1)^2 - sum_d Var_d^2: the D x D
-    matrix is formed only where D <= B.
+    Plain form, with the unbiased covariance of the batch::
 
-    Both are computed in float32 or wider, whatever the autocast. The backward
-    pass, which has no derivative of its own, centres the batch anew: what is
-    kept for it is the smaller of the two matrices.
+        cov = feature.T.cov()
+        variance = relu(1 - (cov.diagonal() + eps).sqrt()).mean()
+        covariance = (cov.square().sum() - cov.diagonal().square().sum()) / D
+
+    For the centred batch Z the squares of all covariances sum to
+    |Z Z'|_F^2 / (B - 1)^2, so the D x D matrix is formed only if D <= B.
+
+    Both terms are computed in float32 or wider, whatever the autocast. The
+    backward pass keeps the smaller of the two matrices and centres the batch
+    anew; it cannot be differentiated again.
 
     Args:
         feature (Tensor): (B, D), B >= 2.
-        part (tuple[int, int]): (i, n) computes the i-th of n parts of the
-            covariance term, from its own rows of the matrix; the parts add up
-            to the term. Defaults to (0, 1), all of it.
+        shard (tuple[int, int]): (i, n) computes the i-th of n shards of the
+            covariance term, from its own rows of the matrix; the shards add
+            up to the term. Defaults to (0, 1), all of it.
         eps (float): Added to the variance. Defaults to 1e-4 (``pretrain.py``
             of https://github.com/HuiGuanLab/UmURL).
 
     Returns:
         tuple[Tensor, Tensor]: The two terms, scalars, float32 or wider.
     """
-    index, count = part
+    index, count = shard
     size = min(feature.shape)
     start, end = size * index // count, size * (index + 1) // count
     return _VarianceCovariance.apply(feature, start, end, eps)
 
 
 class _VarianceCovariance(torch.autograd.Function):
-    """Both terms in few passes, and both gradients in one tensor."""
+    """Computes both terms in few passes, both gradients in one tensor."""
 
     @staticmethod
     def forward(ctx: Any, feature: Tensor, start: int, end: int,
@@ -104,8 +107,8 @@ class _VarianceCovariance(torch.autograd.Function):
 
 
 def _center(feature: Tensor) -> Tensor:
-    """A new tensor without the mean over the batch, float32 or wider."""
+    """Subtract the mean over the batch; a new tensor, float32 or wider."""
     feature = widen(feature)
     centered = feature - feature.mean(dim=0)
-    # What the first mean was rounded by.
+    # Once more, for the rounding error of the first mean.
     return centered.sub_(centered.mean(dim=0))

@@ -1,4 +1,4 @@
-"""The whole batch, and sums over it, from the shares of all processes."""
+"""The whole batch, and sums over it, from the shares of all ranks."""
 from typing import Any
 
 import torch
@@ -29,8 +29,8 @@ class _AllReduce(torch.autograd.Function):
     """Sum of a tensor over all ranks; so is its gradient."""
 
     @staticmethod
-    def forward(ctx: Any, part: Tensor) -> Tensor:
-        whole = part.clone()
+    def forward(ctx: Any, shard: Tensor) -> Tensor:
+        whole = shard.clone()
         dist.all_reduce(whole)
         return whole
 
@@ -41,23 +41,23 @@ class _AllReduce(torch.autograd.Function):
         return grad
 
 
-def own_part() -> tuple[int, int]:
-    """Which part of shared work is this rank's: (rank, world size)."""
+def own_shard() -> tuple[int, int]:
+    """This rank's shard of shared work: (rank, world size)."""
     return dist.get_rank(), dist.get_world_size()
 
 
-def add_parts(part: Tensor) -> Tensor:
-    """Sum the ranks' parts of a loss; gradients flow back.
+def add_shards(shard: Tensor) -> Tensor:
+    """Sum the ranks' shards of a loss; gradients flow back.
 
     Args:
-        part (Tensor): Scalar, this rank's part.
+        shard (Tensor): Scalar, this rank's shard.
 
     Returns:
         Tensor: Scalar, the same on every rank.
     """
     if dist.get_world_size() == 1:
-        return part
-    return _AllReduce.apply(part)
+        return shard
+    return _AllReduce.apply(shard)
 
 
 def gather_batch(features: list[Tensor]) -> list[Tensor]:
@@ -82,5 +82,5 @@ def gather_batch(features: list[Tensor]) -> list[Tensor]:
     padding = stacked.new_zeros(max(shares) - len(stacked), *stacked.shape[1:])
     gathered = _AllGather.apply(torch.cat([stacked, padding]))
     whole = torch.cat(
-        [part[:share] for part, share in zip(gathered, shares)])
+        [rows[:share] for rows, share in zip(gathered, shares)])
     return list(whole.unbind(dim=1))
