@@ -22,7 +22,8 @@ help:
 	@echo 'make quickstart  set up $(VENV), then pre-train, probe and retrieve'
 	@echo '                 on a procedural skeleton set'
 	@echo 'make test        set up $(VENV), then run the test suite'
-	@echo 'make lint        set up $(VENV), then run ruff and mypy'
+	@echo 'make lint        set up $(VENV), then run ruff, mypy and'
+	@echo '                 import-linter'
 	@echo 'make clean       remove $(VENV), caches and build leftovers'
 	@echo
 	@echo 'PYTHON=python3.12   the Python (3.9 or later) to make $(VENV) with'
@@ -43,6 +44,8 @@ lint: $(VENV)/.tests
 	@$(BIN)/python -m ruff check .
 	@echo '== mypy'
 	@$(BIN)/python -m mypy
+	@echo '== import-linter'
+	@$(BIN)/lint-imports --no-cache
 
 clean:
 	rm -rf $(VENV) build dist umurl_mmaction.egg-info umurl_mmaction/.mim
