@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ...skeleton.layout import build_layout
 from ...skeleton.modalities import check_modalities, generate_modalities
-from ..official.names import check_shapes, rename_official
+from ..official.checks import check_weights
 from ..utils.gather import gather_batch
 from ..utils.retrieval import nearest_neighbors
 from ..utils.views import forward_views
@@ -213,11 +213,13 @@ class UmURL(BaseModel):
 
     def _check_projectors(self, state_dict: dict[str, Tensor], prefix: str,
                           *args: Any) -> None:
-        """Rename the paper's projectors; refuse those of another size."""
-        file_keys = rename_official(state_dict, prefix, place='', part='neck.')
-        check_shapes(
-            state_dict, self.neck.state_dict(prefix=f'{prefix}neck.'),
-            file_keys,
-            type(self).__name__,
-            'in_channels and out_channels of the neck must be those of the '
-            'pre-training')
+        """Refuse projectors of another size."""
+        check_weights(
+            self,
+            state_dict,
+            prefix,
+            part='neck.',
+            required=None,
+            size_hint='in_channels and out_channels of the neck must be those '
+            'of the pre-training',
+            official='')

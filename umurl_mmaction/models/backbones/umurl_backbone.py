@@ -1,5 +1,5 @@
 from collections.abc import Mapping, Sequence
-from typing import Callable, Optional, Union, cast
+from typing import Any, Callable, Optional, Union, cast
 
 import torch
 from mmaction.registry import MODELS
@@ -11,12 +11,8 @@ from ...skeleton.layout import build_layout
 from ...skeleton.modalities import check_modalities, generate_modalities
 from ..layers.positions import sinusoidal_positions
 from ..layers.transformer import TransformerEncoder
-from ..official.names import (
-    check_shapes,
-    official_key,
-    prefix_in_file,
-    rename_official,
-)
+from ..official.checks import check_weights
+from ..official.names import prefix_in_file
 
 
 def temporal_tokens(stream: Tensor) -> Tensor:
@@ -209,46 +205,17 @@ class UmURLBackbone(BaseModule):
                 'clip_len, joints, in_channels)')
 
     def _check_checkpoint(self, state_dict: dict[str, Tensor], prefix: str,
-                          local_metadata: dict, strict: bool,
-                          missing_keys: list[str], unexpected_keys: list[str],
-                          error_msgs: list[str]) -> None:
-        """Refuse a checkpoint of another size or of another model.
-
-        The paper's weights get our names on the way.
-        """
-        file_keys = rename_official(
-            state_dict, prefix, place='backbone.', part='backbone.')
-        owner = type(self).__name__
-        own = self.state_dict(prefix=prefix)
-        if not any(key in state_dict for key in own):
-            key, value = next(iter(own.items()))
-            # A model passes on only those keys that start with the prefix.
-            found = (f'got keys like {next(iter(state_dict))!r}'
-                     if state_dict else f'got none in {prefix!r}')
-            raise ValueError(f'the checkpoint holds no weight of {owner}: '
-                             f'wanted are keys like {key!r} of shape '
-                             f'{tuple(value.shape)}, {found}')
-        check_shapes(
-            state_dict, own, file_keys, owner,
-            'embed_dims, clip_len, num_person, in_channels and the layout '
-            'must be those of the pre-training')
-        # All modalities share these, and the paper's files have all weights.
-        encoder = f'{prefix}encoder.'
-        for key, value in own.items():
-            if key in state_dict or not (file_keys or key.startswith(encoder)):
-                continue
-            if file_keys:
-                key = official_key(key, prefix, place='backbone.')
-            raise ValueError(
-                f'the checkpoint has no {key}, this {owner} wants it of '
-                f'shape {tuple(value.shape)}; num_layers must be that of the '
-                'pre-training, and the file whole')
-        for key, value in state_dict.items():
-            if key.startswith(encoder) and key not in own:
-                raise ValueError(
-                    f'the checkpoint has {file_keys.get(key, key)} of shape '
-                    f'{tuple(value.shape)}, this {owner} has no such weight; '
-                    'num_layers must be that of the pre-training')
+                          *args: Any) -> None:
+        """Refuse a checkpoint of another size or of another model."""
+        check_weights(
+            self,
+            state_dict,
+            prefix,
+            required='encoder.',
+            size_hint='embed_dims, clip_len, num_person, in_channels and the '
+            'layout must be those of the pre-training',
+            depth_hint='num_layers must be that of the pre-training',
+            official='backbone.')
 
     def init_weights(self) -> None:
         """MMEngine's, where ``prefix='backbone.'`` fits official files too."""
