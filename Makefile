@@ -1,4 +1,4 @@
-# Paths are relative throughout, so the checkout may lie anywhere.
+# All paths are relative, so that the checkout works in any folder.
 PYTHON ?= python3
 PIP_ARGS ?=
 PYTEST_ARGS ?=
@@ -7,12 +7,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-# Directories too: their times tell of removed files.
+# The list includes folders, whose times change when a file is removed.
 SOURCES := setup.py pyproject.toml $(wildcard README.md model-index.yml) \
 	$(shell find umurl_mmaction tools configs \
 	\( -name '.*' -o -name __pycache__ \) -prune -o -print 2>/dev/null)
 
-# Neither may stand in for something missing in the environment.
+# These variables could hide a package that the environment lacks.
 export PYTHONNOUSERSITE := 1
 unexport PYTHONHOME
 
@@ -22,7 +22,8 @@ help:
 	@echo 'make quickstart  set up $(VENV), then pre-train, probe and retrieve'
 	@echo '                 on a procedural skeleton set'
 	@echo 'make test        set up $(VENV), then run the test suite'
-	@echo 'make lint        set up $(VENV), then run ruff and mypy'
+	@echo 'make lint        set up $(VENV), then run ruff, mypy and'
+	@echo '                 import-linter'
 	@echo 'make clean       remove $(VENV), caches and build leftovers'
 	@echo
 	@echo 'PYTHON=python3.12   the Python (3.9 or later) to make $(VENV) with'
@@ -33,8 +34,8 @@ help:
 quickstart: $(VENV)/.package
 	@$(BIN)/python tools/quickstart.py
 
-# A process for each core, of one thread each. The script rather than `python -m pytest`: that one would put this
-# directory first on the path, and the tests are to see what is installed.
+# One process with one thread for each core. `python -m pytest` would put this
+# folder first on the path and hide the installed package from the tests.
 test: $(VENV)/.package $(VENV)/.tests
 	@OMP_NUM_THREADS=1 $(BIN)/python $(BIN)/pytest -n auto $(PYTEST_ARGS)
 
@@ -43,6 +44,8 @@ lint: $(VENV)/.tests
 	@$(BIN)/python -m ruff check .
 	@echo '== mypy'
 	@$(BIN)/python -m mypy
+	@echo '== import-linter'
+	@$(BIN)/lint-imports --no-cache
 
 clean:
 	rm -rf $(VENV) build dist umurl_mmaction.egg-info umurl_mmaction/.mim
@@ -50,8 +53,8 @@ clean:
 	find umurl_mmaction tools configs tests -name __pycache__ \
 	    -prune -exec rm -rf {} + 2>/dev/null || true
 
-# A target is touched only when all of its recipe went well, so that what was
-# interrupted is done again.
+# A target is touched only at the end of its recipe, so that an interrupted
+# recipe runs again.
 $(VENV)/.created:
 	@command -v $(PYTHON) >/dev/null || { \
 	    echo 'No $(PYTHON) here: install Python 3.9 or later, or name one' \
@@ -85,8 +88,8 @@ $(VENV)/.tests: requirements/tests.txt $(VENV)/.runtime
 	    -r requirements/tests.txt $(PIP_ARGS)
 	@touch $@
 
-# What the build leaves beside the sources would, found from here, hide the
-# installed package from `mim`.
+# The build leaves files beside the sources, which hide the installed package
+# from `mim` in this folder.
 $(VENV)/.package: $(SOURCES) $(VENV)/.runtime
 	@echo '== installing umurl_mmaction'
 	@$(PIP) install -qq --no-deps --no-build-isolation --force-reinstall .

@@ -1,9 +1,9 @@
 """Measure the plain method and this package side by side.
 
-One process, generated data, both in turn (A B A B), medians. The baseline is
-the method as the formulas put it, tests/reference, with torch's defaults; so
-this runs in a checkout of the repository. Full precision is always measured
-beside the chosen one.
+One process runs both in turn (A B A B) on generated data and takes medians.
+The baseline is tests/reference, which writes the formulas of the method in
+plain code with torch's defaults. The program therefore needs a checkout of
+the repository. It always measures full precision beside the chosen one.
 """
 import argparse
 import json
@@ -24,8 +24,8 @@ EPILOG = '''parts:
   memory     peak of the regulariser (512 samples, 4096 channels) and of a step
   probe      linear probe that encodes in every epoch, or once
   retrieval  full similarity matrix, or ours
-  loader     the dataloader: clips a second, memory of all its processes
-  loop       pre-training by MMEngine's Runner, and what 451 epochs would take
+  loader     the dataloader: clips per second, memory of all its processes
+  loop       pre-training by MMEngine's Runner; estimated time of 451 epochs
 
 example:
   python benchmarks/benchmark.py --embed-dims 256 512 1024 \\
@@ -33,8 +33,8 @@ example:
   python benchmarks/benchmark.py --parts loader --num-clips 114000
   python benchmarks/benchmark.py --table results.json
 
-benchmarks/README.md tells how to read the numbers, and how to run this where
-there is no network.
+benchmarks/README.md explains the numbers, and how to run the program on a
+machine without a network.
 '''
 
 
@@ -69,7 +69,7 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         '--batch-size',
         type=int,
         nargs='+',
-        help='samples of a step; where one is wanted, the largest '
+        help='samples of a step; parts that need one size take the largest '
         '(default: 128 512 on cuda, 32 on cpu)')
     parser.add_argument(
         '--steps',
@@ -92,27 +92,28 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser.add_argument(
         '--smoke',
         action='store_true',
-        help='everything tiny: does it run? The numbers mean nothing')
+        help='run every part in a tiny size to see that it works; the numbers '
+        'mean nothing')
     parser.add_argument(
         '--json',
         type=Path,
-        help='file for the numbers; written after each part')
+        help='file for the numbers, written after each part')
     parser.add_argument(
         '--plot',
         type=Path,
-        help="PNG of the steps' samples a second")
+        help='PNG of the samples per second of the steps')
     parser.add_argument(
         '--table',
         type=Path,
         metavar='JSON',
-        help='measure nothing: print the tables of an earlier --json (and '
+        help='measure nothing, but print the tables of an earlier --json (and '
         'draw its --plot)')
     parser.add_argument(
         '--fill',
         type=Path,
         metavar='PAGE.md',
-        help='measure nothing: renew the tables of this page from the JSON '
-        'files that it names')
+        help='measure nothing, but renew the tables of this page from the '
+        'JSON files that it names')
     args = parser.parse_args(argv)
     for name, low in (('embed_dims', 2), ('batch_size', 2), ('steps', 1),
                       ('num_workers', 0), ('num_clips', 2)):
@@ -140,16 +141,16 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
 
 def check_possible(parser: argparse.ArgumentParser,
                    args: argparse.Namespace) -> None:
-    """Refuse what cannot be run here, and fill in the device."""
+    """Refuse options that cannot run here, and set the device."""
     from parts.plain import plain
     try:
         plain('augment')
     except FileNotFoundError as error:
         parser.error(str(error))
     if args.device == 'cpu':
-        # Else MMEngine would take the GPU all the same.
+        # Without this, MMEngine would use the GPU.
         os.environ['CUDA_VISIBLE_DEVICES'] = ''
-    # Or the profiler, which counts memory, tells when it starts and stops.
+    # Silence the profiler, which counts memory.
     os.environ.setdefault('KINETO_LOG_LEVEL', '99')
     import torch
     has_cuda = torch.cuda.is_available()
@@ -161,7 +162,7 @@ def check_possible(parser: argparse.ArgumentParser,
 
 
 def make_settings(args: argparse.Namespace) -> Any:
-    """The options with the defaults of the device."""
+    """Complete the options with the defaults of the device."""
     from parts.settings import Settings
     cuda = args.device == 'cuda'
     if args.smoke:
@@ -181,15 +182,16 @@ def make_settings(args: argparse.Namespace) -> Any:
 
 def run(settings: Any, parts: Sequence[str],
         path: Optional[Path]) -> dict[str, Any]:
-    """Measure, and keep what there is after each part.
+    """Measure the parts, and write the results after each of them.
 
     Args:
-        settings (Settings): With what.
+        settings (Settings): The settings of the run.
         parts (sequence of str): Keys of ``PARTS``.
-        path (Path, optional): JSON file to write.
+        path (Path, optional): The JSON file to write.
 
     Returns:
-        dict: ``machine``, ``settings``, ``peak`` and ``rows``.
+        dict: ``machine``, ``settings``, ``peak`` (FLOP/s by precision) and
+        ``rows`` (a list of ``Row`` as dicts).
     """
     from parts.machine import describe
     from parts.report import add_ratios, add_shares
@@ -235,7 +237,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     if args.table:
         results = json.loads(args.table.read_text())
     else:
-        # The imports too: loggers and bars keep the stdout of that time.
+        # Loggers and bars keep the stdout of the time of their import.
         with redirect_stdout(sys.stderr):
             from mmengine.registry import init_default_scope
 

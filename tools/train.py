@@ -1,4 +1,4 @@
-"""MMAction2's own tools/train.py, run with umurl_mmaction imported first."""
+"""Run MMAction2's own tools/train.py with umurl_mmaction imported first."""
 from umurl_mmaction.__main__ import run_mmaction_tool
 
 if __name__ == '__main__':

@@ -1,8 +1,8 @@
-"""What ``benchmark.py`` measures."""
+"""The parts that ``benchmark.py`` measures."""
 from importlib import import_module
 from typing import Any
 
-# Of each part its module; the function there has the part's name and maps
+# The module of each part. A function with the name of the part maps
 # ``Settings`` to a list of ``Row``.
 PARTS = dict(
     data='making_views',
@@ -20,10 +20,10 @@ def measure(part: str, settings: Any) -> list:
 
     Args:
         part (str): A key of ``PARTS``.
-        settings (Settings): What to run it with.
+        settings (Settings): The settings of the run.
 
     Returns:
-        list[Row]: What was measured.
+        list[Row]: The results.
     """
     module = import_module(f'{__name__}.{PARTS[part]}')
     return getattr(module, part)(settings)

@@ -19,26 +19,26 @@ from .settings import Row, Settings
 from .timing import seconds_of
 
 MIB = 2**20
-# Training clips of NTU RGB+D 60 xsub, and epochs of the paper's recipe.
+# The training clips of NTU RGB+D 60 xsub, the epochs of the paper's recipe.
 NTU60_XSUB, EPOCHS = 40091, 451
 
 
 def loader(settings: Settings) -> list[Row]:
-    """Clips a second of the dataloader, and memory of its processes."""
+    """Measure clips per second and memory of the dataloader."""
     num_clips = settings.num_clips or settings.pick(
         smoke=8, cpu=4000, cuda=114000)
     with TemporaryDirectory() as folder:
         ann_file = Path(folder, 'clips.pkl')
         print(f'writing {num_clips} clips', file=sys.stderr)
         write_annotations(ann_file, num_clips)
-        # In a process of its own, so that only the data count.
+        # In a fresh process, only the data count.
         with ProcessPoolExecutor(
                 1, multiprocessing.get_context('spawn')) as pool:
             return pool.submit(_load, str(ann_file), settings).result()
 
 
 def _load(ann_file: str, settings: Settings) -> list[Row]:
-    # Loggers write to what is stdout when they are made.
+    # Loggers keep the stdout of the time of their creation.
     with redirect_stdout(sys.stderr):
         import umurl_mmaction  # noqa: F401
         init_default_scope('mmaction')
@@ -51,7 +51,7 @@ def _measure_loader(ann_file: str, settings: Settings) -> list[Row]:
     use_clips(cfg.train_dataloader, ann_file, batch_size,
               settings.num_workers)
     cfg.train_dataloader.pin_memory = False
-    # A spawned process would spawn its workers, too.
+    # A spawned process would otherwise spawn its workers, too.
     multiprocessing.set_start_method(
         cfg.env_cfg.mp_cfg.mp_start_method, force=True)
     before = memory_of([os.getpid()], 'Rss')
@@ -66,7 +66,7 @@ def _measure_loader(ann_file: str, settings: Settings) -> list[Row]:
         for i in range(size))
 
     times = [seconds_of(lambda: _exhaust(loader), 'cpu') for _ in range(3)]
-    # With the workers' queues full.
+    # Now the workers' queues are full.
     batches = iter(loader)
     next(batches)
     workers = [child.pid for child in multiprocessing.active_children()]
@@ -75,7 +75,7 @@ def _measure_loader(ann_file: str, settings: Settings) -> list[Row]:
 
     what = (f'{size} clips, {array_bytes / MIB:.0f} MiB, '
             f'workers: {settings.num_workers}')
-    # The first time the workers start.
+    # The first round includes the start of the workers.
     rate = Row(
         'loader',
         'product',
@@ -106,21 +106,21 @@ def _exhaust(batches: Iterable) -> None:
 
 
 def memory_of(pids: list, field: str) -> int:
-    """Bytes of memory that processes hold, as Linux counts.
+    """Return the memory of processes, as Linux counts it.
 
     Args:
-        pids (list[int]): Processes.
-        field (str): ``'Rss'``, or ``'Pss'``, which divides what processes
-            share among them, so that it can be added up.
+        pids (list[int]): The processes.
+        field (str): ``'Rss'``, or ``'Pss'``, which counts a page that several
+            processes share only once.
 
     Returns:
-        int: Bytes; 0 where there is no such count.
+        int: Bytes; 0 on other systems.
     """
     return sum(_read_kib(f'/proc/{pid}/smaps_rollup', field) for pid in pids)
 
 
 def peak_of_this_process() -> int:
-    """The most RSS that it ever had: bytes, or 0 if there is no count."""
+    """Return the peak RSS in bytes; 0 on systems other than Linux."""
     return _read_kib('/proc/self/status', 'VmHWM')
 
 
@@ -134,7 +134,7 @@ def _read_kib(path: str, field: str) -> int:
 
 
 def loop(settings: Settings) -> list[Row]:
-    """Clips a second of the pre-training, loader and logging included."""
+    """Measure clips per second of pre-training with loader and logging."""
     batch_size = max(settings.batch_sizes)
     num_clips = settings.num_clips or settings.pick(
         smoke=8, cpu=4 * batch_size, cuda=NTU60_XSUB)

@@ -1,4 +1,4 @@
-"""Where a measurement was made."""
+"""The machine and the versions of a measurement."""
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -9,13 +9,13 @@ import torch
 
 
 def describe(device: str) -> dict[str, Any]:
-    """The machine, its versions and settings, without its name.
+    """Describe the machine, its versions and settings, without its name.
 
     Args:
         device (str): ``'cpu'`` or ``'cuda'``.
 
     Returns:
-        dict: For the JSON file.
+        dict: The description for the JSON file.
     """
     import umurl_mmaction
     versions = dict(

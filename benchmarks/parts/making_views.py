@@ -20,10 +20,13 @@ from .timing import alternate
 
 
 def data(settings: Settings) -> list[Row]:
-    """Samples a second of the plain augmentation and of ours.
+    """Measure samples per second of the plain augmentation and of ours.
 
-    Each takes clips in memory and ends with four tensors (N, M, T, V, C) on
-    the device.
+    Each variant takes clips in memory and makes four tensors (N, M, T, V, C)
+    on the device. The plain form, for each clip and each view::
+
+        clip = resize(clip[:, start:start + length], clip_len)
+        clip = clip @ matrix    # of all joints, or of the chosen ones
     """
     rows = []
     for batch_size in settings.batch_sizes:

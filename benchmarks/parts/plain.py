@@ -1,4 +1,4 @@
-"""The baseline: the plain method that the tests compare with."""
+"""The baseline: the plain implementation that the tests compare with."""
 import importlib.util
 from functools import lru_cache
 from pathlib import Path
@@ -9,10 +9,13 @@ FOLDER = Path(__file__).resolve().parents[2] / 'tests' / 'reference'
 
 @lru_cache
 def plain(name: str) -> Any:
-    """A module of ``tests/reference``, which is no part of the package.
+    """Import a module of ``tests/reference``, which no package installs.
 
     Args:
         name (str): ``'model'`` or ``'augment'``.
+
+    Returns:
+        module: The module.
 
     Raises:
         FileNotFoundError: If this is no checkout of the repository.

@@ -1,4 +1,4 @@
-"""The product as its configs say, and generated data."""
+"""The configs of the product, and generated data."""
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ LINEAR = 'linear/umurl-linear_1xb512-150e_ntu60-xsub-keypoint-3d.py'
 
 
 def load_config(name: str, embed_dims: int, settings: Settings) -> Config:
-    """A config of this width; projections are narrow in a smoke run."""
+    """Load a config with this width; a smoke run has narrow projections."""
     cfg = Config.fromfile(CONFIGS / name)
     cfg.model.backbone.embed_dims = embed_dims
     if 'neck' in cfg.model:
@@ -26,11 +26,11 @@ def load_config(name: str, embed_dims: int, settings: Settings) -> Config:
 
 
 def optim_wrapper(cfg: Config, precision: str) -> dict[str, Any]:
-    """The config's optimizer in a precision of one's own choice."""
+    """Return the config's optimizer wrapper for another precision."""
     optimizer = cfg.optim_wrapper.optimizer
     if precision == 'fp32':
         return dict(type='OptimWrapper', optimizer=optimizer)
-    # Only float16 needs its loss scaled.
+    # Only float16 needs a loss scaler.
     scale: Any = dict(enabled=False)
     if precision == 'fp16':
         scale = 'dynamic'
@@ -43,15 +43,15 @@ def optim_wrapper(cfg: Config, precision: str) -> dict[str, Any]:
 
 
 def make_clips(count: int, seed: int = 0) -> list[np.ndarray]:
-    """Clips of 32 to 300 frames of one or two bodies.
+    """Make clips of 32 to 300 frames and one or two bodies.
 
     Args:
-        count (int): Clips.
-        seed (int): Same seed, same clips. Defaults to 0.
+        count (int): The number of clips.
+        seed (int): The same seed gives the same clips. Defaults to 0.
 
     Returns:
-        list[np.ndarray]: (M, T, 25, 3), float32: random numbers, parts of
-        one array, so that the clips cost no memory of their own.
+        list[np.ndarray]: Random numbers (M, T, 25, 3), float32. All clips are
+        views of one array of 4 MiB.
     """
     rng = np.random.default_rng(seed)
     pool = rng.standard_normal(2**20, dtype=np.float32)
@@ -65,7 +65,7 @@ def make_clips(count: int, seed: int = 0) -> list[np.ndarray]:
 
 
 def write_annotations(path: Path, count: int) -> None:
-    """A pickle of generated clips, all of them in the split ``train``."""
+    """Write a pickle of generated clips in the split ``train``."""
     from umurl_mmaction.converters.shared import (
         make_annotation,
         save_annotations,

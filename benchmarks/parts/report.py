@@ -1,4 +1,4 @@
-"""Tables and pictures of what was measured."""
+"""Tables and pictures of the results."""
 import json
 import math
 import re
@@ -21,12 +21,12 @@ TITLES = dict(
 
 
 def add_ratios(rows: Rows) -> None:
-    """Add to each row how many times better it is than each baseline.
+    """Compare each row with the plain rows of the same part and size.
 
     Args:
-        rows (sequence of dict): Rows; ``ratios`` maps the names of those
-            that are plain, of the same part and size, to a number above 1
-            where the row is better: faster or smaller.
+        rows (sequence of dict): Rows. Each gets ``ratios``, which maps the
+            name of a plain row to a number above 1 if the row is better:
+            faster, or smaller in memory.
     """
     for row in rows:
         row['ratios'] = {
@@ -45,11 +45,12 @@ def _ratio(row: dict[str, Any], base: dict[str, Any]) -> float:
 
 
 def add_shares(rows: Rows, peaks: dict[str, float]) -> None:
-    """Add to each step the FLOP/s it reaches and their share of the peak.
+    """Add FLOP/s and their share of the peak to each step.
 
     Args:
-        rows (sequence of dict): Rows; those with ``flops`` are changed.
-        peaks (dict[str, float]): FLOP/s of a large product, by precision.
+        rows (sequence of dict): Rows. Those with ``flops`` are changed.
+        peaks (dict[str, float]): FLOP/s of a large matrix product, by
+            precision.
     """
     for row in rows:
         more = row['more']
@@ -60,19 +61,19 @@ def add_shares(rows: Rows, peaks: dict[str, float]) -> None:
 
 
 def number(value: float) -> str:
-    """Three digits or more."""
+    """Format a number with at least three digits."""
     digits = 2 - math.floor(math.log10(abs(value))) if value else 0
     return f'{value:,.{max(0, digits)}f}'
 
 
 def to_markdown(results: dict[str, Any]) -> str:
-    """What was measured, as a page.
+    """Write the results as Markdown.
 
     Args:
-        results (dict): What ``benchmark.py --json`` writes.
+        results (dict): The content of a file of ``benchmark.py --json``.
 
     Returns:
-        str: Markdown.
+        str: A line on the machine, and a table for each part.
     """
     machine, peaks = results['machine'], results['peak']
     lines = [
@@ -144,15 +145,16 @@ def _hours(hours: Any) -> str:
 
 
 def fill(page: str, folder: Path) -> str:
-    """A Markdown page with the tables of its JSON files.
+    """Put the tables of JSON files into a Markdown page.
 
     Args:
-        page (str): The page; what stands between ``<!-- table: FILE -->`` and
-            ``<!-- end -->`` is replaced, if the file is there.
-        folder (Path): Where the files' names start from.
+        page (str): The page. The text between ``<!-- table: FILE -->`` and
+            ``<!-- end -->`` is replaced if the file exists.
+        folder (Path): The folder to which the names of the files are
+            relative.
 
     Returns:
-        str: The page.
+        str: The new page.
     """
 
     def table(found: re.Match) -> str:
@@ -167,14 +169,14 @@ def fill(page: str, folder: Path) -> str:
 
 
 def draw(results: dict[str, Any], path: str) -> None:
-    """Steps' samples a second against batch size and width, as a PNG.
+    """Draw the samples per second of steps against batch size and width.
 
     Args:
-        results (dict): What ``benchmark.py --json`` writes.
-        path (str): File to write.
+        results (dict): The content of a file of ``benchmark.py --json``.
+        path (str): The PNG to write.
 
     Raises:
-        ValueError: If no step was measured.
+        ValueError: If the results have no steps.
     """
     steps = [row for row in results['rows'] if row['part'] == 'step']
     if not steps:

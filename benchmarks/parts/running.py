@@ -16,14 +16,14 @@ from .timing import synchronize
 
 
 class EpochTimer(Hook):
-    """Times the epochs, and shows a bar over all iterations.
+    """Time the epochs, and show a bar over all iterations.
 
     Args:
         device (str): ``'cpu'`` or ``'cuda'``.
 
     Attributes:
-        seconds (list[float]): From the end of one epoch to that of the
-            next; the first begins with the training.
+        seconds (list[float]): The time from the end of one epoch to the end
+            of the next. The first starts with the run.
     """
     priority = 'LOWEST'
 
@@ -55,10 +55,10 @@ def use_clips(loader: Config, ann_file: str, batch_size: int,
     """Let the dataloader of a config read generated clips.
 
     Args:
-        loader (Config): Changed.
-        ann_file (str): Of ``write_annotations``.
-        batch_size (int): Clips of a batch.
-        num_workers (int): Its processes.
+        loader (Config): The config of the dataloader, changed in place.
+        ann_file (str): A file of ``write_annotations``.
+        batch_size (int): The number of clips in a batch.
+        num_workers (int): The number of worker processes.
     """
     loader.dataset.update(ann_file=ann_file, split='train')
     loader.update(
@@ -69,22 +69,22 @@ def use_clips(loader: Config, ann_file: str, batch_size: int,
 
 def train(cfg: Config, num_clips: int, batch_size: int,
           settings: Settings) -> list[float]:
-    """Train on generated clips; nothing is validated, logged or kept.
+    """Train on generated clips without validation and checkpoints.
 
     Args:
-        cfg (Config): With ``train_cfg`` by epochs.
-        num_clips (int): Size of the set.
-        batch_size (int): Clips of a batch.
-        settings (Settings): Of the run.
+        cfg (Config): A config with a ``train_cfg`` by epochs.
+        num_clips (int): The size of the training set.
+        batch_size (int): The number of clips in a batch.
+        settings (Settings): The settings of the run.
 
     Returns:
-        list[float]: Seconds of each epoch; the first one with what comes
-        before it, but for reading the data.
+        list[float]: The seconds of each epoch. The first includes the work
+        before training, except for reading the data.
     """
     with TemporaryDirectory() as folder:
         ann_file = Path(folder, 'clips.pkl')
         write_annotations(ann_file, num_clips)
-        # To end a worker may take seconds.
+        # Ending a worker may take seconds.
         num_workers = 0 if settings.smoke else settings.num_workers
         use_clips(cfg.train_dataloader, str(ann_file), batch_size, num_workers)
         cfg.train_dataloader.pin_memory = settings.device == 'cuda'

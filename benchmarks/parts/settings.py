@@ -1,4 +1,4 @@
-"""What a run is asked for, and the rows that it answers with."""
+"""The settings of a run, and the rows of its results."""
 from dataclasses import dataclass, field
 from typing import Any, Optional, TypeVar
 
@@ -10,19 +10,19 @@ DTYPES = dict(fp32=torch.float32, bf16=torch.bfloat16, fp16=torch.float16)
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of ``benchmark.py``, none of them open.
+    """The options of ``benchmark.py`` with all defaults filled in.
 
     Args:
         device (str): ``'cpu'`` or ``'cuda'``.
         precision (str): A key of ``DTYPES``, compared with ``'fp32'``.
         embed_dims (tuple[int]): Widths of the encoder.
-        batch_sizes (tuple[int]): Samples of a step.
-        steps (int): Timed rounds.
+        batch_sizes (tuple[int]): Numbers of samples of a step.
+        steps (int): The number of timed rounds.
         num_workers (int): Worker processes of a dataloader.
-        num_clips (int, optional): Size of the generated sets; each part has
-            its own default.
+        num_clips (int, optional): Size of the generated sets. Defaults to
+            None: each part has its own default.
         compile (bool): Also measure the product under ``torch.compile``.
-        smoke (bool): Everything as small as it gets.
+        smoke (bool): Run everything in the smallest size.
     """
     device: str
     precision: str
@@ -35,14 +35,14 @@ class Settings:
     smoke: bool = False
 
     def pick(self, smoke: T, cpu: T, cuda: T) -> T:
-        """The value that fits this run."""
+        """Choose the value for this run."""
         if self.smoke:
             return smoke
         return cuda if self.device == 'cuda' else cpu
 
     @property
     def precisions(self) -> list[str]:
-        """Full precision and, if it is another one, the chosen one."""
+        """Full precision, and the chosen precision if it differs."""
         return list(dict.fromkeys(('fp32', self.precision)))
 
     @property
@@ -54,19 +54,19 @@ class Settings:
 
 @dataclass
 class Row:
-    """A number that was measured.
+    """One measured number.
 
     Attributes:
         part (str): A key of ``PARTS``.
-        variant (str): What was run; names of baselines start with
+        variant (str): The name of the variant. Names of baselines start with
             ``'plain'``.
-        value (float): The number, a median where there are several times.
-        unit (str): Its unit. Larger is better for those per second.
-        what (str): What of the part it is about, if there are several.
-        embed_dims (int | None): Width, where it matters.
-        batch_size (int | None): Batch size, where it matters.
-        seconds (list[float]): The times that it is the median of.
-        more (dict): Whatever else belongs to it.
+        value (float): The number; for several rounds, from their median.
+        unit (str): The unit. For units per second, larger is better.
+        what (str): The subject, if the part measures several.
+        embed_dims (int | None): The width, if it matters.
+        batch_size (int | None): The batch size, if it matters.
+        seconds (list[float]): The seconds of all rounds.
+        more (dict): Further facts about the number.
     """
     part: str
     variant: str

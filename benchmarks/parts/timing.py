@@ -1,4 +1,4 @@
-"""Times and memory of calls."""
+"""Time and memory of calls."""
 import sys
 import time
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ Call = Callable[[], Any]
 
 
 def synchronize(device: str) -> None:
-    """Wait for what the device was given to do."""
+    """Wait until the device has finished its work."""
     if device == 'cuda':
         torch.cuda.synchronize()
 
 
 def seconds_of(call: Call, device: str) -> float:
-    """The time that a call takes, on the device too."""
+    """Time a call, including its work on the device."""
     synchronize(device)
     start = time.perf_counter()
     call()
@@ -30,16 +30,16 @@ def alternate(calls: Mapping[str, Call],
               rounds: int,
               device: str,
               warmup: int = 1) -> dict[str, list[float]]:
-    """Time calls in turn, A B A B, so that a slow minute hits all alike.
+    """Time calls in turn, A B A B, so that a slow minute affects all alike.
 
     Args:
-        calls (dict[str, Callable]): What to time, by name.
-        rounds (int): Times of each.
+        calls (dict[str, Callable]): The calls by name.
+        rounds (int): The number of timed rounds.
         device (str): ``'cpu'`` or ``'cuda'``.
-        warmup (int): Untimed rounds before. Defaults to 1.
+        warmup (int): The number of untimed rounds before. Defaults to 1.
 
     Returns:
-        dict[str, list[float]]: Seconds, by name.
+        dict[str, list[float]]: The seconds of each round, by name.
     """
     times: dict[str, list[float]] = {name: [] for name in calls}
     bar = ProgressBar((warmup + rounds) * len(calls), file=sys.stderr)
@@ -54,14 +54,15 @@ def alternate(calls: Mapping[str, Call],
 
 
 def peak_bytes(call: Call, device: str) -> int:
-    """The most memory that a call holds beyond what there was before.
+    """Measure the peak memory of a call beyond the memory before it.
 
-    On CUDA by the allocator's own count. On the CPU the allocations and
-    releases that torch's profiler records, added up in their order; scratch
-    memory of the libraries below torch is not among them.
+    On CUDA, the allocator counts. On the CPU, the function adds up the
+    allocations and releases that torch's profiler records; these do not
+    include the scratch memory of libraries below torch.
 
     Args:
-        call (Callable): Runs once; called before, if it keeps something.
+        call (Callable): It runs once. If it keeps memory from its first run,
+            call it before.
         device (str): ``'cpu'`` or ``'cuda'``.
 
     Returns:
@@ -90,16 +91,16 @@ def peak_bytes(call: Call, device: str) -> int:
 
 def matmul_peak(size: int, dtype: torch.dtype, device: str,
                 rounds: int) -> float:
-    """FLOP/s of a product of two square matrices, a multiply-add being 2.
+    """Measure the speed of a product of two square matrices.
 
     Args:
-        size (int): Rows and columns.
-        dtype (torch.dtype): Of both and of the product.
+        size (int): The number of rows and columns.
+        dtype (torch.dtype): The dtype of the matrices and the product.
         device (str): ``'cpu'`` or ``'cuda'``.
-        rounds (int): Timed products, of which the fastest counts.
+        rounds (int): The number of timed products. The fastest counts.
 
     Returns:
-        float: FLOP/s.
+        float: FLOP/s; a multiply-add is 2 FLOPs.
     """
     left, right = torch.randn(2, size, size, device=device).to(dtype)
     out = torch.empty_like(left)

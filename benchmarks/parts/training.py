@@ -1,4 +1,4 @@
-"""The loss, a training step, and the memory of both."""
+"""Speed and memory of the loss and of a training step."""
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -24,15 +24,21 @@ MIB = 2**20
 
 
 def total(losses: dict[str, Tensor]) -> Tensor:
-    """The sum of the terms."""
+    """Add up the terms."""
     return torch.stack(list(losses.values())).sum()
 
 
 class Plain:
     """The reference with torch's mixed precision and its default Adam.
 
+    The plain form of a step, in which each view is a pass of its own::
+
+        features = [encode(view) for view in views]
+        loss = intra + inter + variance + covariance    # (D, D) each
+        loss.backward()
+
     Args:
-        weights (dict[str, Tensor]): Those of ``UmURL``; copied.
+        weights (dict[str, Tensor]): The weights of ``UmURL``; copied.
         precision (str): A key of ``DTYPES``.
     """
 
@@ -49,7 +55,7 @@ class Plain:
             self.device, enabled=precision == 'fp16')
 
     def loss(self, views: Views) -> dict[str, Tensor]:
-        """The four terms."""
+        """Compute the four terms."""
         with torch.autocast(
                 self.device,
                 DTYPES[self.precision],
@@ -57,7 +63,7 @@ class Plain:
             return plain('model').umurl_losses(self.weights, views)
 
     def step(self, views: Views) -> None:
-        """Forward, backward, optimizer."""
+        """Run forward, backward and the optimizer."""
         loss = total(self.loss(views))
         self.optimizer.zero_grad()
         self.scaler.scale(loss).backward()
@@ -69,8 +75,8 @@ class Product:
     """``UmURL`` with the optimizer wrapper of its config.
 
     Args:
-        cfg (Config): Of the pre-training.
-        weights (dict[str, Tensor]): Of the model; copied.
+        cfg (Config): A pre-training config.
+        weights (dict[str, Tensor]): The weights of the model; copied.
         precision (str): A key of ``DTYPES``.
         compiled (bool): Use ``torch.compile``. Defaults to False.
     """
@@ -89,28 +95,29 @@ class Product:
             self.model.forward = torch.compile(self.model.forward)
 
     def loss(self, views: Views) -> dict[str, Tensor]:
-        """The four terms."""
+        """Compute the four terms."""
         with self.optimizer.optim_context(self.model):
             return self.model(views, mode='loss')
 
     def step(self, views: Views) -> None:
-        """As ``train_step`` of MMEngine's models, on views."""
+        """Run MMEngine's ``train_step`` on views."""
         loss, _ = self.model.parse_losses(self.loss(views))
         self.optimizer.update_params(loss)
 
 
 class Contest:
-    """All variants of a size with the same weights, and views for them.
+    """All variants of one size, with the same weights and views.
 
     Args:
-        embed_dims (int): Width.
-        batch_size (int): Samples.
-        settings (Settings): Of the run.
+        embed_dims (int): The width of the encoder.
+        batch_size (int): The number of samples.
+        settings (Settings): The settings of the run.
 
     Attributes:
-        variants (dict[str, Plain | Product]): By name.
+        variants (dict[str, Plain | Product]): The variants by name.
         views (list[Tensor]): Four joint arrays, (N, M, T, V, C).
-        flops (dict[str, int]): Of a step of each, from the shapes.
+        flops (dict[str, int]): The FLOPs of a step of ``'plain'`` and
+            ``'product'``, counted from the shapes.
     """
 
     def __init__(self, embed_dims: int, batch_size: int,
@@ -141,11 +148,14 @@ class Contest:
                                           True)
 
     def losses(self) -> dict[str, dict[str, float]]:
-        """Each variant's terms on the views, before any step.
+        """Compute each variant's terms on the views, before any step.
+
+        Returns:
+            dict[str, dict[str, float]]: The terms by variant.
 
         Raises:
-            RuntimeError: If the two in full precision do not compute the
-                same thing.
+            RuntimeError: If plain and product in full precision differ by
+                more than 0.1 %.
         """
         losses = {
             name: {
@@ -163,7 +173,7 @@ class Contest:
         return losses
 
     def time(self, what: str) -> dict[str, list[float]]:
-        """Seconds of ``loss`` or ``step`` on the views."""
+        """Time ``loss`` or ``step`` of each variant on the views."""
         return alternate(
             {name: self._call(variant, what)
              for name, variant in self.variants.items()},
@@ -172,7 +182,7 @@ class Contest:
             warmup=self.settings.pick(smoke=1, cpu=1, cuda=3))
 
     def peaks(self) -> dict[str, int]:
-        """Bytes that a step holds at most, beyond weights and optimizer."""
+        """Measure the peak bytes of a step beyond weights and optimizer."""
         peaks = {}
         for name, variant in self.variants.items():
             step = self._call(variant, 'step')
@@ -183,7 +193,7 @@ class Contest:
         return peaks
 
     def row(self, part: str, name: str, **kwargs: Any) -> Row:
-        """A row of this size."""
+        """Make a row of this size."""
         return Row(
             part,
             name,
@@ -196,9 +206,9 @@ class Contest:
 
 
 def _count(cfg: Config, views: Views) -> dict[str, int]:
-    """FLOPs of the plain and of our loss, forward and backward."""
+    """Count the FLOPs of both losses, forward and backward."""
     reference = plain('model')
-    # Its cache is to hold real numbers: they are used again.
+    # Fill the cache of the table with real numbers before the fake run.
     reference.positions(cfg.model.backbone.clip_len,
                         cfg.model.backbone.embed_dims, torch.device('cpu'))
     with FakeTensorMode(allow_non_fake_inputs=True):
@@ -222,13 +232,13 @@ def _contests(settings: Settings) -> Iterator[Contest]:
     for size in settings.sizes:
         contest = Contest(*size, settings)
         yield contest
-        # Two of them may not fit.
+        # Two contests may not fit into memory.
         contest.variants.clear()
         del contest
 
 
 def forward(settings: Settings) -> list[Row]:
-    """Samples a second of views -> loss, as in training."""
+    """Measure samples per second from views to loss, as in training."""
     rows = []
     for contest in _contests(settings):
         losses = contest.losses()
@@ -245,7 +255,7 @@ def forward(settings: Settings) -> list[Row]:
 
 
 def step(settings: Settings) -> list[Row]:
-    """Samples a second of views -> updated weights."""
+    """Measure samples per second from views to updated weights."""
     rows = []
     for contest in _contests(settings):
         for name, seconds in contest.time('step').items():
@@ -263,7 +273,7 @@ def step(settings: Settings) -> list[Row]:
 
 
 def memory(settings: Settings) -> list[Row]:
-    """MiB of the regulariser alone, and of a step."""
+    """Measure the MiB of the regulariser alone, and of a step."""
     rows = _regularizers(settings)
     for contest in _contests(settings):
         rows += [
@@ -275,7 +285,7 @@ def memory(settings: Settings) -> list[Row]:
 
 
 def _regularizers(settings: Settings) -> list[Row]:
-    """The variance and covariance of six features, and their gradients."""
+    """Measure variance and covariance of six features, with gradients."""
     batch_size, channels = (16, 64) if settings.smoke else (512, 4096)
     features = {
         str(i): torch.randn(

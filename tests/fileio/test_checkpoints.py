@@ -27,10 +27,11 @@ from tools_loading import load_script
 from torch.optim import lr_scheduler
 from torch.utils.data import Dataset
 
-from umurl_mmaction import checkpoint_files, compat
+from umurl_mmaction import compat
+from umurl_mmaction.fileio import checkpoints
 
 pytestmark = pytest.mark.skipif(
-    not checkpoint_files._is_restricted(),
+    not checkpoints._is_restricted(),
     reason='this torch loads without weights_only')
 
 
@@ -160,7 +161,7 @@ def test_own_checkpoint_is_resumed(tmp_path, wrapper):
     old = first.message_hub.get_scalar('train/loss')
     np.testing.assert_array_equal(log.data[0][:4], old.data[0])
     assert second.message_hub.get_info('best_score') == np.float32(0.5)
-    for name in checkpoint_files._STATISTICS:
+    for name in checkpoints._STATISTICS:
         assert log._statistics_methods[name] is getattr(HistoryBuffer, name)
 
 
@@ -306,7 +307,7 @@ def test_without_the_list_neither_is_loaded(tmp_path, no_safe_globals):
         reason = refusal(path)
         assert reason.startswith('it asks for ') and name in reason
         assert 'torch.serialization.add_safe_globals([' in reason
-    checkpoint_files._allow_own_checkpoints()
+    checkpoints._allow_own_checkpoints()
     _load_checkpoint(str(path))
 
 
@@ -319,7 +320,7 @@ def test_apply_again_changes_nothing():
                 set(torch.serialization.get_safe_globals()))
 
     before = replaced()
-    checkpoint_files.apply()
+    checkpoints.apply()
     assert replaced() == before
 
 
@@ -331,13 +332,13 @@ def test_old_torch_is_left_alone_but_warned_of(monkeypatch, tmp_path):
     warnings = []
     monkeypatch.setattr('mmengine.logging.print_log',
                         lambda *args: warnings.append(args))
-    checkpoint_files.apply()
+    checkpoints.apply()
     path = tmp_path / 'a.pth'
     torch.save(dict(state_dict={}), path)
-    checkpoint_files._warn_of_old_torch.cache_clear()
+    checkpoints._warn_of_old_torch.cache_clear()
     for _ in range(2):
         _load_checkpoint(str(path))
-    checkpoint_files._warn_of_old_torch.cache_clear()
+    checkpoints._warn_of_old_torch.cache_clear()
     (text, logger, level), = warnings
     assert text.startswith('torch 2.1.0 runs whatever a checkpoint asks for')
     assert level == logging.WARNING
@@ -508,7 +509,7 @@ def test_getattr_is_not_on_the_list():
     assert getattr not in functions and np.dtype not in functions
     assert OneCycleParamScheduler not in functions
     with pytest.raises(pickle.UnpicklingError, match="'system' of 'os'"):
-        checkpoint_files._getattr_of_checkpoint(os, 'system')
+        checkpoints._getattr_of_checkpoint(os, 'system')
 
 
 def plain_pickle(path, command, protocol):

@@ -180,8 +180,8 @@ def test_a_checkpoint_of_the_papers_code(tool, shared, tmp_path):
 
 @pytest.mark.parametrize('content, message', [
     (None, 'lost.pth'),
-    (b'', 'cannot be loaded as weights: '),
-    (b'no checkpoint', 'cannot be loaded as weights: '),
+    (b'', 'torch cannot load it as weights: '),
+    (b'no checkpoint', 'torch cannot load it as weights: '),
     (dict(a=1), "it has no 'state_dict'"),
     (dict(state_dict=dict(a=torch.zeros(1))), "'a' is no weight of the UmURL"),
 ])

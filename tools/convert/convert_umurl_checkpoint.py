@@ -1,11 +1,11 @@
 """Convert a checkpoint of the paper's code for this package, and back."""
 import argparse
 import os.path as osp
-from pathlib import Path
-from pickle import UnpicklingError
+from typing import Any
 
 import torch
 
+from umurl_mmaction.command_line import one_line_errors
 from umurl_mmaction.fileio.atomic import replacing
 from umurl_mmaction.fileio.checkpoints import load_checkpoint
 from umurl_mmaction.models.official.files import (
@@ -23,55 +23,53 @@ EPILOG = '''example:
       umurl_ntu60-xsub.pth ntu60_xsub.pth.tar
   python tools/convert/convert_umurl_checkpoint.py --info ntu60_xsub.pth.tar
 
-There and back nothing is lost, to the bit: what this package does not use
-(epoch, optimizer, position table) is kept in the converted file, under
-meta['official'], for the way back only; training cannot be resumed from it.
-Of a checkpoint of a pre-training run here, --to-official writes epoch and
-weights, but no optimizer, whose state is in another order.
+A file converted there and back is the same to the bit. The converted file
+keeps what this package does not use (epoch, optimizer, position table) under
+meta['official'], for the way back only; a training cannot resume from it.
+For a checkpoint of a pre-training run of this package, --to-official writes
+the epoch and the weights. It writes no optimizer, because the paper's code
+counts the parameters in another order.
 
-Configs also take the paper's files as they are: as load_from, and as
+Configs also take the paper's files without conversion: as load_from, and as
   init_cfg=dict(type='Pretrained', checkpoint=..., prefix='backbone.')
 of a backbone.
 '''
 
 
-def convert(src: str, dst: str, official: bool = False) -> int:
-    """Write ``src`` under our names, or the paper's, to ``dst``.
+def convert(checkpoint: Any, dst: str, official: bool = False) -> int:
+    """Write a checkpoint with the names of this package or of the paper.
 
     Args:
-        src (str): Checkpoint of https://github.com/HuiGuanLab/UmURL; one of
-            ours if ``official`` is set.
-        dst (str): File to write; an existing one is replaced.
+        checkpoint (dict): The content of a file of
+            https://github.com/HuiGuanLab/UmURL, or of a file of this package
+            if ``official`` is set.
+        dst (str): The file to write. An existing file is replaced.
         official (bool): Write the paper's format. Defaults to False.
 
     Returns:
-        int: Number of weights written.
+        int: The number of weights in ``dst``.
 
     Raises:
-        ValueError: If ``src`` is no such checkpoint.
-        pickle.UnpicklingError: If it does not hold weights only.
+        ValueError: If ``checkpoint`` is no such checkpoint.
     """
-    converted = (to_official if official else to_ours)(
-        load_checkpoint(src))
-    with replacing(Path(dst)) as part:
+    converted = (to_official if official else to_ours)(checkpoint)
+    with replacing(dst) as part:
         torch.save(converted, part)
     return len(converted['state_dict'])
 
 
-def describe(path: str) -> str:
-    """What a checkpoint of either kind is, a line for each property.
+def describe(checkpoint: Any) -> str:
+    """Describe a checkpoint of either kind, one property in each line.
 
     Args:
-        path (str): An existing file.
+        checkpoint (dict): The content of the file.
 
     Returns:
-        str: Text to print.
+        str: The text to print.
 
     Raises:
         ValueError: If it is no such checkpoint.
-        pickle.UnpicklingError: If it does not hold weights only.
     """
-    checkpoint = load_checkpoint(path)
     official = is_official(checkpoint)
     size = measure(checkpoint)
     meta = checkpoint if official else checkpoint.get('meta') or {}
@@ -113,21 +111,21 @@ def main() -> None:
     parser.add_argument(
         '--info',
         action='store_true',
-        help='print what the checkpoint is and write nothing')
+        help='describe the checkpoint and write nothing')
     args = parser.parse_args()
     if not osp.isfile(args.src):
         parser.error(f'{args.src} is not there')
     if args.dst is None and not args.info:
         parser.error('DST is missing: the checkpoint to write')
+    with one_line_errors(parser, str(args.dst or args.src)):
+        checkpoint = load_checkpoint(args.src)
     try:
         if args.info:
-            print(describe(args.src))
+            print(describe(checkpoint))
             return
         if not osp.isdir(osp.dirname(args.dst) or '.'):
             parser.error(f'{osp.dirname(args.dst)} is not there')
-        count = convert(args.src, args.dst, args.to_official)
-    except UnpicklingError as error:
-        parser.error(str(error))
+        count = convert(checkpoint, args.dst, args.to_official)
     except ValueError as error:
         wanted = 'checkpoint of the UmURL code'
         if args.info:

@@ -1,7 +1,7 @@
-"""Make of a training's checkpoint a file to hand on, and its model card.
+"""Publish a checkpoint: write a small file of it, and a model card.
 
-What only training needs is left out: projectors, optimizer, schedule, logs.
-The name ends with the start of the file's SHA-256, as with MMAction2's own
+The file leaves out what only training needs: projectors, optimizer, schedule
+and logs. Its name ends with the start of its SHA-256, as with MMAction2's own
 tool. The card is an entry of Models in a metafile.yml.
 """
 import argparse
@@ -16,20 +16,21 @@ EPILOG = '''example:
       work_dirs/umurl_1xb64_synthetic/epoch_30.pth umurl_synthetic \\
       --url https://example.org/models
 
-writes umurl_synthetic-1a2b3c4d.pth and umurl_synthetic-1a2b3c4d.yml. The
-first one is a load_from of linear, retrieval and fine-tuning configs.
+This writes umurl_synthetic-1a2b3c4d.pth and umurl_synthetic-1a2b3c4d.yml.
+Configs for linear evaluation, retrieval and fine-tuning take the .pth as
+load_from.
 '''
 
 
 def strip_training(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """What using a model needs of a checkpoint.
+    """Keep the part of a checkpoint that is needed to use the model.
 
     Args:
-        checkpoint (dict): What the file holds; one of the paper's code gets
-            our names.
+        checkpoint (dict): The content of a file of this package or of the
+            paper's code.
 
     Returns:
-        dict: ``meta`` and ``state_dict``.
+        dict: ``meta`` and ``state_dict``, with the names of this package.
 
     Raises:
         ValueError: If it is no checkpoint of UmURL.
@@ -37,7 +38,7 @@ def strip_training(checkpoint: dict[str, Any]) -> dict[str, Any]:
     from umurl_mmaction.models.official.files import is_official, to_ours
     if is_official(checkpoint):
         checkpoint = to_ours(checkpoint)
-    # The paper's optimizer is in there.
+    # 'official' holds the paper's optimizer.
     meta = {
         key: value
         for key, value in (checkpoint.get('meta') or {}).items()
@@ -52,9 +53,15 @@ def strip_training(checkpoint: dict[str, Any]) -> dict[str, Any]:
 
 
 def config_name(meta: dict[str, Any]) -> Optional[str]:
-    """Name of the config that a checkpoint was trained with.
+    """Return the name of the config that a checkpoint was trained with.
 
-    MMEngine calls an experiment by it and by the time it began.
+    MMEngine names an experiment by its config and the time of its start.
+
+    Args:
+        meta (dict): ``meta`` of the checkpoint.
+
+    Returns:
+        str | None: The name without ``.py``; None if ``meta`` has none.
     """
     found = re.fullmatch(r'(.+)_\d{8}_\d{6}',
                          str(meta.get('experiment_name', '')))
@@ -63,17 +70,17 @@ def config_name(meta: dict[str, Any]) -> Optional[str]:
 
 def make_card(meta: dict[str, Any], name: str, weights: str,
               config: Optional[str]) -> dict[str, Any]:
-    """The model's entry of a metafile.
+    """Make the model's entry of a metafile.
 
     Args:
         meta (dict): ``meta`` of the checkpoint.
-        name (str): What to call the model if its config is not known.
-        weights (str): Where its file is, or will be.
-        config (str, optional): Its config, where ``meta`` does not tell.
+        name (str): The name of the model if its config is not known.
+        weights (str): The path or URL of the published file.
+        config (str, optional): The config, if ``meta`` does not name it.
 
     Returns:
-        dict: What is known; of a config of this package also what the
-        metafile says of it.
+        dict: The entry. For a config of this package it starts from the entry
+        in this package's metafile.
     """
     import mmengine
 
@@ -97,25 +104,26 @@ def publish(src: str, prefix: Path, url: str = '',
     """Write the published file, and its card beside it.
 
     Args:
-        src (str): Path or URL of a checkpoint.
-        prefix (Path): Start of the files' names.
-        url (str): Folder where the file will be found. Defaults to ''.
-        config (str, optional): Its config, where the checkpoint does not
-            tell.
+        src (str): The path or URL of a checkpoint.
+        prefix (Path): The start of the names of both files.
+        url (str): The folder where users will find the file. Defaults to ''.
+        config (str, optional): The config, if the checkpoint does not name
+            it.
 
     Returns:
-        tuple[Path, str]: The file and the card's text.
+        tuple[Path, str]: The file and the text of the card.
 
     Raises:
+        OSError: If ``src`` is not there or cannot be read.
         ValueError: If ``src`` is no checkpoint of UmURL.
     """
     import mmengine
     import torch
 
-    from umurl_mmaction.apis.loading import load_checkpoint
-    from umurl_mmaction.fileio.atomic import replacing
+    from umurl_mmaction.fileio.atomic import replacing, write_text
+    from umurl_mmaction.fileio.checkpoints import load_checkpoint
     stripped = strip_training(load_checkpoint(src))
-    # In memory: the name of a file would be part of what is hashed.
+    # torch.save to a file would store the file's name, and change the hash.
     buffer = io.BytesIO()
     torch.save(stripped, buffer)
     digest = hashlib.sha256(buffer.getbuffer()).hexdigest()[:8]
@@ -127,8 +135,7 @@ def publish(src: str, prefix: Path, url: str = '',
         dict(Models=[card]), file_format='yaml', sort_keys=False)
     with replacing(path) as part:
         part.write_bytes(buffer.getbuffer())
-    with replacing(path.with_suffix('.yml')) as part:
-        part.write_text(text, encoding='utf-8')
+    write_text(path.with_suffix('.yml'), text)
     return path, text
 
 
@@ -139,16 +146,16 @@ def main(argv: Optional[list[str]] = None) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        'src', metavar='IN', help='checkpoint of a training')
+        'src', metavar='IN', help='path or URL of a checkpoint')
     parser.add_argument(
         'prefix', type=Path, metavar='OUT_PREFIX',
-        help='start of the names of what is written')
+        help='start of the names of the two files')
     parser.add_argument(
         '--url', default='',
-        help='folder where the file will be found, for the card')
+        help='folder where users will find the file, for the card')
     parser.add_argument(
         '--config',
-        help='config of the model, for the card (the one that the '
+        help='config of the model, for the card (default: the one that the '
         'checkpoint names)')
     args = parser.parse_args(argv)
     from umurl_mmaction.command_line import one_line_errors

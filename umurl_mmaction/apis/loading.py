@@ -1,16 +1,16 @@
 """Configs by name, and models with all their weights."""
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Optional, Union
 
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.hub import get_config
-from mmengine.runner import CheckpointLoader
 
-from ..models.official.names import check_shapes, strip_module
+from ..fileio.checkpoints import load_checkpoint
+from ..models.official.checks import check_weights
+from ..models.official.names import strip_module
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -73,29 +73,6 @@ def load_config(config: Union[str, Path, Config],
     return cfg
 
 
-def load_checkpoint(checkpoint: Union[str, Path]) -> dict[str, Any]:
-    """Load a checkpoint to the CPU.
-
-    Args:
-        checkpoint (str | Path): Its path or URL.
-
-    Returns:
-        dict: What the file holds.
-
-    Raises:
-        FileNotFoundError: If it is not there.
-        ValueError: If torch cannot load it.
-    """
-    try:
-        return CheckpointLoader.load_checkpoint(
-            str(checkpoint), map_location='cpu')
-    # Which one depends on where the file is broken, or what it asks for.
-    except (EOFError, KeyError, RuntimeError, UnpicklingError) as error:
-        reason = str(error).strip().split('\n')[0]
-        raise ValueError(f'{checkpoint} cannot be loaded as weights: '
-                         f'{type(error).__name__}: {reason}') from error
-
-
 def load_model(cfg: Config,
                checkpoint: Union[str, Path],
                device: Optional[str] = None) -> Any:
@@ -129,15 +106,14 @@ def load_model(cfg: Config,
         strip_module(key): value
         for key, value in loaded.get('state_dict', loaded).items()
     }
-    # The backbone checks its own, under either of their names.
-    others = {
-        key: value
-        for key, value in model.state_dict().items()
-        if not key.startswith('backbone.')
-    }
-    check_shapes(weights, others, {},
-                 type(model).__name__,
-                 'num_classes and in_channels must be those of the training')
+    # The encoder checks its own weights on loading.
+    check_weights(
+        model,
+        weights,
+        '',
+        part='cls_head.',
+        required=None,
+        size_hint='num_classes and in_channels must be those of the training')
     missing = model.load_state_dict(weights, strict=False).missing_keys
     if missing:
         raise ValueError(

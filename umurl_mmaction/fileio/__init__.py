@@ -1,1 +1,1 @@
-"""What touches files: atomic writing, safe loading, annotation files."""
+"""Reading and writing of files: atomic, and safe for untrusted files."""

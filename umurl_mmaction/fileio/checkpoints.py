@@ -1,17 +1,18 @@
-"""Checkpoints from strangers: nothing that they hold is run.
+"""Untrusted checkpoints: loading one never runs code from the file.
 
-torch loads them with ``weights_only=True`` and refuses all but what is on a
-list. Here the list gets what MMEngine's own checkpoints need on top of
-torch's, MMEngine's downloads are loaded like its files, and a refusal is one
-line that says what to do. :func:`apply` does all that; calling it twice is
-harmless.
+torch loads checkpoints with ``weights_only=True`` and refuses every name that
+is not on its list. This module adds what MMEngine's own checkpoints need to
+the list, loads MMEngine's downloads in the same way as files, and turns a
+refusal into one line that says what to do. :func:`apply` does all this for
+MMEngine; :func:`load_checkpoint` is the loader of this package.
 """
 import functools
 import pickle
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Callable
+from pathlib import Path
+from typing import Any, Callable, Union
 
 import numpy as np
 import torch
@@ -20,7 +21,10 @@ from .plain_dtypes import PlainDtypes
 
 
 def apply() -> None:
-    """Let MMEngine load its own checkpoints, and nothing that runs code."""
+    """Let MMEngine load its own checkpoints, and nothing that runs code.
+
+    A second call changes nothing.
+    """
     if _is_restricted():
         _allow_own_checkpoints()
         _restrict_downloads()
@@ -28,7 +32,7 @@ def apply() -> None:
 
 
 def _is_restricted() -> bool:
-    """Whether this torch can refuse all that is not on its list."""
+    """Return whether this torch refuses every name off its list."""
     from mmengine.utils import digit_version
     return digit_version(torch.__version__) >= digit_version('2.6')
 
@@ -37,20 +41,20 @@ def _is_restricted() -> bool:
 
 _STATISTICS = ('min', 'max', 'current', 'mean')
 _ANNEALING = ('_annealing_cos', '_annealing_linear')
-# Losses are kept as float64; a best score may be any of these.
+# MMEngine keeps losses as float64; a best score may be any of these.
 _NUMPY_DTYPES = ('float64', 'float32', 'int64')
 _dtypes = PlainDtypes('f8|f4|i8')
 
 
 class _ClassName:
-    """Stands for a class that a checkpoint names but may not make."""
+    """Stand for a class that a checkpoint may name but not construct."""
 
     def __init__(self, owner: type) -> None:
         self.owner = owner
 
 
 def _methods() -> dict[type, tuple[str, ...]]:
-    """The functions that a checkpoint may name, by their class."""
+    """Return the functions that a checkpoint may name, by class."""
     from mmengine.logging import HistoryBuffer
     from mmengine.optim.scheduler.param_scheduler import (
         OneCycleParamScheduler,
@@ -59,13 +63,13 @@ def _methods() -> dict[type, tuple[str, ...]]:
     return {
         HistoryBuffer: _STATISTICS,
         OneCycleParamScheduler: _ANNEALING,
-        # Up to torch 2.0; later ones keep the name of the function.
+        # torch up to 2.0 needs this; later ones keep the function's name.
         OneCycleLR: _ANNEALING,
     }
 
 
 def _getattr_of_checkpoint(owner: Any, name: Any) -> Callable:
-    """All that a checkpoint gets in place of the builtin ``getattr``."""
+    """Replace the builtin ``getattr`` for what a checkpoint asks."""
     if isinstance(owner, _ClassName):
         owner = owner.owner
     for cls, names in _methods().items():
@@ -79,16 +83,16 @@ def _getattr_of_checkpoint(owner: Any, name: Any) -> Callable:
 
 
 def _checkpoint_globals() -> list:
-    """What an MMEngine checkpoint is pickled with, on top of torch's list.
+    """Return the names in MMEngine's checkpoints that torch does not list.
 
     The message hub holds ``HistoryBuffer`` objects, which consist of NumPy
-    arrays and of their own methods; a one-cycle scheduler holds its
-    annealing function. Such functions are pickled as a call of ``getattr``.
+    arrays and of their own methods. A one-cycle scheduler holds its annealing
+    function. pickle stores such a function as a call of ``getattr``.
     """
     from mmengine.logging import HistoryBuffer
 
-    # Asking a pickle for them works in NumPy 1 and 2; a file of either
-    # version may name them as the other one does.
+    # Taking the functions from a pickle works in NumPy 1 and 2. A file of
+    # either version may use the names of the other one.
     functions: list[Any] = [
         np.empty(0).__reduce__()[0],
         np.float64(0).__reduce__()[0]
@@ -108,14 +112,14 @@ def _checkpoint_globals() -> list:
 
 
 def _global_name(entry: Any) -> str:
-    """The name under which torch looks up an entry of its safe globals."""
+    """Return the name by which torch looks up a safe global."""
     if isinstance(entry, tuple):
         return entry[1]
     return f'{entry.__module__}.{entry.__qualname__}'
 
 
 def _allow_own_checkpoints() -> None:
-    """Let MMEngine load the checkpoints that it has written itself.
+    """Let MMEngine load the checkpoints that MMEngine has written.
 
     Symptom: ``UnpicklingError: Weights only load failed`` on testing with
     and resuming from a checkpoint of a training run.
@@ -138,7 +142,7 @@ def _allow_own_checkpoints() -> None:
 
 
 def _restrict_downloads() -> None:
-    """Load checkpoints from the net as those from the disk.
+    """Load checkpoints from the net in the same way as files.
 
     Symptom: ``load_from='https://...'`` runs what the file asks for: torch
     loads downloads with ``weights_only=False`` unless told otherwise.
@@ -155,7 +159,7 @@ def _restrict_downloads() -> None:
 
 
 def _reason(error: Exception) -> str:
-    """What of a file torch does not load, and what to do, in one line."""
+    """Say in one line what torch refuses to load, and what to do."""
     text = str(error)
     if not _is_restricted():
         return f'{type(error).__name__}: {text}'.split('\n')[0]
@@ -171,7 +175,7 @@ def _reason(error: Exception) -> str:
         return 'the file ends too early'
     if 'Unsupported operand' in text:
         return 'it is no file of torch.save'
-    # What torch puts around its reason: mostly how to load it all the same.
+    # torch surrounds its reason with advice on how to load the file anyway.
     text = text.split('\n\nCheck the documentation')[0]
     text = text.rpartition('WeightsUnpickler error:')[2]
     for advice in (getattr(torch.serialization, 'UNSAFE_MESSAGE', ''),
@@ -185,14 +189,14 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def reading(name: str) -> Iterator[None]:
-    """Say in one line why a checkpoint cannot be loaded.
+    """Turn an error of the body into one line about the checkpoint.
 
     Args:
-        name (str): The file, as the user knows it.
+        name (str): The path or URL of the checkpoint, for the message.
 
     Raises:
-        pickle.UnpicklingError: If it asks for anything beyond weights and
-            what MMEngine stores, or is broken.
+        pickle.UnpicklingError: If the file is broken, or asks for anything
+            beyond weights and what MMEngine stores.
     """
     _dtypes.forget()
     try:
@@ -200,8 +204,8 @@ def reading(name: str) -> Iterator[None]:
         _dtypes.check()
     except (OSError, MemoryError):
         raise
-    except Exception as error:  # Any type, depending on the first bytes.
-        # The file chose the words: none may move the cursor.
+    except Exception as error:  # The type depends on the first bytes.
+        # The file chose the words, so control characters are replaced.
         reason = ''.join(
             c if c.isprintable() else '?' for c in _reason(error))
         raise pickle.UnpicklingError(
@@ -209,9 +213,9 @@ def reading(name: str) -> Iterator[None]:
 
 
 def _refuse_in_one_line() -> None:
-    """Shorten the message of torch where MMEngine loads a checkpoint.
+    """Shorten torch's message wherever MMEngine loads a checkpoint.
 
-    It fills a screen, does not name the file and proposes
+    The message fills a screen, does not name the file and proposes
     ``weights_only=False``.
     """
     from mmengine.runner import CheckpointLoader
@@ -241,18 +245,24 @@ def _warn_of_old_torch() -> None:
             'current', logging.WARNING)
 
 
-def load_checkpoint(path: str) -> Any:
-    """Load a file of ``torch.save`` to the CPU, and run nothing of it.
+def load_checkpoint(path: Union[str, Path]) -> Any:
+    """Load a checkpoint to the CPU without running code from the file.
 
     Args:
-        path (str): An existing file.
+        path (str | Path): A path, or a URL that MMEngine knows.
 
     Returns:
-        Any: What it holds.
+        Any: The content of the file; a dict for checkpoints of MMEngine and
+        of the paper's code.
 
     Raises:
-        pickle.UnpicklingError: If it is no such file or asks for anything
-            beyond weights and what MMEngine stores.
+        OSError: If the file is not there or cannot be read.
+        ValueError: If the file is broken, or asks for anything beyond weights
+            and what MMEngine stores.
     """
-    with reading(path):
-        return torch.load(path, map_location='cpu', weights_only=True)
+    from mmengine.runner import CheckpointLoader
+    try:
+        return CheckpointLoader.load_checkpoint(
+            str(path), map_location='cpu', logger='silent')
+    except pickle.UnpicklingError as error:
+        raise ValueError(str(error)) from None

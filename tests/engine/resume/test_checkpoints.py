@@ -19,11 +19,11 @@ from small_runs import (
     only_some_bytes,
 )
 
-from umurl_mmaction.engine.resume.checkpoint_files import (
-    AtomicLocalBackend,
+from umurl_mmaction.engine.resume.whole_checkpoints import (
     damage_of,
     newest_good,
 )
+from umurl_mmaction.fileio.atomic import AtomicLocalBackend
 
 
 def names(folder, kind='epoch'):

@@ -11,14 +11,15 @@ from mmengine.runner import Runner
 class CheckLossHook(Hook):
     """Stop at the first loss that is not finite.
 
-    Before a checkpoint can be written. The loss has left the device by then
-    for the log, so that looking at it costs nothing.
+    The hook stops before a checkpoint can be written. It costs no time,
+    because the loss is already on the CPU for the log.
 
     Raises:
-        FloatingPointError: With the iteration, the losses and the clips.
+        FloatingPointError: The message names the iteration, the losses and
+            the clips.
     """
 
-    # Ahead of the hook that saves.
+    # Before the hook that saves checkpoints.
     priority = 'ABOVE_NORMAL'
 
     def after_train_iter(self,
@@ -26,7 +27,7 @@ class CheckLossHook(Hook):
                          batch_idx: int,
                          data_batch: Any = None,
                          outputs: Optional[dict] = None) -> None:
-        """Look at all terms of the iteration."""
+        """Check all loss terms of the iteration."""
         terms = {
             name: float(runner.message_hub.get_scalar(
                 f'train/{name}').current())

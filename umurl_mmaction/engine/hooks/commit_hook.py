@@ -13,22 +13,22 @@ PACKAGE = Path(__file__).resolve().parents[2]
 
 
 def git_commit(folder: Path) -> Optional[str]:
-    """The commit of a checkout.
+    """Return the git commit of a folder.
 
     Args:
-        folder (Path): A folder of it.
+        folder (Path): A folder of a checkout.
 
     Returns:
-        str | None: Start of its hash, with ``-dirty`` if tracked files were
-        changed since; None if git does not track the folder, such as that of
-        an installed package.
+        str | None: The first 7 digits of the hash, or more if these are
+        ambiguous, with ``-dirty`` if tracked files have changed since; None
+        if git does not track the folder, such as an installed package.
     """
 
     def git(*args: str) -> str:
         return subprocess.run(
             ['git', *args],
             cwd=folder,
-            # Nothing is to be written, not even the index refreshed.
+            # Without this, git may write to the index.
             env=dict(os.environ, GIT_OPTIONAL_LOCKS='0'),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -36,7 +36,7 @@ def git_commit(folder: Path) -> Optional[str]:
             text=True).stdout.strip()
 
     try:
-        # An environment may lie in the checkout of something else.
+        # An environment may lie in the checkout of another project.
         if not git('ls-files', '.'):
             return None
         return git('describe', '--always', '--dirty', '--abbrev=7',
@@ -47,10 +47,10 @@ def git_commit(folder: Path) -> Optional[str]:
 
 @HOOKS.register_module()
 class CommitHook(Hook):
-    """Log the git commit of this package, where it is used from a checkout."""
+    """Log the git commit of this package if it runs from a checkout."""
 
     def before_run(self, runner: Runner) -> None:
-        """Log it, on the first rank."""
+        """Log the commit on the first rank."""
         commit = git_commit(PACKAGE) if dist.is_main_process() else None
         if commit is not None:
             print_log(f'git commit: {commit}', 'current')

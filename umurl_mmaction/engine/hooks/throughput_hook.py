@@ -10,9 +10,9 @@ from mmengine.runner import Runner
 
 @HOOKS.register_module()
 class ThroughputHook(Hook):
-    """Log clips per second over all ranks, and the memory on CPUs.
+    """Log the clips per second over all ranks, and the memory on CPUs.
 
-    MMEngine logs the time of an iteration, and the memory of GPUs alone.
+    MMEngine itself logs the time of an iteration and the memory of GPUs.
     """
 
     def after_train_iter(self,
@@ -20,7 +20,7 @@ class ThroughputHook(Hook):
                          batch_idx: int,
                          data_batch: Any = None,
                          outputs: Optional[dict] = None) -> None:
-        """Add ``clips_per_s``, and ``memory`` in MB, to the log."""
+        """Add ``clips_per_s``, and on CPUs the peak ``memory`` in MiB."""
         hub = runner.message_hub
         clips = runner.train_loop.dataloader.batch_size * dist.get_world_size()
         seconds = hub.get_scalar('train/time').current()
@@ -28,6 +28,6 @@ class ThroughputHook(Hook):
         if get_device() == 'cpu' and sys.platform != 'win32':
             import resource
             used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            # In KiB on Linux, in bytes on macOS.
+            # Linux counts KiB, macOS bytes.
             unit = 2**20 if sys.platform == 'darwin' else 2**10
             hub.update_scalar('train/memory', used // unit)

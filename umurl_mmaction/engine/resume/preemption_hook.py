@@ -13,7 +13,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from .safe_checkpoint_hook import SafeCheckpointHook
 
-# As of a process that the signal has ended, so that a queue may tell.
+# The status of a process that the signal ended: a queue can recognise it.
 EXIT_CODE = 128 + signal.SIGTERM
 
 
@@ -24,10 +24,14 @@ def _wait_for_the_parent(parent: int) -> None:
 
 
 def _init_worker(init: Optional[Callable], worker: int) -> None:
-    """Let a loader's worker end when its parent says so, not before.
+    """Let a worker of a loader ignore SIGTERM from anyone but its parent.
 
-    Launchers and queues send the signal to whole process groups, and a
-    training whose workers die fails before it can save anything.
+    Launchers and queues send the signal to whole process groups. A training
+    whose workers die fails before it can save a checkpoint.
+
+    Args:
+        init (callable, optional): The loader's own ``worker_init_fn``.
+        worker (int): The number of the worker.
     """
     if init is not None:
         init(worker)
@@ -40,16 +44,16 @@ def _init_worker(init: Optional[Callable], worker: int) -> None:
 
 @HOOKS.register_module()
 class PreemptionHook(Hook):
-    """On SIGTERM, save a checkpoint and end the run.
+    """Save a checkpoint and end the run on SIGTERM.
 
-    The iteration under way is completed, and what belongs to the end of an
-    epoch if it was the last one of it; so is a validation. Then
-    ``SafeCheckpointHook`` writes ``interrupted.pth``, which ``--resume``
-    goes on from, and the process exits with status 143. As soon as one
-    process has had the signal, all of them take part; the launcher should
-    leave them time for an iteration and the writing (torchrun: 30 seconds).
+    The run first completes the current iteration or validation; after the
+    last iteration of an epoch, also the work at the end of the epoch. Then
+    ``SafeCheckpointHook`` writes ``interrupted.pth``, from which ``--resume``
+    continues, and the process exits with status 143. A signal to one rank
+    stops all ranks. The launcher should leave them the time for an iteration
+    and for writing the file (torchrun: 30 seconds).
 
-    Resuming goes on within the epoch, see ``ResumeHook``.
+    A resumed run continues within the epoch, see ``ResumeHook``.
     """
 
     priority = 'LOWEST'
@@ -60,7 +64,7 @@ class PreemptionHook(Hook):
         self._previous: Any = None
 
     def before_train(self, runner: Runner) -> None:
-        """From now on the signal is taken note of."""
+        """Install the signal handler."""
         self._saver = next((hook for hook in runner.hooks
                             if isinstance(hook, SafeCheckpointHook)), None)
         if (self._saver is None
@@ -80,12 +84,12 @@ class PreemptionHook(Hook):
     def _on_signal(self, number: int, frame: Any) -> None:
         if os.getpid() == self._pid:
             self._asked = True
-        else:  # a process that was forked from the training
+        else:  # a process forked from the training
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
     def _agreed(self) -> bool:
-        """Whether any rank has had the signal."""
+        """Return whether any rank has received the signal."""
         if self._saver is None:
             return False
         asked = torch.tensor(int(self._asked))
@@ -97,21 +101,21 @@ class PreemptionHook(Hook):
                          batch_idx: int,
                          data_batch: Any = None,
                          outputs: Optional[dict] = None) -> None:
-        """Stop between two iterations."""
+        """Stop after an iteration, if a rank has received the signal."""
         if not self._agreed():
             return
         wrapper = runner.optim_wrapper
         if isinstance(wrapper, OptimWrapper) and not wrapper.should_update():
-            return  # gradients that are being accumulated are not saved
+            return  # a checkpoint does not hold accumulated gradients
         loop = runner.train_loop
         by_epoch = isinstance(loop, EpochBasedTrainLoop)
         if by_epoch and self.end_of_epoch(loop.dataloader, batch_idx):
-            return  # first what belongs to the end of an epoch
+            return  # other hooks first complete the epoch
         self._stop(runner, runner.epoch, runner.iter + 1,
                    batch_idx + 1 if by_epoch else 0)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Stop between two epochs."""
+        """Stop after an epoch, if a rank has received the signal."""
         if (isinstance(runner.train_loop, EpochBasedTrainLoop)
                 and self._agreed()):
             self._stop(runner, runner.epoch + 1, runner.iter)
@@ -119,12 +123,12 @@ class PreemptionHook(Hook):
     def after_val_epoch(self,
                         runner: Runner,
                         metrics: Optional[dict] = None) -> None:
-        """Stop after a validation."""
+        """Stop after a validation, if a rank has received the signal."""
         if self._agreed():
             self._stop(runner, runner.epoch, runner.iter)
 
     def after_train(self, runner: Runner) -> None:
-        """The signal is none of the run's business any more."""
+        """Restore the earlier signal handler."""
         if self._saver is not None:
             signal.signal(signal.SIGTERM, self._previous)
             self._saver = None
@@ -141,6 +145,6 @@ class PreemptionHook(Hook):
         runner.logger.warning(
             f'SIGTERM: the training stops after iteration {iteration} and is '
             f'saved to {path}; --resume goes on from there')
-        # A rank that is gone would make the launcher end the others.
+        # The launcher kills the other ranks as soon as one rank exits.
         dist.barrier()
         raise SystemExit(EXIT_CODE)

@@ -9,12 +9,12 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.runner.checkpoint import find_latest_checkpoint
 
 from ...datasets.sample_seed import PassSampler, inner_sampler, number_passes
-from .checkpoint_files import damage_of, newest_good
 from .run_state import (
     batch_size_of_all_ranks,
     random_state,
     set_random_state,
 )
+from .whole_checkpoints import damage_of, newest_good
 
 
 def _check_file(path: str, work_dir: str) -> None:
@@ -25,7 +25,7 @@ def _check_file(path: str, work_dir: str) -> None:
     damage = damage_of(file)
     if damage is None:
         return
-    # The folder may have been moved since its name was noted.
+    # `last_checkpoint` may name a folder that was moved since.
     good = newest_good(osp.dirname(osp.abspath(file)), work_dir)
     advice = (f'the newest good checkpoint is {str(good)!r}'
               if good else 'there is no good checkpoint beside it')
@@ -34,36 +34,38 @@ def _check_file(path: str, work_dir: str) -> None:
 
 @HOOKS.register_module()
 class ResumeHook(Hook):
-    """Let a resumed run go on as if it had never been interrupted.
+    """Let a resumed run continue as if it had never been interrupted.
 
-    With a checkpoint of ``SafeCheckpointHook``, and on a device that
-    computes the same twice, its losses and weights are those of an
-    uninterrupted run, bit for bit:
+    With a checkpoint of ``SafeCheckpointHook``, and on a deterministic
+    device, losses and weights equal those of an uninterrupted run, bit for
+    bit:
 
-    - The random states of Python, NumPy, torch and the GPU are restored,
-      each rank's its own; further ranks keep those of their seed. A
-      validation leaves them as they were: it is not repeated on resuming.
-    - The sampler takes up the seed of its order, also if none was set.
-    - What a ``SkeletonDataset`` draws for a sample depends on that seed, the
-      epoch and the sample's index, and on no worker (see
-      ``datasets/sample_seed.py``). In iteration-based loops the epoch is the
-      number of the pass over the set. Inside wrappers of datasets, which
-      hand on plain indices, draws are the workers' as ever.
-    - An epoch-based training that was stopped within an epoch goes on with
-      the next batch; those that it has had are not loaded. With another
-      batch size or number of ranks the last ones of them may come again.
-      (MMEngine alone would run the epoch once more from its start.) An
-      iteration-based one loads them to get there, as MMEngine does.
+    - The hook restores the random states of Python, NumPy, torch and the
+      GPU, separately for each rank. Ranks that the first run did not have
+      keep the states of their seed. A validation does not change the random
+      states, because a resumed run does not repeat it.
+    - The sampler gets the seed of its order back, even if the config sets no
+      seed.
+    - The random numbers of a sample in a ``SkeletonDataset`` depend on that
+      seed, the epoch and the sample's index, but not on the worker (see
+      ``datasets/sample_seed.py``). In an iteration-based loop, the epoch is
+      the number of the pass over the set. A dataset wrapper passes plain
+      indices on, so the random numbers behind it depend on the worker.
+    - An epoch-based training that stopped within an epoch continues with the
+      next batch and does not load the earlier ones. With another batch size
+      or number of ranks, the last of the earlier batches may come again.
+      MMEngine alone would run the whole epoch again. An iteration-based
+      training loads the earlier batches, as MMEngine does.
 
-    A checkpoint without these states is resumed as MMEngine does, from the
-    start of an epoch.
+    A checkpoint without these states resumes at the start of an epoch, as in
+    MMEngine.
 
     Raises:
         ValueError: If the file to resume from is missing, cut off or
-            damaged; it names the newest good one.
+            damaged. The message names the newest good file.
     """
 
-    # After those that prepare a training, before those that save it.
+    # After hooks that prepare a training, before hooks that save it.
     priority = 'LOW'
 
     def __init__(self) -> None:
@@ -71,7 +73,7 @@ class ResumeHook(Hook):
         self._sampler: Optional[PassSampler] = None
 
     def before_run(self, runner: Runner) -> None:
-        """Look at the file before anything is done with it."""
+        """Check the file before MMEngine loads it."""
         if runner._resume and not runner._has_loaded:
             path = runner._load_from
             if path is None:
@@ -80,21 +82,21 @@ class ResumeHook(Hook):
                 _check_file(path, runner.work_dir)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Keep what is to be restored, drop what cannot be."""
+        """Keep the states to restore, and drop an empty loss scaler."""
         self._state = checkpoint.get('meta', {}).get('run_state', {})
         optimizer = checkpoint.get('optimizer', {})
-        # A switched-off scaler, as on the CPU, which others refuse.
+        # A disabled scaler, as on the CPU: an enabled one refuses its state.
         if optimizer.get('loss_scaler') == {}:
             del optimizer['loss_scaler']
 
     def before_train(self, runner: Runner) -> None:
-        """Prepare the loader and restore the states."""
-        # Weights alone may have been loaded to start from.
+        """Prepare the loader, and restore the random states."""
+        # `load_from` without `resume` loads weights only.
         state = self._state if runner.iter else {}
         self._state = {}
         loader = runner.train_loop.dataloader
-        # Iterating draws a number, unless the workers persist: from a
-        # generator of its own, not from the one that is saved.
+        # A loader without persistent workers draws a number in each epoch.
+        # Its own generator keeps the global one, which is saved, unchanged.
         loader.generator = torch.Generator()
         sampler = inner_sampler(loader)
         if 'sampler_seed' in state and hasattr(sampler, 'seed'):
@@ -107,17 +109,18 @@ class ResumeHook(Hook):
             set_random_state(states[dist.get_rank()])
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Number the epoch, and leave out the batches it has had."""
+        """Number the epoch, and skip the batches before the interruption."""
         if self._sampler is None:
             return
         loop = runner.train_loop
         loader = loop.dataloader
         if not isinstance(loop, EpochBasedTrainLoop):
-            # Made with the loop, it has begun to load by plain indices.
+            # The iterator is as old as the loop: it has already begun to load
+            # plain indices.
             loader._iterator = None
             loop.dataloader_iterator = type(loop.dataloader_iterator)(loader)
             return
-        # `len` is to be that of a whole epoch.
+        # Without skipped samples, `len` is that of a whole epoch.
         self._sampler.start(runner.epoch)
         whole = len(loader)
         had = self._samples // batch_size_of_all_ranks(loader)
@@ -129,11 +132,11 @@ class ResumeHook(Hook):
                                f'{had} of {whole} batches')
 
     def before_val(self, runner: Runner) -> None:
-        """Keep the random states."""
+        """Keep the random states of the training."""
         self._random = random_state()
 
     def after_val_epoch(self,
                         runner: Runner,
                         metrics: Optional[dict] = None) -> None:
-        """Restore them, before the best checkpoint is saved."""
+        """Restore the random states before the best checkpoint is saved."""
         set_random_state(self._random)

@@ -1,4 +1,4 @@
-"""What of a run's state MMEngine's checkpoints do not hold."""
+"""The part of a run's state that MMEngine's checkpoints lack."""
 import random
 from typing import Any
 
@@ -11,16 +11,16 @@ from ...datasets.sample_seed import PassSampler, inner_sampler
 
 
 def random_state() -> dict[str, Any]:
-    """The states of this process's generators, as tensors and numbers.
+    """Return the states of this process's random generators.
 
     Returns:
-        dict: ``python``, ``numpy``, ``torch`` and, where there is a GPU,
-        ``cuda``, that of the current device. Nothing in it keeps torch from
-        loading it with ``weights_only``.
+        dict: ``python``, ``numpy``, ``torch`` and, on a machine with a GPU,
+        ``cuda`` for the current device. It holds only tensors and numbers,
+        which torch loads with ``weights_only``.
     """
     numpy = np.random.get_state(legacy=False)
     numbers = numpy['state']
-    # An array is pickled as an object; a tensor is not.
+    # torch's `weights_only` list has no NumPy arrays.
     numbers['key'] = torch.from_numpy(numbers['key'].astype(np.int64))
     state: dict[str, Any] = dict(
         python=random.getstate(), numpy=numpy, torch=torch.get_rng_state())
@@ -30,11 +30,11 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """Set this process's generators.
+    """Set the states of this process's random generators.
 
     Args:
-        state (dict): What :func:`random_state` returned, maybe on another
-            device; a GPU's state is left out where there is none.
+        state (dict): The result of :func:`random_state`, maybe from another
+            device. Without a GPU, the GPU's state is ignored.
     """
     random.setstate(state['python'])
     numbers = state['numpy']['state']
@@ -46,22 +46,32 @@ def set_random_state(state: dict[str, Any]) -> None:
 
 
 def batch_size_of_all_ranks(loader: Any) -> int:
-    """Samples that all ranks together take in an iteration."""
+    """Return the number of samples of an iteration, over all ranks.
+
+    Args:
+        loader (DataLoader): The loader of one rank.
+
+    Returns:
+        int: The batch size times the number of ranks.
+    """
     return loader.batch_sampler.batch_size * dist.get_world_size()
 
 
 def collect(runner: Runner, num_batches: int = 0) -> dict[str, Any]:
-    """The state of a run between two iterations; every rank has to call it.
+    """Return the state of a run between two iterations.
+
+    Every rank has to call this function.
 
     Args:
-        runner (Runner): A runner that trains.
-        num_batches (int): Batches that the epoch has had since it began or
-            was resumed; 0 between two epochs. Defaults to 0.
+        runner (Runner): The runner of the training.
+        num_batches (int): The number of batches since the start of the
+            epoch, or since the run was resumed within it; 0 between two
+            epochs. Defaults to 0.
 
     Returns:
-        dict: ``random``, a list of :func:`random_state` by rank;
-        ``sampler_seed``, if the sampler has one; ``samples``, how many of
-        the sampler's indices the epoch has had, on all ranks together.
+        dict: ``random``, the :func:`random_state` of each rank;
+        ``sampler_seed``, if the sampler has a seed; ``samples``, the number
+        of the sampler's indices that the epoch has used, over all ranks.
     """
     loader = runner.train_loop.dataloader
     sampler = inner_sampler(loader)

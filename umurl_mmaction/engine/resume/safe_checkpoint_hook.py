@@ -7,14 +7,22 @@ from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
-from .checkpoint_files import ATOMIC, AtomicLocalBackend
+from ...fileio.atomic import ATOMIC, AtomicLocalBackend, remove_leftovers
 from .run_state import collect
 
+# The checkpoint of a run that SIGTERM stopped.
 INTERRUPTED = 'interrupted.pth'
 
 
 class _RemovesLater:
-    """A file backend that only notes what is to be removed."""
+    """A file backend that records removals instead of removing files.
+
+    Args:
+        backend (BaseStorageBackend): The backend for everything else.
+
+    Attributes:
+        removed (list[str]): The paths to remove.
+    """
 
     def __init__(self, backend: Any) -> None:
         self.backend = backend
@@ -31,47 +39,50 @@ class _RemovesLater:
 
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
-    """MMEngine's ``CheckpointHook``, whose files survive an interruption.
+    """A ``CheckpointHook`` whose files survive an interruption.
 
-    A process that is killed, or a full disk, while a checkpoint is written
-    leaves the earlier ones as they are: on the local disk a file is written
-    under another name first, then ``last_checkpoint`` names it, and only
-    then outdated ones are removed. So there has to be room for one
-    checkpoint more than ``max_keep_ckpts`` and the best ones.
+    A kill or a full disk while a checkpoint is written does not harm the
+    earlier checkpoints. On the local disk, the hook first writes the file
+    under another name and renames it, then writes its path to
+    ``last_checkpoint``, and only then removes outdated files. The disk
+    therefore needs room for one checkpoint more than ``max_keep_ckpts`` and
+    the best ones.
 
-    The files hold MMEngine's state (weights, optimizer with the scaler of
-    mixed precision, schedulers, message hub) and, as ``meta['run_state']``,
-    the random states of all ranks and the sampler's seed; ``ResumeHook``
-    takes them up.
+    The files hold MMEngine's state: weights, optimizer with the loss scaler,
+    schedulers and message hub. ``meta['run_state']`` holds the random states
+    of all ranks and the sampler's seed, for ``ResumeHook``.
 
     Args:
         args: The arguments of ``CheckpointHook``.
-        kwargs: The same.
+        kwargs: The keyword arguments of ``CheckpointHook``.
     """
 
     file_backend: Any
 
     def before_train(self, runner: Runner) -> None:
-        """Choose the way to the disk, and remove what is outdated."""
+        """Choose the file backend, and remove leftover files."""
         super().before_train(runner)
         if type(self.file_backend) is LocalBackend:
             self.file_backend = AtomicLocalBackend()
             self.backend_args = dict(backend=ATOMIC)
+            if is_main_process():
+                for folder in (self.out_dir, runner.work_dir):
+                    remove_leftovers(folder)
 
     def save_interrupted(self, runner: Runner, meta: dict,
                          num_batches: int) -> str:
-        """Save ``interrupted.pth``; every rank has to call it.
+        """Save ``interrupted.pth``; every rank has to call this.
 
-        It is removed as soon as the next regular checkpoint is written.
+        The next regular checkpoint removes the file again.
 
         Args:
             runner (Runner): The runner of the training.
-            meta (dict): ``epoch`` and ``iter`` to go on from.
-            num_batches (int): Batches the epoch has had since it began or
-                was resumed.
+            meta (dict): ``epoch`` and ``iter`` to resume from.
+            num_batches (int): The number of batches since the start of the
+                epoch, or since the run was resumed within it.
 
         Returns:
-            str: Path of the file.
+            str: The path of the file.
         """
         return self._write(runner, INTERRUPTED, meta, num_batches)
 
@@ -108,7 +119,7 @@ class SafeCheckpointHook(CheckpointHook):
                 if len(kept) == self.max_keep_ckpts:
                     outdated.append(kept.popleft())
                 kept.append(step)
-            # Should the removal not come to pass, that of the next run will.
+            # If this run dies before the removal, the next run removes it.
             hub.update_info('keep_ckpt_ids', [*outdated, *kept])
         self._write(runner, self.filename_tmpl.format(step), meta)
         self._remove([
@@ -132,7 +143,7 @@ class SafeCheckpointHook(CheckpointHook):
             getattr(self, 'best_ckpt_path', None),
             *getattr(self, 'best_ckpt_path_dict', {}).values()
         ]
-        # An epoch that was run again writes over its own file.
+        # An epoch that runs again overwrites its own file.
         self._remove([path for path in outdated if path not in best])
 
     def _remove(self, paths: list[str]) -> None:
@@ -141,5 +152,5 @@ class SafeCheckpointHook(CheckpointHook):
         for path in paths:
             if self.file_backend.isfile(path):
                 self.file_backend.remove(path)
-            elif self.file_backend.isdir(path):  # as DeepSpeed writes them
+            elif self.file_backend.isdir(path):  # DeepSpeed writes folders
                 self.file_backend.rmtree(path)

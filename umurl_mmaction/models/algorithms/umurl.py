@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ...skeleton.modalities import check_modalities
 from ..data_preprocessors import SkeletonDataPreprocessor
-from ..official.checks import check_projectors
+from ..official.checks import check_weights
 from ..utils.gather import gather_batch
 
 
@@ -163,5 +163,13 @@ class UmURL(BaseModel):
 
     def _check_projectors(self, state_dict: dict[str, Tensor], prefix: str,
                           *args: Any) -> None:
-        """Rename the paper's projectors; refuse those of another size."""
-        check_projectors(self, state_dict, prefix)
+        """Refuse projectors of another size."""
+        check_weights(
+            self,
+            state_dict,
+            prefix,
+            part='neck.',
+            required=None,
+            size_hint='in_channels and out_channels of the neck must be those '
+            'of the pre-training',
+            official='')

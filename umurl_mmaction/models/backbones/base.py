@@ -9,7 +9,7 @@ from ...datasets.facts import read_facts
 from ...skeleton.batch import fit_bodies
 from ...skeleton.layout import build_layout
 from ...skeleton.modalities import check_modalities, generate_modalities
-from ..official.checks import check_encoder
+from ..official.checks import check_weights
 
 
 class _FrozenAfterInit(ABCMeta):
@@ -198,7 +198,7 @@ class SkeletonEncoder(BaseModule, metaclass=_FrozenAfterInit):
                 'clip_len, joints, in_channels)')
         return fit_bodies(x, self.input_shape[0])
 
-    def _check_checkpoint(self, state_dict: dict, prefix: str,
+    def _check_checkpoint(self, state_dict: dict[str, Tensor], prefix: str,
                           *args: Any) -> None:
         """Refuse weights of another size or model before they are loaded."""
-        check_encoder(self, state_dict, prefix)
+        check_weights(self, state_dict, prefix)

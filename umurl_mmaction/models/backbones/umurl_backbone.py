@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..layers.positions import sinusoidal_positions
 from ..layers.transformer import TransformerEncoder
+from ..official.checks import check_weights
 from ..official.names import prefix_in_file
 from .base import SkeletonEncoder
 
@@ -150,6 +151,19 @@ class UmURLBackbone(SkeletonEncoder):
                                                                len(parts))
             for parts in embedded
         ]
+
+    def _check_checkpoint(self, state_dict: dict[str, Tensor], prefix: str,
+                          *args: Any) -> None:
+        """Refuse other weights; all modalities share those of ``encoder``."""
+        check_weights(
+            self,
+            state_dict,
+            prefix,
+            required='encoder.',
+            size_hint='embed_dims, clip_len, num_person, in_channels and the '
+            'layout must be those of the pre-training',
+            depth_hint='num_layers must be that of the pre-training',
+            official='backbone.')
 
     def init_weights(self) -> None:
         """MMEngine's, where ``prefix='backbone.'`` fits official files too."""

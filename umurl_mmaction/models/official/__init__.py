@@ -1,1 +1,1 @@
-"""Checkpoints of the paper's code: names, shapes, files."""
+"""Checkpoints of the paper's code: names, checks and files."""

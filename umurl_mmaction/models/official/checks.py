@@ -1,56 +1,109 @@
+"""The one check that weights fit a model, for hooks that load them."""
+from typing import Optional
+
 from torch import Tensor, nn
 
-from .names import check_shapes, official_key, rename_official
+from .names import POSITIONS, official_name, our_name
+
+_HINT = 'its settings must be those of the pre-training'
 
 
-def check_encoder(encoder: nn.Module, state_dict: dict[str, Tensor],
-                  prefix: str) -> None:
-    """Refuse a checkpoint of another size or of another model.
+def check_weights(module: nn.Module,
+                  state_dict: dict[str, Tensor],
+                  prefix: str,
+                  *,
+                  part: str = '',
+                  required: Optional[str] = '',
+                  size_hint: str = _HINT,
+                  depth_hint: str = _HINT,
+                  official: Optional[str] = None) -> None:
+    """Refuse weights of another model or of another size.
 
-    The paper's weights get our names on the way.
+    Call it from a hook of ``_register_load_state_dict_pre_hook``. torch's own
+    check names no settings, and MMEngine only logs its result.
+
+    Args:
+        module (nn.Module): The module that is being loaded, such as an
+            encoder.
+        state_dict (dict[str, Tensor]): The weights that are being loaded. The
+            paper's names in it become the names of this package, in place.
+        prefix (str): The start of the module's keys in ``state_dict``.
+        part (str): The start of the weights to check, within the module, such
+            as ``'neck.'``. Defaults to '': all weights.
+        required (str, optional): The start of the weights, within the module,
+            that ``module`` and ``state_dict`` must have in common, such as
+            ``'encoder.'``. Either side may lack the others, which depend on
+            the modalities. Defaults to '': all weights; None requires no
+            weight.
+        size_hint (str): What to change if a shape differs.
+        depth_hint (str): What to change if a weight is missing or too many.
+        official (str, optional): The start of the module's keys in a
+            ``UmURL`` model, such as ``'backbone.'``, if the paper's code
+            contains the module. Its files have all weights of the module.
+            Defaults to None: the paper has no names for the module.
+
+    Raises:
+        ValueError: The message names the first key that is missing, unknown
+            or of another shape, both shapes, and the settings to change.
     """
-    file_keys = rename_official(
-        state_dict, prefix, place='backbone.', part='backbone.')
-    owner = type(encoder).__name__
-    own = encoder.state_dict(prefix=prefix)
-    if not any(key in state_dict for key in own):
-        key, value = next(iter(own.items()))
-        # A model passes on only those keys that start with the prefix.
+    file_keys: dict[str, str] = {}
+    if official is not None:
+        file_keys = _rename_official(state_dict, prefix, official, part)
+    owner = type(module).__name__
+    own = {
+        key: tuple(value.shape)
+        for key, value in module.state_dict(prefix=prefix).items()
+        if key.startswith(prefix + part)
+    }
+    if required is not None and own and not any(key in state_dict
+                                                for key in own):
+        key, shape = next(iter(own.items()))
+        # A parent module passes on only the keys that start with the prefix.
         found = (f'got keys like {next(iter(state_dict))!r}'
                  if state_dict else f'got none in {prefix!r}')
-        raise ValueError(f'the checkpoint holds no weight of {owner}: '
-                         f'wanted are keys like {key!r} of shape '
-                         f'{tuple(value.shape)}, {found}')
-    check_shapes(
-        state_dict, own, file_keys, owner,
-        'embed_dims, clip_len, num_person, in_channels and the layout '
-        'must be those of the pre-training')
-    # All modalities share these, and the paper's files have all weights.
-    shared = f'{prefix}encoder.'
-    for key, value in own.items():
-        if key in state_dict or not (file_keys or key.startswith(shared)):
-            continue
-        if file_keys:
-            key = official_key(key, prefix, place='backbone.')
-        raise ValueError(
-            f'the checkpoint has no {key}, this {owner} wants it of '
-            f'shape {tuple(value.shape)}; num_layers must be that of the '
-            'pre-training, and the file whole')
+        raise ValueError(f'the checkpoint holds no weight of {owner}: wanted '
+                         f'are keys like {key!r} of shape {shape}, {found}')
+    for key, shape in own.items():
+        if key in state_dict and tuple(state_dict[key].shape) != shape:
+            raise ValueError(
+                f'the checkpoint has {file_keys.get(key, key)} of shape '
+                f'{tuple(state_dict[key].shape)}, this {owner} wants {shape}; '
+                f'{size_hint}')
+    if required is None:
+        return
+    start = prefix + required
+    for key, shape in own.items():
+        if key not in state_dict and (file_keys or key.startswith(start)):
+            if file_keys:
+                key = _official_key(key, prefix, official or '')
+            raise ValueError(
+                f'the checkpoint has no {key}, this {owner} wants it of shape '
+                f'{shape}; {depth_hint}, and the file whole')
     for key, value in state_dict.items():
-        if key.startswith(shared) and key not in own:
+        if key.startswith(start) and key not in own:
             raise ValueError(
                 f'the checkpoint has {file_keys.get(key, key)} of shape '
                 f'{tuple(value.shape)}, this {owner} has no such weight; '
-                'num_layers must be that of the pre-training')
+                f'{depth_hint}')
 
 
-def check_projectors(model: nn.Module, state_dict: dict[str, Tensor],
-                     prefix: str) -> None:
-    """Rename the paper's projectors; refuse those of another size."""
-    file_keys = rename_official(state_dict, prefix, place='', part='neck.')
-    check_shapes(
-        state_dict, model.neck.state_dict(prefix=f'{prefix}neck.'),
-        file_keys,
-        type(model).__name__,
-        'in_channels and out_channels of the neck must be those of the '
-        'pre-training')
+def _rename_official(state_dict: dict[str, Tensor], prefix: str, place: str,
+                     part: str) -> dict[str, str]:
+    """Rename the paper's weights in place; return our keys -> the file's."""
+    renamed = {}
+    for key in [key for key in state_dict if key.startswith(prefix)]:
+        name = place + key[len(prefix):]
+        ours = our_name(name)
+        if ours and ours.startswith(place + part):
+            ours = prefix + ours[len(place):]
+            renamed[ours] = key
+            state_dict[ours] = state_dict.pop(key)
+        elif name == POSITIONS and name.startswith(place + part):
+            del state_dict[key]
+    return renamed
+
+
+def _official_key(key: str, prefix: str, place: str) -> str:
+    """Return the paper's key of a weight of ours, or ``key`` without one."""
+    name = official_name(place + key[len(prefix):])
+    return key if name is None else prefix + name[len(place):]

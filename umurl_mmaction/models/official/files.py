@@ -1,6 +1,6 @@
-"""Whole checkpoint files of the paper's code: measured, and made ours.
+"""Checkpoint files of the paper's code: their sizes, and their conversion.
 
-They hold ``{'epoch', 'state_dict', 'optimizer'}``.
+Such a file is a dict of ``epoch``, ``state_dict`` and ``optimizer``.
 """
 import copy
 import re
@@ -25,19 +25,27 @@ from .names import (
 
 
 class Size(NamedTuple):
-    """What the shapes of a checkpoint tell."""
+    """Sizes of a model, which follow from the shapes of its weights.
+
+    Attributes:
+        embed_dims (int): Width of the encoder.
+        num_layers (int): Transformer layers of each axis.
+        modalities (tuple[str]): Names of the embedded modalities.
+        temporal_channels (int): num_person * joints * C.
+        spatial_channels (int): clip_len * C.
+        projector (tuple[int]): Widths of a projector: its input and the
+            outputs of its three linear layers; empty without projectors.
+    """
     embed_dims: int
     num_layers: int
     modalities: tuple[str, ...]
-    # num_person * joints * C and clip_len * C.
     temporal_channels: int
     spatial_channels: int
-    # Widths of a projector's layers; empty without projectors.
     projector: tuple[int, ...]
 
 
 def _official_shapes(size: Size) -> dict[str, tuple[int, ...]]:
-    """Weights of the paper's code in its order, without ``module.``."""
+    """List shapes by official name without ``module.``, in file order."""
     dims = size.embed_dims
     shapes: dict[str, tuple[int, ...]] = {}
 
@@ -87,13 +95,16 @@ def _official_shapes(size: Size) -> dict[str, tuple[int, ...]]:
 
 
 def is_official(checkpoint: Any) -> bool:
-    """Whether a file is one of the paper's code, else it is one of ours.
+    """Tell a checkpoint of the paper's code from one of this package.
 
     Args:
-        checkpoint (Any): What the file holds.
+        checkpoint (Any): The content of the file.
+
+    Returns:
+        bool: True for the paper's code, False for this package.
 
     Raises:
-        ValueError: If it is neither.
+        ValueError: If the file is neither.
     """
     if not isinstance(checkpoint, Mapping):
         raise ValueError(f'it holds a {type(checkpoint).__name__}, not a dict')
@@ -128,19 +139,19 @@ def _missing(name: str, shape: Any, official: bool) -> ValueError:
 
 
 def measure(checkpoint: Mapping[str, Any]) -> Size:
-    """Read the sizes of a checkpoint off its weights, and check them all.
+    """Read the sizes of a checkpoint from its weights, and check them all.
 
     Args:
-        checkpoint (dict): File of either kind. One of ours may lack
-            modalities or the projectors and have further weights outside of
-            ``backbone`` and ``neck``.
+        checkpoint (dict): The content of a file of either kind. A file of
+            this package may lack modalities or the projectors, and may have
+            further weights outside ``backbone`` and ``neck``.
 
     Returns:
-        Size: Sizes that every weight agrees with.
+        Size: Sizes with which every weight agrees.
 
     Raises:
-        ValueError: Naming the first key that is unknown, missing or of
-            another shape, and the shapes.
+        ValueError: The message names the first key that is unknown, missing
+            or of another shape, and the shapes.
     """
     official = is_official(checkpoint)
     # The file's key and the shape of each official name.
@@ -171,7 +182,7 @@ def measure(checkpoint: Mapping[str, Any]) -> Size:
 
 
 def _infer(shapes: Mapping[str, Any], official: bool) -> Size:
-    """Sizes from as few weights as possible; they may contradict others."""
+    """Infer sizes from a few weights; other weights may contradict them."""
 
     def width(name: str, axis: int) -> int:
         shape = shapes.get(name)
@@ -182,7 +193,7 @@ def _infer(shapes: Mapping[str, Any], official: bool) -> Size:
             raise ValueError(f'{key} has shape {shape}, wanted is (*, *)')
         return shape[axis]
 
-    # The paper's code always has all modalities and their projectors.
+    # The paper's files always hold all modalities and their projectors.
     used = [
         m for m in MODALITY_LETTERS
         if official or any(name.startswith(f'backbone.{m}_emb.')
@@ -209,15 +220,15 @@ def _infer(shapes: Mapping[str, Any], official: bool) -> Size:
 
 
 def to_ours(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert a file of the paper's code, without loss.
+    """Convert a checkpoint of the paper's code without loss.
 
     Args:
-        checkpoint (dict): What the official file holds.
+        checkpoint (dict): The content of the official file.
 
     Returns:
-        dict: ``state_dict`` under our names, and ``meta`` with ``epoch`` and
-        ``official``: the official file less the weights in ``state_dict``,
-        for the way back.
+        dict: ``state_dict`` with our names, and ``meta`` with ``epoch`` and
+        ``official``. The latter is the official file without the weights in
+        ``state_dict``, for the way back.
 
     Raises:
         ValueError: If a weight is unknown, missing or of another shape.
@@ -225,7 +236,8 @@ def to_ours(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     if not is_official(checkpoint):
         raise ValueError('its weights have our names already')
     measure(checkpoint)
-    # The table is kept: computed anew, its last bits depend on the machine.
+    # The position table stays: computed again, its last bits depend on the
+    # machine.
     rest = copy.copy(checkpoint['state_dict'])
     for key in rest:
         if convert_key(key):
@@ -240,16 +252,16 @@ def to_ours(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_official(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert a file of ours to one of the paper's code.
+    """Convert a checkpoint of this package to the format of the paper's code.
 
     Args:
-        checkpoint (dict): What our file holds: the result of ``to_ours``, or
-            a checkpoint of a pre-training run.
+        checkpoint (dict): The result of :func:`to_ours`, or a checkpoint of a
+            pre-training run.
 
     Returns:
-        dict: The official file. Of a run of ours it has ``epoch`` and
-        ``state_dict``: the optimizer's state counts parameters in another
-        order.
+        dict: The content of the official file. For a pre-training run, it has
+        ``epoch`` and ``state_dict`` but no optimizer, because the paper's
+        code counts the parameters in another order.
 
     Raises:
         ValueError: If a weight is unknown, missing or of another shape.
@@ -288,7 +300,14 @@ def to_official(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def count_parameters(state_dict: Mapping[str, Tensor]) -> int:
-    """Number of trained values: no statistics, no position table."""
+    """Count the trained values.
+
+    Args:
+        state_dict (dict[str, Tensor]): Weights with names of either kind.
+
+    Returns:
+        int: Their number, without running statistics and position table.
+    """
     constants = ('running_mean', 'running_var', 'num_batches_tracked', '.pe')
     return sum(
         value.numel() for key, value in state_dict.items()

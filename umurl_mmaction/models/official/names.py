@@ -1,8 +1,8 @@
-"""The paper's names of the weights and ours, for loading either.
+"""Names of the weights in the paper's code and in this package.
 
 Checkpoints of the paper's code (https://github.com/HuiGuanLab/UmURL) have
-keys such as ``module.backbone.j_emb.t_embedding.0.weight``; models of this
-package load them as they are.
+keys such as ``module.backbone.j_emb.t_embedding.0.weight``. Models of this
+package load them without conversion.
 """
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from torch import Tensor
 MODALITY_LETTERS = dict(j='joint', b='bone', m='motion')
 AXIS_LETTERS = dict(t='temporal', s='spatial')
 
-# Start of an official key (without 'module.') and that of ours.
+# The start of an official key, without 'module.' -> the start of our key.
 _NAMES: dict[str, str] = {
     **{
         f'backbone.{m}_emb.{a}_embedding.':
@@ -35,22 +35,22 @@ _NAMES: dict[str, str] = {
     },
 }
 
-# The position table is a constant that the backbone computes itself.
+# The position table is a constant, which our backbone computes itself.
 POSITIONS = 'backbone.ma_encoder.pe.pe'
 NUM_POSITIONS = 200
 
 
 def convert_key(key: str) -> str:
-    """Our name of an official weight.
+    """Return our name of an official weight.
 
     Args:
-        key (str): Official key, with or without the ``module.`` prefix.
+        key (str): The official key, with or without ``module.``.
 
     Returns:
         str: The key in a ``UmURL`` model; empty for the position table.
 
     Raises:
-        ValueError: If the key is none of the paper's code.
+        ValueError: If the paper's code has no such key.
     """
     stripped = strip_module(key)
     name = our_name(stripped)
@@ -60,7 +60,15 @@ def convert_key(key: str) -> str:
 
 
 def our_name(name: str) -> Optional[str]:
-    """As ``convert_key``, without ``module.``; None for other keys."""
+    """Return our name of an official weight.
+
+    Args:
+        name (str): The official key without ``module.``.
+
+    Returns:
+        str | None: The key in a ``UmURL`` model; empty for the position
+        table; None if the paper's code has no such key.
+    """
     if name == POSITIONS:
         return ''
     for official, ours in _NAMES.items():
@@ -70,7 +78,15 @@ def our_name(name: str) -> Optional[str]:
 
 
 def official_name(key: str) -> Optional[str]:
-    """The way back, without ``module.``; None for other keys."""
+    """Return the official name of our weight.
+
+    Args:
+        key (str): A key in a ``UmURL`` model.
+
+    Returns:
+        str | None: The official key without ``module.``; None if the paper's
+        code has no such weight.
+    """
     for official, ours in _NAMES.items():
         if key.startswith(ours):
             return official + key[len(ours):]
@@ -78,7 +94,7 @@ def official_name(key: str) -> Optional[str]:
 
 
 def strip_module(key: str) -> str:
-    """Remove what a wrapper for distributed training adds."""
+    """Remove the ``module.`` that distributed training puts before a key."""
     return re.sub(r'^module\.', '', key)
 
 
@@ -89,96 +105,30 @@ def convert_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
         state_dict (dict[str, Tensor]): Official weights.
 
     Returns:
-        dict[str, Tensor]: The same tensors under our names.
+        dict[str, Tensor]: The same tensors under our names, without the
+        position table.
 
     Raises:
-        ValueError: If a key is none of the paper's code.
+        ValueError: If the paper's code has no such key.
     """
     renamed = {convert_key(key): value for key, value in state_dict.items()}
     renamed.pop('', None)
     return renamed
 
 
-# Loading official files into models
-
-
-def rename_official(state_dict: dict[str, Tensor], prefix: str, place: str,
-                    part: str) -> dict[str, str]:
-    """Give official weights our names, in place; for a loading hook.
-
-    Args:
-        state_dict (dict[str, Tensor]): Weights that are being loaded.
-        prefix (str): Start of the keys of the module with the hook.
-        place (str): Start of that module's keys in a ``UmURL`` model.
-        part (str): Start of the keys of ours to rename; others stay.
-
-    Returns:
-        dict[str, str]: The keys that were renamed: ours -> the file's.
-    """
-    renamed = {}
-    for key in [key for key in state_dict if key.startswith(prefix)]:
-        name = place + key[len(prefix):]
-        ours = our_name(name)
-        if ours and ours.startswith(part):
-            ours = prefix + ours[len(place):]
-            renamed[ours] = key
-            state_dict[ours] = state_dict.pop(key)
-        elif name == POSITIONS and name.startswith(part):
-            del state_dict[key]
-    return renamed
-
-
-def official_key(key: str, prefix: str, place: str) -> str:
-    """How the paper's code calls a weight that a file lacks.
-
-    Args:
-        key (str): Key of ours, as in the model that is being loaded.
-        prefix (str): Start of the keys of the module with the hook.
-        place (str): Start of that module's keys in a ``UmURL`` model.
-
-    Returns:
-        str: The official key; ``key`` if the paper's code has none.
-    """
-    name = official_name(place + key[len(prefix):])
-    return key if name is None else prefix + name[len(place):]
-
-
-def check_shapes(state_dict: Mapping[str, Tensor], own: Mapping[str, Tensor],
-                 file_keys: Mapping[str, str], owner: str, hint: str) -> None:
-    """Refuse weights whose shape is another than the model's.
-
-    Args:
-        state_dict (dict[str, Tensor]): Weights that are being loaded.
-        own (dict[str, Tensor]): Weights of the model; where only one of the
-            two has a key, nothing is checked.
-        file_keys (dict[str, str]): Renamed keys, as ``rename_official`` gives.
-        owner (str): Class of the model.
-        hint (str): What has to be changed.
-
-    Raises:
-        ValueError: Naming the first key and its two shapes.
-    """
-    for key, value in own.items():
-        if key in state_dict and state_dict[key].shape != value.shape:
-            raise ValueError(
-                f'the checkpoint has {file_keys.get(key, key)} of shape '
-                f'{tuple(state_dict[key].shape)}, this {owner} wants '
-                f'{tuple(value.shape)}; {hint}')
-
-
 def prefix_in_file(checkpoint: Mapping[str, Any], prefix: str) -> str:
-    """How the keys that start with ``prefix`` start in a file.
+    """Find the prefix of a module's keys in a file.
 
     Args:
-        checkpoint (dict): What the file holds.
-        prefix (str): Start of the wanted keys, as ``'backbone.'``.
+        checkpoint (dict): The content of the file.
+        prefix (str): The start of the wanted keys, such as ``'backbone.'``.
 
     Returns:
-        str: ``prefix``, or, in a file of a model that was wrapped for
-        distributed training as the paper's are, ``'module.' + prefix``.
+        str: ``prefix``, or ``'module.' + prefix`` for a file of a model that
+        was wrapped for distributed training, such as the paper's files.
 
     Raises:
-        ValueError: If no key of the file starts like this.
+        ValueError: If no key of the file has either prefix.
     """
     keys = list(checkpoint.get('state_dict', checkpoint))
     for candidate in (prefix, f'module.{prefix}'):
