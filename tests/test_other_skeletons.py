@@ -37,25 +37,25 @@ def make_set(path, layout, num_joints, coords, num_person):
 
 
 # The annotation file describes the data and is named once.
-PRETRAIN = """
+PRETRAIN = '''
 _base_ = '{base}/pretrain/umurl_1xb64_synthetic.py'
 data = dict(ann_file='{ann_file}')
 model = dict(backbone=data)
 train_dataloader = val_dataloader = dict(dataset=data)
-"""
-KNN = """
+'''
+KNN = '''
 _base_ = '{base}/knn/umurl-knn_synthetic.py'
 data = dict(ann_file='{ann_file}')
 model = dict(backbone=data, gallery=dict(dataset=data))
 test_dataloader = dict(dataset=data)
-"""
-LINEAR = """
+'''
+LINEAR = '''
 _base_ = '{base}/linear/umurl-linear_synthetic.py'
 data = dict(ann_file='{ann_file}')
 model = dict(backbone=data, cls_head=dict(data, num_classes=None))
 train_dataloader = val_dataloader = test_dataloader = dict(dataset=data)
 load_from = '{checkpoint}'
-"""
+'''
 
 
 @pytest.mark.parametrize('layout, num_joints, coords, num_person', [

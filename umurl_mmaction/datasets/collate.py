@@ -34,5 +34,5 @@ def pack_collate(data_batch: Sequence[dict],
     if isinstance(inputs[0], RaggedClip):
         packed = pack_clips([clip.joints for clip in inputs])
         return dict(pseudo_collate(rest), inputs=packed)
-    indices = torch.tensor([clip.index for clip in inputs])
+    indices = torch.tensor([clip.position for clip in inputs])
     return dict(pseudo_collate(rest), inputs=ClipIndices(indices))

@@ -27,9 +27,9 @@ class ClipIndex(NamedTuple):
     """The index of a clip that is kept on the device.
 
     Attributes:
-        index (int): Its place in the training set.
+        position (int): Its place in the training set.
     """
-    index: int
+    position: int
 
 
 class ClipIndices(NamedTuple):

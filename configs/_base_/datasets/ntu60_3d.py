@@ -1,4 +1,5 @@
-# NTU RGB+D 60, 3D skeletons of Kinect v2; tools/data/README.md says where from.
+# NTU RGB+D 60, 3D skeletons of Kinect v2; tools/data/README.md says where
+# from.
 ann_file = 'data/skeleton/ntu60_3d.pkl'
 num_classes = 60
 skeleton = dict(

@@ -1,7 +1,9 @@
 _base_ = [
-    '../../_base_/models/umurl_linear.py', '../../_base_/datasets/ntu120_3d.py',
+    '../../_base_/models/umurl_linear.py',
+    '../../_base_/datasets/ntu120_3d.py',
     '../../_base_/datasets/eval_loaders.py',
-    '../../_base_/schedules/finetune_100e.py', '../../_base_/default_runtime.py'
+    '../../_base_/schedules/finetune_100e.py',
+    '../../_base_/default_runtime.py'
 ]
 
 model = dict(

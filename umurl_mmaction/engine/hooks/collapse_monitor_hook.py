@@ -28,8 +28,8 @@ class CollapseMonitorHook(Hook):
     cosine of its projection and of the fused feature's projection.
 
     Args:
-        interval (int): Iterations between two looks; 0 switches it off. Defaults to
-            100.
+        interval (int): Iterations between two looks; 0 switches it off.
+            Defaults to 100.
         threshold (float): Mean standard deviation of a collapsed feature; an
             untrained encoder has about 0.2, a trained one more. Defaults to
             0.01.

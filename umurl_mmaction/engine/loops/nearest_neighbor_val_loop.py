@@ -50,8 +50,10 @@ class NearestNeighborValLoop(ValLoop):
         except MissingSplitError as error:
             self._skip(str(error))
             return
-        for dataset in (runner.train_dataloader.dataset,
-                        self.dataloader.dataset):
+        datasets: list[Any] = [
+            runner.train_dataloader.dataset, self.dataloader.dataset
+        ]
+        for dataset in datasets:
             labels = getattr(dataset, 'labels', [('', None)])
             if any(label is None for _, label in labels):
                 self._skip(f'not all clips of split {dataset.split!r} have '
@@ -62,7 +64,8 @@ class NearestNeighborValLoop(ValLoop):
         print_log(f'Retrieval is not monitored: {reason}', 'current')
         self._skipped = reason
         # Hooks look at the loader of every loop.
-        self.dataloader = DataLoader([])
+        nothing: Any = []
+        self.dataloader = DataLoader(nothing)
 
     def run(self) -> dict[str, float]:
         """Encode the gallery, retrieve for each query, log the accuracy.
@@ -105,8 +108,8 @@ class NearestNeighborValLoop(ValLoop):
                         kinds: Sequence[str]) -> dict[str, Gallery]:
         train = self.runner.train_dataloader
         # A copy that shares the arrays with the training set.
-        dataset = copy.copy(train.dataset)
-        dataset.pipeline = self.dataloader.dataset.pipeline
+        dataset, queries = copy.copy(train.dataset), self.dataloader.dataset
+        dataset.pipeline = queries.pipeline  # type: ignore[attr-defined]
         features, samples = encode_dataset(
             model,
             dataset,

@@ -7,6 +7,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ...skeleton.modalities import check_modalities
+from ..backbones import SkeletonEncoder
 from ..data_preprocessors import SkeletonDataPreprocessor
 from ..official.checks import check_weights
 from ..utils.gather import gather_batch
@@ -54,7 +55,7 @@ class UmURL(BaseModel):
                      type='SkeletonDataPreprocessor'),
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(MODELS.build(data_preprocessor), init_cfg)
-        self.backbone = MODELS.build(backbone)
+        self.backbone: SkeletonEncoder = MODELS.build(backbone)
         self.modalities = tuple(modalities or self.backbone.modalities)
         self.branches = dict(branches or {m: (m, ) for m in self.modalities})
         for streams in (self.modalities, *self.branches.values()):
@@ -157,7 +158,8 @@ class UmURL(BaseModel):
         for name, feature in zip(self.branches, features):
             # The fused feature comes first, as in the paper's code: it is
             # the first to update the running statistics.
-            decomposed[name], uni[name] = self.neck[name].forward_batches(
+            neck: Any = self.neck[name]
+            decomposed[name], uni[name] = neck.forward_batches(
                 [fused, feature])
         return fused, uni, decomposed
 
