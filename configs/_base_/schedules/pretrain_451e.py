@@ -7,5 +7,3 @@ optim_wrapper = dict(
     optimizer=dict(type='Adam', lr=5e-4, weight_decay=1e-5, fused=True))
 param_scheduler = [dict(type='MultiStepLR', milestones=[351], gamma=0.1)]
 auto_scale_lr = dict(enable=False, base_batch_size=512)
-# The projectors' batch statistics are those of the whole batch.
-sync_bn = 'torch'

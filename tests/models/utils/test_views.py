@@ -64,7 +64,7 @@ def test_projector_keeps_the_statistics_of_each_batch():
     once, twice = ModalityProjector(16, 24), ModalityProjector(16, 24)
     twice.load_state_dict(copy.deepcopy(once.state_dict()))
     batches = [torch.randn(5, 16), 3 + 2 * torch.randn(7, 16)]
-    got = once.forward_views(batches)
+    got = once.forward_batches(batches)
     expected = [twice(batch) for batch in batches]
     for a, b in zip(got, expected):
         torch.testing.assert_close(a, b)
@@ -98,7 +98,7 @@ def test_compiled_without_breaks_and_once():
         [streams(4, 'joint'),
          streams(4, 'joint', 'bone')])
     assert explained.graph_break_count == 0, explained.break_reasons
-    explained = torch._dynamo.explain(model.neck['joint'].forward_views)(
+    explained = torch._dynamo.explain(model.neck['joint'].forward_batches)(
         [torch.randn(4, 32), torch.randn(4, 32)])
     assert explained.graph_break_count == 0, explained.break_reasons
 

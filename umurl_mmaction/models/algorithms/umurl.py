@@ -203,8 +203,9 @@ class UmURL(BaseModel):
         *features, fused = forward_views(self.backbone, streams)
         uni, decomposed = {}, {}
         for name, feature in zip(self.branches, features):
-            uni[name], decomposed[name] = forward_views(
-                self.neck[name], [feature, fused])
+            neck: Any = self.neck[name]
+            uni[name], decomposed[name] = neck.forward_batches(
+                [feature, fused])
         return fused, uni, decomposed
 
     def _streams(self, view: Tensor,
