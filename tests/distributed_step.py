@@ -41,7 +41,6 @@ def work(rank, shares, address, results):
     dist.init_process_group(
         'gloo', init_method=address, rank=rank, world_size=len(shares))
     model, views = build()
-    model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
     model = DistributedDataParallel(model, broadcast_buffers=False)
     start = sum(shares[:rank])
     loss = step(model, [x[start:start + shares[rank]] for x in views])

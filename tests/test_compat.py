@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import free_port
+from conftest import ENVIRONMENT, free_port
 
 from umurl_mmaction import compat
 
@@ -64,8 +64,7 @@ def run_python(code, world_size=1, cwd=None):
     """Run ``code`` in fresh processes that see no GPU."""
     env = dict(
         os.environ,
-        CUDA_VISIBLE_DEVICES='',
-        OMP_NUM_THREADS='1',
+        **ENVIRONMENT,
         MASTER_ADDR='127.0.0.1',
         MASTER_PORT=str(free_port()),
         WORLD_SIZE=str(world_size))
@@ -101,16 +100,15 @@ def patched_names():
     from mmengine.config import config
     from mmengine.dist import utils as dist_utils
     from mmengine.hub import hub
+    from mmengine.model import MMDistributedDataParallel
     from mmengine.optim.optimizer import amp_optimizer_wrapper
     from mmengine.utils import package_utils
-    ddp = torch.nn.parallel.DistributedDataParallel
     return [
         package_utils.is_installed, package_utils.get_installed_path,
         package_utils.package2module, config.is_installed,
         config.get_installed_path, hub.get_installed_path,
         dist_utils._init_dist_pytorch, dist_utils._init_dist_slurm,
-        dist_utils._init_dist_mpi, torch.nn.SyncBatchNorm.forward,
-        ddp._passing_sync_batchnorm_handle,
+        dist_utils._init_dist_mpi, MMDistributedDataParallel.__init__,
         amp_optimizer_wrapper.is_cuda_available, torch.cuda.set_device,
         sys.modules.get('importlib_metadata'),
         sys.modules.get('mmaction.models.localizers.drn')
@@ -167,6 +165,17 @@ def test_present_drn_is_left_alone(monkeypatch, tmp_path):
         if name.startswith('mmaction.models.localizers.drn'):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(compat, '_mmaction_path', lambda *parts: tmp_path)
+    compat._mend_missing_drn()
+    assert 'mmaction.models.localizers.drn' not in sys.modules
+
+
+def test_drn_that_nothing_imports_is_not_made(monkeypatch, tmp_path):
+    for name in list(sys.modules):
+        if name.startswith('mmaction.models.localizers.drn'):
+            monkeypatch.delitem(sys.modules, name)
+    (tmp_path / '__init__.py').touch()
+    monkeypatch.setattr(compat, '_mmaction_path',
+                        lambda *parts: tmp_path / parts[-1])
     compat._mend_missing_drn()
     assert 'mmaction.models.localizers.drn' not in sys.modules
 
@@ -358,15 +367,24 @@ def test_runner_wraps_a_model_on_cpu():
     ''', world_size=1)
 
 
-def test_accelerator_keeps_everything_untouched(monkeypatch):
+def without_mends(monkeypatch):
+    """Undo the mends for CPUs, as on a machine that has never had one."""
     from mmengine.device import is_cuda_available
     from mmengine.dist import utils
+    from mmengine.model import MMDistributedDataParallel as Ddp
     from mmengine.optim.optimizer import amp_optimizer_wrapper
-    for name in ('_init_dist_pytorch', '_init_dist_slurm', '_init_dist_mpi'):
-        init = getattr(utils, name)
-        monkeypatch.setattr(utils, name, getattr(init, '__wrapped__', init))
+    for owner, name in ((utils, '_init_dist_pytorch'),
+                        (utils, '_init_dist_slurm'),
+                        (utils, '_init_dist_mpi'), (Ddp, '__init__')):
+        mended = getattr(owner, name)
+        monkeypatch.setattr(
+            owner, name, getattr(mended, '__wrapped__', mended))
     monkeypatch.setattr(
         amp_optimizer_wrapper, 'is_cuda_available', is_cuda_available)
+
+
+def test_accelerator_keeps_everything_untouched(monkeypatch):
+    without_mends(monkeypatch)
     monkeypatch.setattr('mmengine.device.get_device', lambda: 'cuda')
     before = patched_names()
     compat.apply()
@@ -374,135 +392,85 @@ def test_accelerator_keeps_everything_untouched(monkeypatch):
     # On the CPU the same call does replace them.
     monkeypatch.setattr('mmengine.device.get_device', lambda: 'cpu')
     compat._mend_cpu_launchers()
-    assert utils._init_dist_pytorch not in before
+    compat._mend_cpu_ddp()
+    changed = [a for a, b in zip(patched_names(), before) if a is not b]
+    assert len(changed) == 4
 
 
-# 7. SyncBatchNorm on the CPU
+def test_runner_without_device_ids_keeps_ddp(monkeypatch):
 
-SYNC_BN = '''
-import torch
-import torch.distributed as dist
-from torch import nn
-from torch.nn.parallel import DistributedDataParallel as DDP
-from torch.testing import assert_close
+    def wrap_model(self, model_wrapper_cfg, model):
+        """As of an MMEngine that gives no device ids."""
 
-dist.init_process_group('gloo')
-rank, world = dist.get_rank(), dist.get_world_size()
-error = error_of(nn.SyncBatchNorm(2), torch.zeros(2, 2))
-assert 'expected input tensor to be on GPU' in error, error
-if world == 2:
-    error = error_of(DDP, nn.SyncBatchNorm(2))
-    assert 'only work with GPU modules' in error, error
-
-compat = load_compat()
-compat._mend_cpu_sync_batch_norm()
-forward = nn.SyncBatchNorm.forward
-compat._mend_cpu_sync_batch_norm()
-load_compat()._mend_cpu_sync_batch_norm()
-assert nn.SyncBatchNorm.forward is forward
+    without_mends(monkeypatch)
+    monkeypatch.setattr('mmengine.device.get_device', lambda: 'cpu')
+    monkeypatch.setattr('mmengine.runner.Runner.wrap_model', wrap_model)
+    before = patched_names()
+    compat._mend_cpu_ddp()
+    assert all(a is b for a, b in zip(patched_names(), before))
 
 
-def check(sizes, tail=(), group=None, members=None, steps=3, offset=0.,
-          dtype=torch.float64, tolerance={}, **kwargs):
-    """The layer on parts of a batch against one BatchNorm on all of it."""
-    members = list(range(world)) if members is None else members
-    place = members.index(rank)
-    torch.manual_seed(0)
-    whole = nn.BatchNorm1d(4, **kwargs).to(dtype)
-    if whole.affine:
-        nn.init.normal_(whole.weight)
-        nn.init.normal_(whole.bias)
-    part = nn.SyncBatchNorm(4, process_group=group, **kwargs).to(dtype)
-    part.load_state_dict(whole.state_dict())
-    for _ in range(steps):
-        x = torch.randn(sum(sizes), 4, *tail).to(dtype) * 3 + offset
-        scale = torch.randn(x.shape).to(dtype)
-        mine = x.split(sizes)[place].clone().requires_grad_()
-        x.requires_grad_()
-        expected, out = whole(x), part(mine)
-        assert out.dtype == dtype
-        (expected * scale).sum().backward()
-        (out * scale.split(sizes)[place]).sum().backward()
-        assert_close(out, expected.split(sizes)[place], **tolerance)
-        assert_close(mine.grad, x.grad.split(sizes)[place], **tolerance)
-    for ours, theirs in zip(part.parameters(), whole.parameters()):
-        dist.all_reduce(ours.grad, group=group)
-        assert_close(ours.grad, theirs.grad, **tolerance)
-    for (name, ours), theirs in zip(part.named_buffers(), whole.buffers()):
-        assert_close(ours, theirs, **tolerance)
-    # Evaluation is local, and stays with the original.
-    part.eval(), whole.eval()
-    assert_close(part(x), whole(x), **tolerance)
+def test_import_changes_nothing_on_a_gpu_stack():
+    """All functions and methods of torch and MMEngine stay what they are.
+
+    The exceptions are the look-ups of packages: their gaps do not depend on
+    the device.
+    """
+    run_python('''
+        import inspect
+        import types
+        import torch
+        torch.cuda.is_available = lambda: True
+        torch.cuda.get_device_capability = lambda *args: (9, 0)
+        # It replaces `torch.manual_seed` when it is first imported.
+        import torch._dynamo
+        import torch.distributed
+        import mmengine
+        import mmengine.hub
+        from mmengine.device import get_device
+        from mmengine.optim import AmpOptimWrapper
+        from mmengine.registry import root
+        from mmengine.runner import Runner
+        assert get_device() == 'cuda'
+
+        def functions():
+            """Functions by owner and name."""
+            found = {}
+            for module in list(sys.modules.values()):
+                name = getattr(module, '__name__', '')
+                if name.partition('.')[0] not in ('torch', 'mmengine'):
+                    continue
+                for key, value in list(vars(module).items()):
+                    if isinstance(value, types.FunctionType):
+                        found[name, key] = value
+                    if inspect.isclass(value):
+                        for method, function in list(vars(value).items()):
+                            if isinstance(function, types.FunctionType):
+                                found[value, method] = function
+            return found
+
+        registered = {name: dict(registry.module_dict)
+                      for name, registry in vars(root).items()
+                      if isinstance(registry, mmengine.Registry)}
+        before = functions()
+        import umurl_mmaction
+        after = functions()
+        changed = {key[1] for key in before
+                   if key in after and before[key] is not after[key]}
+        allowed = {'is_installed', 'get_installed_path', 'package2module'}
+        if importlib.util.find_spec('pkg_resources'):
+            allowed = {'get_installed_path'}
+        for name, modules in registered.items():
+            now = getattr(root, name).module_dict
+            assert all(now[key] is modules[key] for key in modules), name
+        from mmaction.registry import OPTIM_WRAPPERS
+        assert OPTIM_WRAPPERS.get('AmpOptimWrapper') is AmpOptimWrapper
+        assert changed <= allowed, changed
+    ''')
 
 
-sizes = [2, 5, 3][:world]
-check(sizes)
-check(sizes, tail=(6, ))
-check(sizes, momentum=None)
-check(sizes, tail=(3, ), affine=False)
-check(sizes, track_running_stats=False)
-check([0] + sizes[1:])
-check([1] * world)
-# One pass over E[x^2] - E[x]^2 would lose all digits here.
-check(sizes, steps=1, offset=1e4, dtype=torch.float32,
-      tolerance=dict(rtol=1e-3, atol=5e-3))
-
-# A group of its own, and a group of one.
-members = [0, world - 1]
-group = dist.new_group(members)
-alone = [dist.new_group([r]) for r in range(world)][rank]
-if rank in members:
-    check([3, 4], group=group, members=members)
-check([7], group=alone, members=[rank])
-
-# Too little to take a variance of, on every process alike.
-error = error_of(
-    nn.SyncBatchNorm(2), torch.zeros(1 if rank == 0 else 0, 2))
-assert 'more than 1 value per channel' in error, error
-
-half = nn.SyncBatchNorm(4)(torch.randn(sizes[rank], 4).bfloat16())
-assert half.dtype == torch.bfloat16
-
-# The input of a first layer asks for no gradient.
-if world == 2:
-    torch.manual_seed(0)
-    layer = DDP(nn.Sequential(nn.SyncBatchNorm(4), nn.Linear(4, 2)))
-    with torch.autocast('cpu', dtype=torch.bfloat16):
-        out = layer(torch.randn(sizes[rank], 4))
-    assert out.dtype == torch.bfloat16
-    out.float().square().sum().backward()
-    for parameter in layer.parameters():
-        grad = parameter.grad.clone()
-        dist.all_reduce(grad)
-        assert_close(grad / world, parameter.grad)
-dist.barrier()
-dist.destroy_process_group()
-# Without a process group it is the original again.
-assert_close(nn.SyncBatchNorm(2)(torch.eye(2)), nn.BatchNorm1d(2)(
-    torch.eye(2)))
-'''
-
-
-@pytest.mark.parametrize('world_size', [2, 3])
-def test_sync_batch_norm_on_cpu(world_size):
-    run_python(SYNC_BN, world_size)
-
-
-def test_other_sync_batch_norm_is_left_alone(monkeypatch):
-
-    def forward(self, input):
-        """As of a torch that has the kernel."""
-
-    ddp = torch.nn.parallel.DistributedDataParallel
-    monkeypatch.setattr(torch.nn.SyncBatchNorm, 'forward', forward)
-    monkeypatch.setattr(ddp, '_passing_sync_batchnorm_handle', forward)
-    compat._mend_cpu_sync_batch_norm()
-    assert torch.nn.SyncBatchNorm.forward is forward
-    assert ddp._passing_sync_batchnorm_handle is forward
-
-
-def test_config_with_sync_bn_and_amp_trains_on_cpu(tmp_path):
-    """Gaps 6 to 8 at once, as a stock tool runs into them."""
+def test_config_with_amp_trains_on_cpus(tmp_path):
+    """Gaps 6 and 7 at once, as a stock tool runs into them."""
     run_python(
         '''
         import torch
@@ -511,7 +479,8 @@ def test_config_with_sync_bn_and_amp_trains_on_cpu(tmp_path):
         from mmengine.registry import DATASETS, MODELS
         from mmengine.runner import Runner
         import torch.distributed as dist
-        load_compat().apply()
+        from umurl_mmaction.models.layers.sync_batch_norm import (
+            SyncBatchNorm1d)
 
         @DATASETS.register_module()
         class Numbers(torch.utils.data.Dataset):
@@ -524,7 +493,7 @@ def test_config_with_sync_bn_and_amp_trains_on_cpu(tmp_path):
         class Tiny(BaseModel):
             def __init__(self):
                 super().__init__()
-                self.bn = torch.nn.BatchNorm1d(4)
+                self.bn = SyncBatchNorm1d(4)
                 self.linear = torch.nn.Linear(4, 2)
             def forward(self, inputs, mode='tensor'):
                 return dict(loss=self.linear(
@@ -532,7 +501,6 @@ def test_config_with_sync_bn_and_amp_trains_on_cpu(tmp_path):
 
         runner = Runner.from_cfg(Config(dict(
             model=dict(type='Tiny'), work_dir='.', launcher='pytorch',
-            sync_bn='torch',
             env_cfg=dict(dist_cfg=dict(backend='nccl')),
             train_dataloader=dict(
                 dataset=dict(type='Numbers'), batch_size=2,
@@ -543,7 +511,6 @@ def test_config_with_sync_bn_and_amp_trains_on_cpu(tmp_path):
                 optimizer=dict(type='SGD', lr=0.1)))))
         assert dist.get_backend() == 'gloo'
         model = runner.train().module
-        assert isinstance(model.bn, torch.nn.SyncBatchNorm)
         # All of 0, 2, ... on one process and 1, 3, ... on the other.
         mean = model.bn.running_mean
         expected = torch.full((4, ), 0.1 * 5.5 + 0.9 * 0.1 * 1.5)
@@ -558,7 +525,7 @@ def test_config_with_sync_bn_and_amp_trains_on_cpu(tmp_path):
         cwd=tmp_path)
 
 
-# 8. AMP on the CPU
+# 7. AMP on the CPU
 
 
 @pytest.mark.skipif(

@@ -63,7 +63,7 @@ def test_gloo_is_chosen_and_statistics_are_of_all_ranks(results):
             result = results[world, rank]
             assert result['backend'] == 'gloo'
             assert result['train']['layers'][0] == 'MMDistributedDataParallel'
-            assert result['train']['layers'].count('SyncBatchNorm') == 6
+            assert result['train']['layers'].count('SyncBatchNorm1d') == 6
             assert 'BatchNorm1d' not in result['train']['layers']
 
 

@@ -1,11 +1,11 @@
 """The gaps of the released stack, and nothing else.
 
-MMAction2 1.2.0, MMEngine 0.10.7 and the current PyTorch, NumPy and
-setuptools do not quite fit together any more. Each function named
-``_mend_*`` closes one gap: it first checks that the gap is there and leaves
-everything alone otherwise. :func:`apply` runs them all and has to come before
-anything of ``mmaction.models`` is imported. Calling it twice is harmless.
-That checkpoints do not reload is mended in ``checkpoint_files.py``.
+MMAction2 1.2.0, MMEngine 0.10.7 and the current PyTorch and setuptools do
+not quite fit together any more. Each function named ``_mend_*`` closes one
+gap. It first checks that the gap is there, and changes nothing otherwise; on
+a machine with a GPU the mends for CPUs change nothing. :func:`apply` runs
+them all and must run before ``mmaction.models`` is imported. A second call
+changes nothing. ``fileio/checkpoints.py`` mends the loading of checkpoints.
 """
 import functools
 import importlib
@@ -20,8 +20,6 @@ from importlib.util import find_spec, module_from_spec
 from typing import Any, Callable, Optional
 
 import torch
-import torch.distributed as torch_dist
-from torch import Tensor, nn
 
 _PACKAGE = 'umurl_mmaction'
 
@@ -34,7 +32,6 @@ def apply() -> None:
     _mend_editable_install()
     _mend_cpu_launchers()
     _mend_cpu_ddp()
-    _mend_cpu_sync_batch_norm()
     _mend_cpu_amp()
 
 
@@ -53,11 +50,20 @@ def _mmaction_path(*parts: str) -> Optional[str]:
     return osp.join(list(spec.submodule_search_locations)[0], *parts)
 
 
-def _mentions(function: Callable, text: str) -> bool:
-    """Whether a string literal of ``function`` contains ``text``."""
+def _source(*parts: str) -> str:
+    """The text of a file of mmaction; '' if there is no such file."""
+    path = _mmaction_path(*parts)
+    if path is None or not osp.exists(path):
+        return ''
+    with open(path, encoding='utf-8') as file:
+        return file.read()
+
+
+def _passes(function: Callable, argument: str) -> bool:
+    """Whether ``function`` calls something with a keyword ``argument``."""
     return any(
-        isinstance(const, str) and text in const
-        for const in function.__code__.co_consts)
+        isinstance(names, tuple) and argument in names
+        for names in function.__code__.co_consts)
 
 
 def _rebind(old: Callable, new: Callable) -> None:
@@ -98,6 +104,8 @@ def _mend_missing_drn() -> None:
     folder = _mmaction_path('models', 'localizers', 'drn')
     if folder is None or osp.exists(folder):
         return
+    if 'from .drn' not in _source('models', 'localizers', '__init__.py'):
+        return
     package = 'mmaction.models.localizers.drn'
     if package in sys.modules:
         return
@@ -115,9 +123,9 @@ def _mend_missing_drn() -> None:
 def _mend_importlib_metadata() -> None:
     """Import ``mmaction.utils.dependency`` without ``importlib_metadata``.
 
-    The two names it takes from there are in the standard library too. The
-    alias exists for this one import only, so that no other library mistakes
-    it for the real package.
+    The standard library has the two names that it takes from there. The
+    alias exists during this one import only, so that no other library
+    mistakes it for the real package.
 
     Symptom: ``ModuleNotFoundError: No module named 'importlib_metadata'``
     from ``import mmaction.models``.
@@ -125,10 +133,9 @@ def _mend_importlib_metadata() -> None:
     Remove when mmaction2 declares it or uses ``importlib.metadata``.
     """
     alias, user = 'importlib_metadata', 'mmaction.utils.dependency'
-    path = _mmaction_path('utils', 'dependency.py')
-    if path is None or user in sys.modules or not _missing(alias):
+    if user in sys.modules or not _missing(alias):
         return
-    if not osp.exists(path):
+    if alias not in _source('utils', 'dependency.py'):
         return
     importlib.import_module('mmaction.utils')
     sys.modules[alias] = importlib.metadata
@@ -147,7 +154,14 @@ def _location(dist: importlib.metadata.Distribution) -> str:
 
 
 def is_installed(package: str) -> bool:
-    """As :func:`mmengine.utils.is_installed`, without ``pkg_resources``."""
+    """Replace MMEngine's ``is_installed``, without ``pkg_resources``.
+
+    Args:
+        package (str): Name of a distribution or of a module.
+
+    Returns:
+        bool: Whether it is installed or can be imported.
+    """
     try:
         importlib.metadata.distribution(package)
         return True
@@ -157,11 +171,17 @@ def is_installed(package: str) -> bool:
 
 
 def get_installed_path(package: str) -> str:
-    """As :func:`mmengine.utils.get_installed_path`, without
-    ``pkg_resources``.
+    """Replace MMEngine's ``get_installed_path``, without ``pkg_resources``.
 
-    For an unknown package the error is
-    :class:`importlib.metadata.PackageNotFoundError`.
+    Args:
+        package (str): Name of a distribution or of a module.
+
+    Returns:
+        str: The folder of the package.
+
+    Raises:
+        importlib.metadata.PackageNotFoundError: If it is not installed.
+        RuntimeError: If it is a namespace package, which has no folder.
     """
     try:
         dist = importlib.metadata.distribution(package)
@@ -181,7 +201,17 @@ def get_installed_path(package: str) -> str:
 
 
 def package2module(package: str) -> str:
-    """As ``package2module`` of MMEngine, without ``pkg_resources``."""
+    """Replace MMEngine's ``package2module``, without ``pkg_resources``.
+
+    Args:
+        package (str): Name of a distribution.
+
+    Returns:
+        str: The name of its first top-level module.
+
+    Raises:
+        ValueError: If its metadata name no module.
+    """
     dist = importlib.metadata.distribution(package)
     top_level = dist.read_text('top_level.txt')
     if top_level is None:
@@ -202,7 +232,7 @@ def _mend_pkg_resources() -> None:
     from mmengine.utils import package_utils
     for new in (is_installed, get_installed_path, package2module):
         old = getattr(package_utils, new.__name__)
-        # Their own ones only; they know `pkg_resources` in their bodies.
+        # Only functions that import it; a later release may have others.
         if 'pkg_resources' in old.__code__.co_names:
             _rebind(old, new)
 
@@ -231,7 +261,7 @@ def _mend_editable_install() -> None:
         return
     from mmengine.utils import package_utils
     old = package_utils.get_installed_path
-    if hasattr(old, '__wrapped__'):
+    if osp.exists(old(_PACKAGE)):
         return
 
     @functools.wraps(old)
@@ -243,7 +273,7 @@ def _mend_editable_install() -> None:
     _rebind(old, get_installed_path)
 
 
-# 5. Checkpoints and `weights_only`: see checkpoint_files.py
+# 5. Checkpoints and `weights_only`: see fileio/checkpoints.py
 
 # 6. Launchers without an accelerator
 
@@ -264,10 +294,10 @@ def _on_cpu(init: Callable) -> Callable:
 
     @functools.wraps(init)
     def init_on_cpu(backend: str, *args: Any, **kwargs: Any) -> None:
-        # NCCL is what configs ask for by default, and cannot work here.
+        # Configs ask for NCCL by default, which needs GPUs.
         backend = 'gloo' if backend == 'nccl' else backend
-        # Else found by a division by the number of GPUs. Any number will do
-        # that no other process of the node has.
+        # MMEngine would divide by the number of GPUs, which is 0. Any number
+        # does that no other process of the node has.
         if 'SLURM_PROCID' in os.environ:
             os.environ.setdefault('SLURM_LOCALID', os.environ['SLURM_PROCID'])
         with _without_set_device():
@@ -317,133 +347,21 @@ def _mend_cpu_ddp() -> None:
     if not _cpu_only():
         return
     from mmengine.model import MMDistributedDataParallel as Ddp
-    if not hasattr(Ddp.__init__, '__wrapped__'):
+    from mmengine.runner import Runner
+    if (_passes(Runner.wrap_model, 'device_ids')
+            and not hasattr(Ddp.__init__, '__wrapped__')):
         Ddp.__init__ = _without_device_ids(Ddp.__init__)
 
 
-# 7. SyncBatchNorm on the CPU
-
-
-class _AllReduceSum(torch.autograd.Function):
-    """Sum over processes; the gradient is the sum of their gradients.
-
-    ``torch.distributed.nn.functional.all_reduce`` does the same but warns in
-    new versions, and its successor is missing in old ones.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, tensor: Tensor, group: Any) -> Tensor:
-        ctx.group = group
-        total = tensor.clone(memory_format=torch.contiguous_format)
-        torch_dist.all_reduce(total, group=group)
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple:
-        return _AllReduceSum.apply(grad, ctx.group), None
-
-
-def _update_running_stats(bn: nn.SyncBatchNorm, mean: Tensor, var: Tensor,
-                          count: float) -> None:
-    """Update the buffers as :class:`nn.BatchNorm1d` does."""
-    if (bn.running_mean is None or bn.running_var is None
-            or bn.num_batches_tracked is None):
-        return
-    bn.num_batches_tracked.add_(1)
-    factor = bn.momentum
-    if factor is None:
-        factor = 1 / bn.num_batches_tracked.item()
-    unbiased = var.detach() * (count / (count - 1))
-    for buffer, new in ((bn.running_mean, mean.detach()),
-                        (bn.running_var, unbiased)):
-        buffer.mul_(1 - factor).add_(new.to(buffer.dtype), alpha=factor)
-
-
-def _sync_batch_norm(bn: nn.SyncBatchNorm, inputs: Tensor,
-                     group: Any) -> Tensor:
-    """Normalize by the statistics of the batches of all processes."""
-    dims = [dim for dim in range(inputs.dim()) if dim != 1]
-    shape = [1, -1] + [1] * (inputs.dim() - 2)
-    # As the kernel for GPUs: half precision is summed up in float32.
-    x = inputs.to(torch.promote_types(inputs.dtype, torch.float32))
-
-    count = x.new_tensor([inputs[:, 0].numel()])
-    total = _AllReduceSum.apply(torch.cat([x.sum(dims), count]), group)
-    count = total[-1].item()
-    if count <= 1:
-        raise ValueError('Expected more than 1 value per channel when '
-                         f'training, got input size {tuple(inputs.shape)}')
-    mean = total[:-1] / count
-    # The second pass, over centred values, does not cancel digits.
-    x = x - mean.view(shape)
-    var = _AllReduceSum.apply((x * x).sum(dims), group) / count
-    _update_running_stats(bn, mean, var, count)
-
-    x = x * torch.rsqrt(var + bn.eps).view(shape)
-    if bn.weight is not None:
-        x = x * bn.weight.view(shape)
-    if bn.bias is not None:
-        x = x + bn.bias.view(shape)
-    return x.to(inputs.dtype)
-
-
-def _also_on_cpu(forward: Callable) -> Callable:
-    """Give ``SyncBatchNorm.forward`` a way for tensors on the CPU."""
-
-    @functools.wraps(forward)
-    def forward_also_on_cpu(self: nn.SyncBatchNorm, input: Tensor) -> Tensor:
-        if (input.device.type != 'cpu' or not self.training
-                or not torch_dist.is_available()
-                or not torch_dist.is_initialized()):
-            return forward(self, input)
-        group = self.process_group or torch_dist.group.WORLD
-        if torch_dist.get_world_size(group) <= 1:
-            return nn.modules.batchnorm._BatchNorm.forward(self, input)
-        self._check_input_dim(input)
-        return _sync_batch_norm(self, input, group)
-
-    return forward_also_on_cpu
-
-
-def _not_on_cpu(check: Callable) -> Callable:
-    """Keep DDP from refusing ``SyncBatchNorm`` in modules on the CPU."""
-
-    @functools.wraps(check)
-    def check_unless_cpu(self: Any, *args: Any, **kwargs: Any) -> None:
-        if self.device_type != 'cpu':
-            check(self, *args, **kwargs)
-
-    return check_unless_cpu
-
-
-def _mend_cpu_sync_batch_norm() -> None:
-    """Let ``sync_bn='torch'`` of a config work on the CPU.
-
-    Symptom: ``ValueError: SyncBatchNorm expected input tensor to be on
-    GPU``, and, from DDP, ``SyncBatchNorm layers only work with GPU modules``.
-    Versions: all of torch so far.
-    Remove when torch has the kernel for the CPU.
-    """
-    layer = nn.SyncBatchNorm
-    if _mentions(layer.forward, 'expected input tensor to be on'):
-        layer.forward = (  # type: ignore[method-assign]
-            _also_on_cpu(layer.forward))
-    ddp = nn.parallel.DistributedDataParallel
-    check = getattr(ddp, '_passing_sync_batchnorm_handle', None)
-    if check and _mentions(check, 'only work with GPU modules'):
-        ddp._passing_sync_batchnorm_handle = (  # type: ignore[method-assign]
-            _not_on_cpu(check))
-
-
-# 8. AMP on the CPU
+# 7. AMP on the CPU
 
 
 def _mend_cpu_amp() -> None:
     """Let ``AmpOptimWrapper`` (``--amp``) run on the CPU, in bfloat16.
 
-    MMEngine's ``autocast`` does so by itself, and the ``GradScaler`` of
-    torch switches itself off; only an assertion is in the way. The name that
-    is replaced serves nothing but that assertion.
+    MMEngine's ``autocast`` supports CPUs, and torch's ``GradScaler``
+    switches itself off there; only an assertion is in the way. The replaced
+    name is used by that assertion alone.
 
     Symptom: ``AssertionError: AmpOptimizerWrapper is only available training
     on gpu, npu, mlu or musa``.

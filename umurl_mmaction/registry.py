@@ -7,7 +7,9 @@ that its configs and tools find them without further ado. But MMEngine stamps
 ``umurl_mmaction.registry``, looks for a registry of that scope and, if there
 is none, warns and falls back. Hence each registry of MMAction2 gets an empty
 child of that scope, from which every look-up falls through to MMAction2 and
-on to MMEngine. Nothing is to be registered in these children.
+on to MMEngine. One class alone is registered in such a child: the
+``AmpOptimWrapper`` of ``engine/optim``, which must not replace MMEngine's of
+that name in other configs.
 """
 from collections.abc import Iterator
 from contextlib import contextmanager

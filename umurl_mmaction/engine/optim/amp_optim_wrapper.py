@@ -5,12 +5,14 @@ from mmaction.registry import OPTIM_WRAPPERS
 from mmengine.device import get_device
 from mmengine.optim import AmpOptimWrapper
 
+from ...registry import SCOPE
+
 
 def fast_dtype(device: str) -> Optional[str]:
-    """The half precision that a device computes in.
+    """Choose the dtype that a device computes fastest in.
 
     Args:
-        device (str): As MMEngine's ``get_device`` gives it.
+        device (str): The answer of MMEngine's ``get_device``.
 
     Returns:
         str | None: ``'bfloat16'`` where the hardware has it; else
@@ -27,27 +29,34 @@ def fast_dtype(device: str) -> Optional[str]:
     return None
 
 
-# Under MMEngine's name: `--amp` of the stock tools takes no other, and a
-# config goes back to full precision by `type='OptimWrapper'` alone.
-@OPTIM_WRAPPERS.register_module(name='AmpOptimWrapper')
+# In the child scope only, so that other configs of the process keep
+# MMEngine's. `--amp` of MMAction2's tools takes no other name, and under it
+# a config goes back to full precision by `type='OptimWrapper'` alone.
+@OPTIM_WRAPPERS.children[SCOPE].register_module(name='AmpOptimWrapper')
 class AutoAmpOptimWrapper(AmpOptimWrapper):
-    """MMEngine's mixed precision, in the type that the device is fast in.
+    """MMEngine's mixed precision, in the dtype that the device is fast in.
+
+    A config names it with
+    ``dict(type='AmpOptimWrapper', _scope_='umurl_mmaction', ...)``.
 
     Args:
-        dtype (str | torch.dtype, optional): As in ``AmpOptimWrapper``, but
-            None takes bfloat16, which needs no loss scaling, where the device
-            has it, and float16 with scaling elsewhere.
-        loss_scale (str | float | dict): As in ``AmpOptimWrapper``. Defaults
-            to ``'dynamic'``.
-        kwargs: The other arguments of ``AmpOptimWrapper``.
+        dtype (str | torch.dtype, optional): As in MMEngine's
+            ``AmpOptimWrapper``. Defaults to None: what :func:`fast_dtype`
+            gives for the device.
+        loss_scale (str | float | dict, optional): As in MMEngine's
+            ``AmpOptimWrapper``. Defaults to None: no scaling in bfloat16 and
+            float32, whose range holds small gradients, else ``'dynamic'``.
+        kwargs: The other arguments of MMEngine's ``AmpOptimWrapper``.
     """
 
     def __init__(self,
                  dtype: Union[str, torch.dtype, None] = None,
-                 loss_scale: Union[str, float, dict] = 'dynamic',
+                 loss_scale: Union[str, float, dict, None] = None,
                  **kwargs: Any) -> None:
         if dtype is None:
             dtype = fast_dtype(get_device())
-            if dtype in ('bfloat16', 'float32'):
-                loss_scale = dict(enabled=False)
+        if loss_scale is None:
+            unscaled = dtype in ('bfloat16', 'float32', torch.bfloat16,
+                                 torch.float32)
+            loss_scale = dict(enabled=False) if unscaled else 'dynamic'
         super().__init__(dtype=dtype, loss_scale=loss_scale, **kwargs)

@@ -7,6 +7,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..layers.sync_batch_norm import SyncBatchNorm1d
+
 
 @MODELS.register_module()
 class ModalityProjector(BaseModule):
@@ -14,7 +16,8 @@ class ModalityProjector(BaseModule):
 
     Linear-BN-ReLU-Linear-BN-ReLU-Linear, hidden width = ``in_channels``. It
     projects the modality's own feature and, as feature decomposition, the
-    fused one.
+    fused one. In distributed training the batch statistics are those of all
+    ranks, without a setting in the config.
 
     Args:
         in_channels (int): Channels of the encoder's feature.
@@ -28,9 +31,9 @@ class ModalityProjector(BaseModule):
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg=init_cfg)
         self.mlp = nn.Sequential(
-            nn.Linear(in_channels, in_channels), nn.BatchNorm1d(in_channels),
+            nn.Linear(in_channels, in_channels), SyncBatchNorm1d(in_channels),
             nn.ReLU(inplace=True), nn.Linear(in_channels, in_channels),
-            nn.BatchNorm1d(in_channels), nn.ReLU(inplace=True),
+            SyncBatchNorm1d(in_channels), nn.ReLU(inplace=True),
             nn.Linear(in_channels, out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -45,19 +48,24 @@ class ModalityProjector(BaseModule):
         return self.mlp(x)
 
     def forward_batches(self, batches: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Project batches, each with its own statistics, in one pass.
+        """Project several batches, each with its own batch statistics.
+
+        The result is ``[self(batch) for batch in batches]``, running
+        statistics included. Each linear layer runs once, on all batches
+        together; each batch norm runs once per batch, in the given order.
 
         Args:
-            batches (sequence of Tensor): Features, (N, in_channels) each.
+            batches (sequence of Tensor): Features, (N, in_channels) each; N
+                may differ.
 
         Returns:
-            sequence of Tensor: As ``forward`` of each in turn.
+            sequence of Tensor: Projections, (N, out_channels) each.
         """
         sizes = [len(batch) for batch in batches]
         x = torch.cat(tuple(batches))
         for layer in self.mlp:
             if isinstance(layer, _BatchNorm):
-                x = torch.cat([layer(part) for part in x.split(sizes)])
+                x = torch.cat([layer(batch) for batch in x.split(sizes)])
             else:
                 x = layer(x)
         return x.split(sizes)

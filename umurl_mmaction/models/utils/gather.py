@@ -5,6 +5,8 @@ import torch
 from mmengine import dist
 from torch import Tensor
 
+from ..layers.all_reduce import AllReduceSum
+
 
 class _AllGather(torch.autograd.Function):
     """Stack a tensor of all ranks: (...) -> (world_size, ...).
@@ -25,22 +27,6 @@ class _AllGather(torch.autograd.Function):
         return grad[dist.get_rank()]
 
 
-class _AllReduce(torch.autograd.Function):
-    """Sum of a tensor over all ranks; so is its gradient."""
-
-    @staticmethod
-    def forward(ctx: Any, shard: Tensor) -> Tensor:
-        whole = shard.clone()
-        dist.all_reduce(whole)
-        return whole
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        grad = grad.clone()
-        dist.all_reduce(grad)
-        return grad
-
-
 def own_shard() -> tuple[int, int]:
     """This rank's shard of shared work: (rank, world size)."""
     return dist.get_rank(), dist.get_world_size()
@@ -57,7 +43,7 @@ def add_shards(shard: Tensor) -> Tensor:
     """
     if dist.get_world_size() == 1:
         return shard
-    return _AllReduce.apply(shard)
+    return AllReduceSum.apply(shard)
 
 
 def gather_batch(features: list[Tensor]) -> list[Tensor]:
