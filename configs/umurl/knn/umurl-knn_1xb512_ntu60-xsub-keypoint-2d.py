@@ -8,4 +8,4 @@ model = dict(
     backbone=_base_.skeleton, gallery=dict(dataset=_base_.xsub_train))
 test_dataloader = dict(dataset=_base_.xsub_val)
 # Under the name that MMAction2's inference_skeleton looks for.
-test_pipeline = _base_.prepare + _base_.pipeline
+test_pipeline = _base_.normalize + _base_.pipeline

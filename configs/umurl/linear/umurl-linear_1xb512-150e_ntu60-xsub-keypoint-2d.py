@@ -12,7 +12,7 @@ train_dataloader = dict(dataset=_base_.xsub_train)
 val_dataloader = dict(dataset=_base_.xsub_val)
 test_dataloader = val_dataloader
 # Under the name that MMAction2's inference_skeleton looks for.
-test_pipeline = _base_.prepare + _base_.pipeline
+test_pipeline = _base_.normalize + _base_.pipeline
 # The frozen encoder sees each clip once, not in every epoch;
 # `--cfg-options custom_hooks="[]"` encodes in every epoch.
 custom_hooks = [dict(type='CacheFeaturesHook')]
