@@ -108,50 +108,6 @@ def clip_labels(dataset: Any) -> list[tuple[str, Optional[int]]]:
     return [(clip['frame_dir'], clip.get('label')) for clip in clips]
 
 
-def _corrupted(maps: Tensor, num: int, num_joints: int,
-               num_coords: int) -> str:
-    changed = (maps[0] != torch.eye(num_coords)).any(-1).any(-1)
-    what = 'distorted' if maps[0][changed].any() else 'set to 0'
-    return f'{int(changed.sum())} of {num_joints} joints {what}\n'
-
-
-# What was drawn, in words, by transform and method.
-_WORDS: dict[tuple[str, str], Callable[..., str]] = {
-    ('TemporalCropResize', 'draw_crops'):
-    lambda drawn, total:
-    f'frames {drawn[0] + 1} to {drawn[0] + drawn[1]} of {total}\n',
-    ('JointCorruption', 'draw_maps'): _corrupted,
-    ('PoseShear', 'draw_maps'): lambda *drawn: 'sheared\n',
-}
-
-
-def _leaves(step: Any) -> Iterator[Any]:
-    """The transforms within a transform."""
-    parts = [*getattr(step, 'pipelines', ()), *getattr(step, 'transforms', ())]
-    if not parts:
-        yield step
-    for part in parts:
-        yield from _leaves(part)
-
-
-def _take_notes(transform: Any, notes: list[str]) -> None:
-    """Let a transform write down what it draws, now and later."""
-
-    def noting(draw: Callable, words: Callable[..., str]) -> Callable:
-
-        def draw_and_note(*args: Any) -> Any:
-            drawn = draw(*args)
-            notes.append(words(drawn, *args))
-            return drawn
-
-        return draw_and_note
-
-    for leaf in _leaves(transform):
-        for (owner, method), words in _WORDS.items():
-            if type(leaf).__name__ == owner and hasattr(leaf, method):
-                setattr(leaf, method, noting(getattr(leaf, method), words))
-
-
 class StageSource:
     """The clips of a config's dataset, and what becomes of them.
 
@@ -177,17 +133,14 @@ class StageSource:
         self._normalize = Compose(steps.prepare[:resize])
         self._resize = Compose(steps.prepare[resize:])
         # A transform a view: then it is known what was drawn for which.
-        self._views: list[tuple[Callable, list[str]]] = []
+        self._views: list[Callable] = []
         if steps.views is not None:
             pipelines = steps.views['transforms']
             counts = steps.views.get('num_views') or [1] * len(pipelines)
             for pipeline, count in zip(pipelines, counts):
-                for _ in range(count):
-                    notes: list[str] = []
-                    view = TRANSFORMS.build(
-                        dict(type=MULTI_VIEW, transforms=[pipeline]))
-                    _take_notes(view, notes)
-                    self._views.append((view, notes))
+                view = TRANSFORMS.build(
+                    dict(type=MULTI_VIEW, transforms=[pipeline]))
+                self._views += [view] * count
         self.names = (
             steps.names if len(steps.names) == len(self._views) else [])
 
@@ -233,9 +186,10 @@ class StageSource:
         results = self._normalize(results)
         normalized = results['keypoint'].copy()
         results = self._resize(results)
-        views, said = [], []
-        for transform, notes in self._views:
-            notes.clear()
-            views.extend(transform(dict(results))['views'])
-            said.append(''.join(notes).strip())
-        return ClipStages(raw, normalized, views, said)
+        views, notes = [], []
+        for transform in self._views:
+            said: list[str] = []
+            made = transform(dict(results, augmentations=said))
+            views.extend(made['views'])
+            notes.append('\n'.join(said))
+        return ClipStages(raw, normalized, views, notes)
