@@ -1,29 +1,29 @@
-"""Configs by name, and models with all their weights."""
+"""Loading of configs by name, and of models with all their weights."""
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Optional, Union
 
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.hub import get_config
-from mmengine.runner import CheckpointLoader
 
+from ..fileio.checkpoints import load_checkpoint
 from ..models.official.names import check_shapes, strip_module
+from ..skeleton.layout import build_layout
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def configs_folder() -> Path:
-    """Where this package's experiments and their metafile are."""
+    """Find the folder of this package's experiments and their metafile."""
     installed = PACKAGE / '.mim' / 'configs'
     configs = installed if installed.is_dir() else PACKAGE.parent / 'configs'
     return configs / 'umurl'
 
 
 def find_config(name: str) -> Path:
-    """The config of this package with that base name, as ``mim`` finds it.
+    """Find a config of this package by its base name, as ``mim`` does.
 
     Args:
         name (str): Such as ``'umurl-knn_synthetic.py'``; ``.py`` may be left
@@ -46,16 +46,15 @@ def find_config(name: str) -> Path:
 
 def load_config(config: Union[str, Path, Config],
                 cfg_options: Optional[Mapping[str, Any]] = None) -> Config:
-    """Load a config wherever it is.
+    """Load a config.
 
     Args:
         config (str | Path | Config): A path, the base name of a config of
-            this package, ``package::path``, or a config, which stays as it
-            is.
+            this package, ``package::path``, or a loaded config.
         cfg_options (dict, optional): Settings to change, by dotted key.
 
     Returns:
-        Config: A config of its own.
+        Config: A copy with the changes.
 
     Raises:
         FileNotFoundError: If there is no such config.
@@ -73,27 +72,76 @@ def load_config(config: Union[str, Path, Config],
     return cfg
 
 
-def load_checkpoint(checkpoint: Union[str, Path]) -> dict[str, Any]:
-    """Load a checkpoint to the CPU.
+def fill_facts(cfg: Config, checkpoint: Mapping[str, Any]) -> None:
+    """Describe the data by a checkpoint if the annotation file is not there.
+
+    The encoder and the classifier take from ``ann_file`` what their configs
+    do not say. Without that file the skeleton and the classes are taken from
+    the checkpoint's ``meta['dataset_meta']``, and the numbers of coordinates,
+    bodies and classes from the shapes of ``UmURLBackbone``'s and
+    ``LinearClsHead``'s weights.
 
     Args:
-        checkpoint (str | Path): Its path or URL.
-
-    Returns:
-        dict: What the file holds.
+        cfg (Config): Has ``model``; settings that are missing are set.
+        checkpoint (dict): The loaded checkpoint.
 
     Raises:
-        FileNotFoundError: If it is not there.
-        ValueError: If torch cannot load it.
+        ValueError: If neither file says what the model needs.
     """
-    try:
-        return CheckpointLoader.load_checkpoint(
-            str(checkpoint), map_location='cpu')
-    # Which one depends on where the file is broken, or what it asks for.
-    except (EOFError, KeyError, RuntimeError, UnpicklingError) as error:
-        reason = str(error).strip().split('\n')[0]
-        raise ValueError(f'{checkpoint} cannot be loaded as weights: '
-                         f'{type(error).__name__}: {reason}') from error
+    facts = dict(
+        backbone=_encoder_facts(cfg, checkpoint),
+        cls_head=_classifier_facts(checkpoint))
+    for name, settings in facts.items():
+        module = cfg.model.get(name) or {}
+        ann_file = module.get('ann_file')
+        if ann_file is None or Path(ann_file).is_file():
+            continue
+        for key, value in settings.items():
+            if module.get(key) is None:
+                module[key] = value
+        missing = [
+            f'model.{name}.{key}' for key in settings if module[key] is None
+        ]
+        if missing:
+            raise ValueError(
+                f'annotation file {ann_file!r} is not there, and the '
+                'checkpoint does not describe the data either: set '
+                f'{", ".join(missing)}')
+        module.ann_file = None
+
+
+def _dataset_meta(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    return (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+
+
+def _encoder_facts(cfg: Config, checkpoint: Mapping[str,
+                                                    Any]) -> dict[str, Any]:
+    encoder = cfg.model.backbone
+    graph_cfg = encoder.get('graph_cfg')
+    skeleton = _dataset_meta(checkpoint).get('skeleton')
+    if graph_cfg is None and skeleton is not None:
+        graph_cfg = dict(layout=skeleton)
+    facts: dict[str, Any] = dict(
+        graph_cfg=graph_cfg, in_channels=None, num_person=None)
+    # The embeddings of tokens take T * C and M * V * C channels.
+    channels = {
+        key.split('.')[-3]: value.shape[1]
+        for key, value in checkpoint.get('state_dict', checkpoint).items()
+        if '.embeddings.' in key and key.endswith('.0.weight')
+    }
+    if graph_cfg is not None and set(channels) == {'temporal', 'spatial'}:
+        coords = channels['spatial'] // encoder.get('clip_len', 64)
+        num_joints = build_layout(graph_cfg['layout']).num_joints
+        facts['in_channels'] = coords
+        facts['num_person'] = channels['temporal'] // (num_joints * coords)
+    return facts
+
+
+def _classifier_facts(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    weight = checkpoint.get('state_dict', {}).get('cls_head.fc.weight')
+    classes = _dataset_meta(checkpoint).get('classes', ())
+    num_classes = len(classes) if weight is None else len(weight)
+    return dict(num_classes=num_classes or None)
 
 
 def load_model(cfg: Config,
@@ -101,30 +149,32 @@ def load_model(cfg: Config,
                device: Optional[str] = None) -> Any:
     """Build the model of a config with the weights of a checkpoint.
 
-    Unlike MMEngine's loading it does not go on with random weights where the
-    checkpoint lacks some.
+    MMEngine's loading keeps random weights if the checkpoint lacks some; this
+    raises an error.
 
     Args:
-        cfg (Config): Has ``model``.
+        cfg (Config): Has ``model``; see :func:`fill_facts`.
         checkpoint (str | Path): Path or URL of a checkpoint, of ours or of
             the paper's code.
-        device (str, optional): Defaults to the best that there is.
+        device (str, optional): Defaults to the best device that there is.
 
     Returns:
-        nn.Module: The model, on the device, in eval mode, with ``cfg``.
+        nn.Module: The model, on the device, in eval mode, with ``cfg`` as an
+        attribute.
 
     Raises:
         FileNotFoundError: If the checkpoint is not there.
-        ValueError: If it lacks a weight of the model, or has one of another
-            shape, or the device is not there.
+        ValueError: If it cannot be loaded, lacks a weight of the model or
+            has one of another shape, or if the device is not there.
     """
     # Imported late: MMAction2's visualizers come with it.
     from mmaction.apis import init_recognizer
     device = device or get_device()
     if torch.device(device).type == 'cuda' and not torch.cuda.is_available():
         raise ValueError(f'device {device!r} is not there: torch sees no GPU')
-    model = init_recognizer(cfg, device=device)
     loaded = load_checkpoint(checkpoint)
+    fill_facts(cfg, loaded)
+    model = init_recognizer(cfg, device=device)
     weights = {
         strip_module(key): value
         for key, value in loaded.get('state_dict', loaded).items()
