@@ -9,13 +9,29 @@ is none, warns and falls back. Hence each registry of MMAction2 gets an empty
 child of that scope, from which every look-up falls through to MMAction2 and
 on to MMEngine. Nothing is to be registered in these children.
 """
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 from mmaction import registry as mmaction_registry
 from mmengine.config.utils import MODULE2PACKAGE
-from mmengine.registry import Registry
+from mmengine.registry import DefaultScope, Registry
 
 SCOPE = 'umurl_mmaction'
+
+
+@contextmanager
+def mmaction_scope() -> Iterator[None]:
+    """Find MMAction2's parts by their names where no scope is set.
+
+    A Runner sets the scope of its config. In a notebook there is none, and
+    MMEngine's and MMCV's own ``Compose`` would look among their parts only.
+    A scope that the user has set stays.
+    """
+    current = DefaultScope.get_current_instance()
+    unset = current is None or current.scope_name == 'mmengine'
+    with DefaultScope.overwrite_default_scope('mmaction' if unset else None):
+        yield
 
 
 def _add_scope(parent: Registry) -> None:

@@ -1,6 +1,5 @@
 _base_ = './default_runtime.py'
 
-# What a loss that hardly moves does not tell.
+# Says whether the feature collapses, which the loss hardly shows.
 default_hooks = dict(
-    retrieval_monitor=dict(type='RetrievalMonitorHook', interval=10),
     collapse_monitor=dict(type='CollapseMonitorHook', interval=100))

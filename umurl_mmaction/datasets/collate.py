@@ -4,32 +4,35 @@ from typing import Optional
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import FUNCTIONS
-from torch import Tensor
 
-from ..skeleton.packed import pack_clips
+from ..skeleton.batch import ClipIndex, ClipIndices, RaggedClip, pack_clips
 
 
 @FUNCTIONS.register_module()
 def pack_collate(data_batch: Sequence[dict],
                  _scope_: Optional[str] = None) -> dict:
-    """MMEngine's ``pseudo_collate``, with ragged clips in one tensor.
+    """Collate like MMEngine's ``pseudo_collate``, with ragged clips packed.
 
-    A worker then hands over a batch as a whole rather than clip by clip.
+    A worker then hands over a batch as one tensor rather than clip by clip.
 
     Args:
         data_batch (sequence of dict): Samples with ``inputs`` and
             ``data_samples``.
-        _scope_ (str, optional): What MMEngine adds to the arguments in
-            configs of other packages. Unused.
+        _scope_ (str, optional): MMEngine adds it to the arguments in configs
+            of other packages. Not used.
 
     Returns:
-        dict: Lists over the samples, but ``inputs`` is a ``PackedClips`` if
-        each is a clip (M, T, V, C), and a tensor (N, ) if each is an index.
+        dict: Lists over the samples. ``inputs`` is a ``PackedClips`` of
+        samples that are ``RaggedClip``, and a ``ClipIndices`` of samples that
+        are ``ClipIndex``.
     """
-    data = pseudo_collate(data_batch)
-    first = data['inputs'][0]
-    if isinstance(first, Tensor) and first.dim() == 4:
-        data['inputs'] = pack_clips(data['inputs'])
-    elif isinstance(first, Tensor) and first.dim() == 0:
-        data['inputs'] = torch.stack(data['inputs'])
-    return data
+    inputs = [sample['inputs'] for sample in data_batch]
+    if not isinstance(inputs[0], (RaggedClip, ClipIndex)):
+        return pseudo_collate(data_batch)
+    rest = [{key: sample[key] for key in sample if key != 'inputs'}
+            for sample in data_batch]
+    if isinstance(inputs[0], RaggedClip):
+        packed = pack_clips([clip.joints for clip in inputs])
+        return dict(pseudo_collate(rest), inputs=packed)
+    indices = torch.tensor([clip.index for clip in inputs])
+    return dict(pseudo_collate(rest), inputs=ClipIndices(indices))

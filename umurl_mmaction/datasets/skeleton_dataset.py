@@ -16,6 +16,10 @@ from .sample_seed import sample_chance
 from .subset import class_balanced_subset
 
 
+class MissingSplitError(ValueError):
+    """An annotation file has no split of that name."""
+
+
 @DATASETS.register_module()
 class SkeletonDataset(PoseDataset):
     """MMAction2's ``PoseDataset`` that says what is wrong with its input.
@@ -213,7 +217,7 @@ class SkeletonDataset(PoseDataset):
         if self.split is None:
             return data['annotations'] if isinstance(data, dict) else data
         if self.split not in data['split']:
-            raise ValueError(f'annotation file {self.ann_file!r} has no split '
+            raise MissingSplitError(f'annotation file {self.ann_file!r} has no split '
                              f'{self.split!r}, only {sorted(data["split"])}')
         names = set(data['split'][self.split])
         clips = [x for x in data['annotations'] if x['frame_dir'] in names]

@@ -1,3 +1,3 @@
-from . import hooks, optim, resume
+from . import hooks, loops, optim, resume
 
-__all__ = ['hooks', 'optim', 'resume']
+__all__ = ['hooks', 'loops', 'optim', 'resume']

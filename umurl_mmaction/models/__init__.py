@@ -1,5 +1,5 @@
 from .algorithms import UmURL
-from .backbones import UmURLBackbone
+from .backbones import SkeletonEncoder, UmURLBackbone
 from .data_preprocessors import SkeletonDataPreprocessor
 from .heads import (
     InterModalConsistencyHead,
@@ -12,6 +12,6 @@ from .recognizers import SkeletonKNN
 
 __all__ = [
     'InterModalConsistencyHead', 'IntraModalConsistencyHead', 'LinearClsHead',
-    'ModalityProjector', 'SkeletonDataPreprocessor', 'SkeletonKNN', 'UmURL',
-    'UmURLBackbone', 'VarianceCovarianceHead'
+    'ModalityProjector', 'SkeletonDataPreprocessor', 'SkeletonEncoder',
+    'SkeletonKNN', 'UmURL', 'UmURLBackbone', 'VarianceCovarianceHead'
 ]

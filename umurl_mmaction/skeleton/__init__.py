@@ -1,10 +1,10 @@
 """Layouts and pure functions on skeleton arrays."""
 from .augment import corruption_map, map_joints, shear_map
+from .batch import PackedClips, pack_clips
 from .batched import normalize_batch
 from .layout import LAYOUTS, Layout, build_layout
 from .modalities import MODALITIES, generate_modalities
 from .normalize import align_bodies, repair_missing_frames
-from .packed import PackedClips, pack_clips
 from .temporal import crop_resize, crop_resize_packed, resize
 
 __all__ = [

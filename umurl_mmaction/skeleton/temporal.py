@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .packed import PackedClips
+from .batch import PackedClips
 
 
 def resize_taps(length: Tensor,

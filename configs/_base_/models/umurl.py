@@ -3,9 +3,7 @@ _base_ = './umurl_backbone.py'
 # Weights of the terms as in pretrain.py of the paper's code.
 model = dict(
     type='UmURL',
-    modalities=_base_.modalities,
-    graph_cfg=_base_.graph_cfg,
-    neck=dict(type='ModalityProjector', in_channels=2048, out_channels=4096),
+    neck=dict(type='ModalityProjector', out_channels=4096),
     heads=dict(
         intra=dict(type='IntraModalConsistencyHead', loss_weight=5.0),
         inter=dict(type='InterModalConsistencyHead', loss_weight=5.0),

@@ -2,8 +2,8 @@ _base_ = './umurl_backbone.py'
 
 # The gallery is the training split; its pipeline is that of the queries.
 gallery_pipeline = [
-    dict(type='TemporalCropResize', ratio=(1.0, 1.0), clip_len=64),
-    dict(type='PackSkeletonInputs', num_person=2),
+    dict(type='TemporalCropResize', ratio=(1.0, 1.0)),
+    dict(type='PackSkeletonInputs'),
 ]
 
 model = dict(
@@ -16,7 +16,7 @@ model = dict(
             type='SkeletonDataset',
             ann_file='???',
             split='???',
-            prepare=[dict(type='SkeletonPreNormalize', layout='nturgb+d')],
+            prepare=[dict(type='SkeletonPreNormalize')],
             pipeline=gallery_pipeline,
             test_mode=True)),
     num_neighbors=1)

@@ -4,4 +4,4 @@ _base_ = './umurl_backbone.py'
 model = dict(
     type='RecognizerGCN',
     backbone=dict(frozen=True),
-    cls_head=dict(type='LinearClsHead', num_classes=60, in_channels=2048))
+    cls_head=dict(type='LinearClsHead', in_channels=2048))

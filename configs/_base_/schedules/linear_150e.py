@@ -1,13 +1,9 @@
 # As action_recognition.py and its script in the paper's code.
 train_cfg = dict(
-    type='EpochBasedTrainLoop', max_epochs=150, val_begin=1, val_interval=10)
+    type='EpochBasedTrainLoop', max_epochs=150, val_begin=1, val_interval=5)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.03, momentum=0.9, weight_decay=0))
 param_scheduler = [dict(type='MultiStepLR', milestones=[120, 140], gamma=0.1)]
 auto_scale_lr = dict(enable=False, base_batch_size=512)
-
-# Encoder and clips stay as they are: encode once, not in every epoch.
-# `--cfg-options custom_hooks="[]"` for the plain way.
-custom_hooks = [dict(type='CacheFeaturesHook')]

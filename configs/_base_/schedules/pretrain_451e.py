@@ -1,5 +1,7 @@
 # As pretrain.py and script_pretrain.sh in the paper's code.
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=451)
+# The retrieval of val_cfg runs every 10 epochs.
+train_cfg = dict(
+    type='EpochBasedTrainLoop', max_epochs=451, val_interval=10)
 optim_wrapper = dict(
     type='AmpOptimWrapper',
     optimizer=dict(type='Adam', lr=5e-4, weight_decay=1e-5, fused=True))

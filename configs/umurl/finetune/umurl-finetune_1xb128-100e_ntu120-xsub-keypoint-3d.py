@@ -1,10 +1,14 @@
-_base_ = './umurl-finetune_1xb128-100e_ntu60-xsub-keypoint-3d.py'
+_base_ = [
+    '../../_base_/models/umurl_linear.py', '../../_base_/datasets/ntu120_3d.py',
+    '../../_base_/datasets/eval_loaders.py',
+    '../../_base_/schedules/finetune_100e.py', '../../_base_/default_runtime.py'
+]
 
-model = dict(cls_head=dict(num_classes=120))
-ann_file = 'data/skeleton/ntu120_3d.pkl'
-train_dataloader = dict(dataset=dict(ann_file=ann_file, split='xsub_train'))
-val_dataloader = dict(dataset=dict(ann_file=ann_file, split='xsub_val'))
+model = dict(
+    backbone=dict(_base_.skeleton, frozen=False),
+    cls_head=dict(num_classes=_base_.num_classes))
+train_dataloader = dict(batch_size=128, dataset=_base_.xsub_train)
+val_dataloader = dict(batch_size=128, dataset=_base_.xsub_val)
 test_dataloader = val_dataloader
-
 load_from = ('work_dirs/umurl_4xb256-451e_ntu120-xsub-keypoint-3d/'
              'epoch_451.pth')

@@ -1,5 +1,9 @@
-_base_ = './umurl-knn_1xb512_ntu60-xsub-keypoint-3d.py'
+_base_ = [
+    '../../_base_/models/umurl_knn.py', '../../_base_/datasets/ntu120_3d.py',
+    '../../_base_/datasets/knn_loaders.py',
+    '../../_base_/default_runtime.py'
+]
 
-ann_file = 'data/skeleton/ntu120_3d.pkl'
-model = dict(gallery=dict(dataset=dict(ann_file=ann_file, split='xsub_train')))
-test_dataloader = dict(dataset=dict(ann_file=ann_file, split='xsub_val'))
+model = dict(
+    backbone=_base_.skeleton, gallery=dict(dataset=_base_.xsub_train))
+test_dataloader = dict(dataset=_base_.xsub_val)

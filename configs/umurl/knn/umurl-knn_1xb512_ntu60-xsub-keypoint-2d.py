@@ -1,11 +1,11 @@
-# 2D keypoints of a pose estimator, in pixels of the frame.
-_base_ = './umurl-knn_1xb512_ntu60-xsub-keypoint-3d.py'
+_base_ = [
+    '../../_base_/models/umurl_knn.py', '../../_base_/datasets/ntu60_2d.py',
+    '../../_base_/datasets/knn_loaders.py',
+    '../../_base_/default_runtime.py'
+]
 
-ann_file = 'data/skeleton/ntu60_2d.pkl'
-prepare = [dict(type='PreNormalize2D')]
-test_pipeline = prepare + _base_.pipeline
-clips = dict(ann_file=ann_file, prepare=prepare)
 model = dict(
-    backbone=dict(graph_cfg=dict(layout='coco'), in_channels=2),
-    gallery=dict(dataset=clips))
-test_dataloader = dict(dataset=clips)
+    backbone=_base_.skeleton, gallery=dict(dataset=_base_.xsub_train))
+test_dataloader = dict(dataset=_base_.xsub_val)
+# Under the name that MMAction2's inference_skeleton looks for.
+test_pipeline = _base_.prepare + _base_.pipeline

@@ -1,11 +1,10 @@
-_base_ = './umurl-knn_1xb512_ntu60-xsub-keypoint-3d.py'
+_base_ = [
+    '../../_base_/models/umurl_knn.py', '../../_base_/datasets/synthetic.py',
+    '../../_base_/datasets/knn_loaders.py',
+    '../../_base_/default_runtime.py'
+]
 
-ann_file = 'data/synthetic.pkl'
 model = dict(
     backbone=dict(embed_dims=128),
-    gallery=dict(
-        batch_size=64,
-        num_workers=2,
-        dataset=dict(ann_file=ann_file, split='train')))
-test_dataloader = dict(
-    batch_size=64, num_workers=2, dataset=dict(ann_file=ann_file, split='val'))
+    gallery=dict(batch_size=64, num_workers=2, dataset=_base_.train_set))
+test_dataloader = dict(batch_size=64, num_workers=2, dataset=_base_.val_set)

@@ -1,10 +1,16 @@
-_base_ = './umurl-linear_1xb512-150e_ntu60-xsub-keypoint-3d.py'
+_base_ = [
+    '../../_base_/models/umurl_linear.py', '../../_base_/datasets/ntu120_3d.py',
+    '../../_base_/datasets/eval_loaders.py',
+    '../../_base_/schedules/linear_150e.py', '../../_base_/default_runtime.py'
+]
 
-model = dict(cls_head=dict(num_classes=120))
-ann_file = 'data/skeleton/ntu120_3d.pkl'
-train_dataloader = dict(dataset=dict(ann_file=ann_file, split='xset_train'))
-val_dataloader = dict(dataset=dict(ann_file=ann_file, split='xset_val'))
+model = dict(
+    backbone=_base_.skeleton, cls_head=dict(num_classes=_base_.num_classes))
+train_dataloader = dict(dataset=_base_.xset_train)
+val_dataloader = dict(dataset=_base_.xset_val)
 test_dataloader = val_dataloader
-
+# The frozen encoder sees each clip once, not in every epoch;
+# `--cfg-options custom_hooks="[]"` encodes in every epoch.
+custom_hooks = [dict(type='CacheFeaturesHook')]
 load_from = ('work_dirs/umurl_4xb256-451e_ntu120-xset-keypoint-3d/'
              'epoch_451.pth')

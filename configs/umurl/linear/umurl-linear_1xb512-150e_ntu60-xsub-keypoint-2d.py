@@ -1,14 +1,18 @@
-# 2D keypoints of a pose estimator, in pixels of the frame.
-_base_ = './umurl-linear_1xb512-150e_ntu60-xsub-keypoint-3d.py'
+_base_ = [
+    '../../_base_/models/umurl_linear.py', '../../_base_/datasets/ntu60_2d.py',
+    '../../_base_/datasets/eval_loaders.py',
+    '../../_base_/schedules/linear_150e.py', '../../_base_/default_runtime.py'
+]
 
-model = dict(backbone=dict(graph_cfg=dict(layout='coco'), in_channels=2))
-ann_file = 'data/skeleton/ntu60_2d.pkl'
-prepare = [dict(type='PreNormalize2D')]
-test_pipeline = prepare + _base_.pipeline
-clips = dict(ann_file=ann_file, prepare=prepare)
-train_dataloader = dict(dataset=clips)
-val_dataloader = dict(dataset=clips)
+model = dict(
+    backbone=_base_.skeleton, cls_head=dict(num_classes=_base_.num_classes))
+train_dataloader = dict(dataset=_base_.xsub_train)
+val_dataloader = dict(dataset=_base_.xsub_val)
 test_dataloader = val_dataloader
-
+# Under the name that MMAction2's inference_skeleton looks for.
+test_pipeline = _base_.prepare + _base_.pipeline
+# The frozen encoder sees each clip once, not in every epoch;
+# `--cfg-options custom_hooks="[]"` encodes in every epoch.
+custom_hooks = [dict(type='CacheFeaturesHook')]
 load_from = ('work_dirs/umurl_4xb128-451e_ntu60-xsub-keypoint-2d/'
              'epoch_451.pth')

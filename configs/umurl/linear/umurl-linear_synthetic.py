@@ -1,16 +1,20 @@
-_base_ = './umurl-linear_1xb512-150e_ntu60-xsub-keypoint-3d.py'
+_base_ = [
+    '../../_base_/models/umurl_linear.py',
+    '../../_base_/datasets/synthetic.py',
+    '../../_base_/datasets/eval_loaders.py',
+    '../../_base_/schedules/linear_150e.py',
+    '../../_base_/default_runtime.py'
+]
 
 model = dict(
     backbone=dict(embed_dims=128),
-    cls_head=dict(num_classes=14, in_channels=256))
-ann_file = 'data/synthetic.pkl'
+    cls_head=dict(num_classes=_base_.num_classes, in_channels=256))
 train_dataloader = dict(
-    batch_size=64,
-    num_workers=2,
-    dataset=dict(ann_file=ann_file, split='train'))
-val_dataloader = dict(
-    batch_size=64, num_workers=2, dataset=dict(ann_file=ann_file, split='val'))
+    batch_size=64, num_workers=2, dataset=_base_.train_set)
+val_dataloader = dict(batch_size=64, num_workers=2, dataset=_base_.val_set)
 test_dataloader = val_dataloader
-
+# The frozen encoder sees each clip once, not in every epoch;
+# `--cfg-options custom_hooks="[]"` encodes in every epoch.
+custom_hooks = [dict(type='CacheFeaturesHook')]
 auto_scale_lr = dict(base_batch_size=64)
 load_from = 'work_dirs/umurl_1xb64_synthetic/epoch_30.pth'

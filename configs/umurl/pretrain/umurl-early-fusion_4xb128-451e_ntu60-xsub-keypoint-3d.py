@@ -1,12 +1,11 @@
 _base_ = './umurl_4xb128-451e_ntu60-xsub-keypoint-3d.py'
 
 # Early fusion alone, the paper's simple baseline (Fig. 2a): two views of all
-# modalities together, aligned and regularised, but compared with none alone.
+# modalities together are aligned and regularised; no modality is seen alone.
 model = dict(
     branches=dict(fused=('joint', 'bone', 'motion')),
     heads=dict(
         _delete_=True,
         intra=dict(type='IntraModalConsistencyHead', loss_weight=5.0),
         regularizer=dict(
-            type='VarianceCovarianceHead', var_weight=5.0, cov_weight=1.0)),
-    data_preprocessor=dict(views=dict(num_views=[2])))
+            type='VarianceCovarianceHead', var_weight=5.0, cov_weight=1.0)))

@@ -1,11 +1,17 @@
 # The embedded default: small enough for two CPU cores. Not a benchmark.
-_base_ = './umurl_4xb128-451e_ntu60-xsub-keypoint-3d.py'
+_base_ = [
+    '../../_base_/models/umurl.py', '../../_base_/datasets/synthetic.py',
+    '../../_base_/datasets/pretrain_loaders.py',
+    '../../_base_/schedules/pretrain_451e.py',
+    '../../_base_/pretrain_runtime.py'
+]
 
-model = dict(backbone=dict(embed_dims=128), neck=dict(in_channels=256))
+model = dict(
+    backbone=dict(embed_dims=128),
+    data_preprocessor=dict(views=_base_.views))
 train_dataloader = dict(
-    batch_size=64,
-    num_workers=2,
-    dataset=dict(ann_file='data/synthetic.pkl', split='train'))
+    batch_size=64, num_workers=2, dataset=_base_.train_set)
+val_dataloader = dict(batch_size=64, num_workers=2, dataset=_base_.val_set)
 
 train_cfg = dict(max_epochs=30)
 # In full precision: at this width half precision is no faster.

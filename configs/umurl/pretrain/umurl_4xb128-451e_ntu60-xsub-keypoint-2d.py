@@ -1,11 +1,11 @@
-# 2D keypoints of a pose estimator, in pixels of the frame.
-_base_ = './umurl_4xb128-451e_ntu60-xsub-keypoint-3d.py'
+_base_ = [
+    '../../_base_/models/umurl.py', '../../_base_/datasets/ntu60_2d.py',
+    '../../_base_/datasets/pretrain_loaders.py',
+    '../../_base_/schedules/pretrain_451e.py',
+    '../../_base_/pretrain_runtime.py'
+]
 
-graph_cfg = dict(layout='coco')
 model = dict(
-    graph_cfg=graph_cfg, backbone=dict(graph_cfg=graph_cfg, in_channels=2))
-
-train_dataloader = dict(
-    dataset=dict(
-        ann_file='data/skeleton/ntu60_2d.pkl',
-        prepare=[dict(type='PreNormalize2D')]))
+    backbone=_base_.skeleton, data_preprocessor=dict(views=_base_.views))
+train_dataloader = dict(dataset=_base_.xsub_train)
+val_dataloader = dict(dataset=_base_.xsub_val)

@@ -1,4 +1,12 @@
-_base_ = './umurl_4xb128-451e_ntu60-xsub-keypoint-3d.py'
+_base_ = [
+    '../../_base_/models/umurl.py', '../../_base_/datasets/ntu60_3d.py',
+    '../../_base_/datasets/pretrain_loaders.py',
+    '../../_base_/schedules/pretrain_451e.py',
+    '../../_base_/pretrain_runtime.py'
+]
 
-train_dataloader = dict(batch_size=256, dataset=dict(split='xview_train'))
+model = dict(
+    backbone=_base_.skeleton, data_preprocessor=dict(views=_base_.views))
+train_dataloader = dict(batch_size=256, dataset=_base_.xview_train)
+val_dataloader = dict(batch_size=256, dataset=_base_.xview_val)
 auto_scale_lr = dict(base_batch_size=1024)

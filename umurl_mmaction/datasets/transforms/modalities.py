@@ -13,12 +13,14 @@ from ...skeleton.modalities import check_modalities, generate_modalities
 class GenSkeletonModalities(BaseTransform):
     """Generate the streams of the given modalities.
 
-    The encoder does this by itself when it is given joints; this is for
-    pipelines that hand it streams, or some of them.
+    Encoders do this by themselves when they are given joints. This transform
+    is for pipelines that hand streams, or some of them, to ``SkeletonKNN`` or
+    to an encoder.
 
     Required Keys:
 
         - keypoint
+        - layout (optional)
 
     Added Keys:
 
@@ -27,21 +29,23 @@ class GenSkeletonModalities(BaseTransform):
     Args:
         modalities (sequence of str): Defaults to
             ``('joint', 'bone', 'motion')``.
-        layout (str | dict): Name or description of the layout. Defaults to
-            ``'nturgb+d'``.
+        layout (str | dict, optional): Name or description of the layout.
+            Defaults to the data's own, else ``'nturgb+d'``.
     """
 
     def __init__(self,
                  modalities: Sequence[str] = ('joint', 'bone', 'motion'),
-                 layout: Union[str, Mapping] = 'nturgb+d') -> None:
+                 layout: Union[str, Mapping, None] = None) -> None:
         check_modalities(modalities)
         self.modalities = tuple(modalities)
-        self.layout = build_layout(layout)
+        self.layout = build_layout(layout) if layout is not None else None
 
     def transform(self, results: dict) -> dict:
         """Add ``modalities``, a dict of name -> (M, T, V, C)."""
+        layout = self.layout or results.get('layout') or 'nturgb+d'
         joints = torch.from_numpy(results['keypoint'])
-        streams = generate_modalities(joints, self.modalities, self.layout)
+        streams = generate_modalities(joints, self.modalities,
+                                      build_layout(layout))
         results['modalities'] = {
             name: stream.numpy()
             for name, stream in streams.items()
@@ -49,5 +53,6 @@ class GenSkeletonModalities(BaseTransform):
         return results
 
     def __repr__(self) -> str:
+        layout = self.layout and self.layout.name
         return (f'{self.__class__.__name__}(modalities={self.modalities}, '
-                f'layout={self.layout.name!r})')
+                f'layout={layout!r})')

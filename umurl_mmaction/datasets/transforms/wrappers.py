@@ -6,8 +6,9 @@ from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform, Compose, RandomChoice
 from torch import Generator, Tensor
 
+from ...registry import mmaction_scope
 from ...skeleton.augment import map_joints
-from ...skeleton.packed import PackedClips
+from ...skeleton.batch import PackedClips
 from ...skeleton.temporal import (
     crop_resize_packed,
     crop_resize_taps,
@@ -15,7 +16,7 @@ from ...skeleton.temporal import (
 )
 from .augment import JointMapTransform, TemporalCropResize
 
-# Whose views of some 40 kB each stay in the cache of a CPU.
+# A view takes some 40 kB: those of 64 clips stay in the cache of a CPU.
 CLIPS_IN_CACHE = 64
 
 
@@ -68,18 +69,39 @@ class SkeletonMultiView(BaseTransform):
     Args:
         transforms (list[list[dict]]): The pipelines.
         num_views (sequence of int, optional): How many views each pipeline
-            gives. Defaults to one each.
+            gives. Defaults to one each; a single pipeline of
+            ``SkeletonDataPreprocessor`` gives as many as the model takes.
     """
 
     def __init__(self,
                  transforms: Sequence[Sequence[Union[dict, Callable]]],
                  num_views: Union[Sequence[int], None] = None) -> None:
-        num_views = num_views or [1] * len(transforms)
-        if len(num_views) != len(transforms):
-            raise ValueError(f'num_views={list(num_views)} must have one '
+        self._given = num_views is not None
+        self.num_views = list(num_views or [1] * len(transforms))
+        if len(self.num_views) != len(transforms):
+            raise ValueError(f'num_views={self.num_views} must have one '
                              f'number for each of {len(transforms)} pipelines')
-        self.num_views = list(num_views)
-        self.pipelines = [Compose(pipeline) for pipeline in transforms]
+        with mmaction_scope():
+            self.pipelines = [Compose(pipeline) for pipeline in transforms]
+
+    def fit(self, num_views: int, clip_len: int) -> None:
+        """Make the views that a model takes.
+
+        Args:
+            num_views (int): Views of a clip.
+            clip_len (int): Frames of a view, whatever the crop says.
+
+        Raises:
+            ValueError: If ``num_views`` was given and makes another number.
+        """
+        if not self._given and len(self.pipelines) == 1:
+            self.num_views = [num_views]
+        if sum(self.num_views) != num_views:
+            raise ValueError(f'num_views={self.num_views} of the views makes '
+                             f'{sum(self.num_views)} views of a clip, the '
+                             f'model takes {num_views}')
+        for pipeline in self.pipelines:
+            self._crop(pipeline).clip_len = clip_len
 
     def transform(self, results: dict) -> dict:
         """Add ``views``, a list of joint arrays (M, T, V, C)."""
@@ -91,7 +113,7 @@ class SkeletonMultiView(BaseTransform):
         return results
 
     def resize(self, clips: PackedClips, num_person: int) -> Tensor:
-        """All of each clip in the first view's length, for evaluation.
+        """Resize whole clips to the first view's length, for evaluation.
 
         Args:
             clips (PackedClips): N clips.
@@ -117,7 +139,11 @@ class SkeletonMultiView(BaseTransform):
               clips: PackedClips,
               num_person: int,
               generator: Optional[Generator] = None) -> list[Tensor]:
-        """The views of many clips at once, drawn like ``transform``'s.
+        """Make the views of many clips at once, drawn like ``transform``.
+
+        The plain way is ``transform`` clip by clip. Here all crops are drawn,
+        the frames are gathered with their weights, and each joint is
+        multiplied by the product of the pipeline's linear maps.
 
         Args:
             clips (PackedClips): N clips.
@@ -155,14 +181,14 @@ class SkeletonMultiView(BaseTransform):
     def _mapped(frames: Tensor, rows: Tensor, weights: Tensor,
                 maps: Tensor) -> Tensor:
         """Resize and map the joints: (N, M, clip_len, V, C)."""
-        # Half precision would be widened for every part anew.
+        # Half precision is widened once, not for every chunk.
         frames = frames.to(torch.promote_types(frames.dtype, torch.float32))
         joints = frames.new_empty(*rows.shape[:-1], *frames.shape[1:])
         # A CPU works in its cache, and asks for no memory but the result's.
         step = CLIPS_IN_CACHE if frames.is_cpu else len(rows)
-        for part in zip(*(x.split(step) for x in (rows, weights, maps,
-                                                  joints))):
-            map_joints(weigh_frames(frames, *part[:2]), *part[2:])
+        for chunk in zip(*(x.split(step) for x in (rows, weights, maps,
+                                                   joints))):
+            map_joints(weigh_frames(frames, *chunk[:2]), *chunk[2:])
         return joints
 
     def __repr__(self) -> str:

@@ -4,11 +4,10 @@ from .check_loss_hook import CheckLossHook
 from .collapse_monitor_hook import CollapseMonitorHook
 from .commit_hook import CommitHook
 from .keep_on_device_hook import KeepOnDeviceHook
-from .retrieval_monitor_hook import RetrievalMonitorHook
 from .throughput_hook import ThroughputHook
 
 __all__ = [
     'CacheFeaturesHook', 'CheckDataHook', 'CheckLossHook',
     'CollapseMonitorHook', 'CommitHook', 'KeepOnDeviceHook',
-    'RetrievalMonitorHook', 'ThroughputHook'
+    'ThroughputHook'
 ]

@@ -4,16 +4,16 @@ import torch
 from mmaction.registry import HOOKS
 from mmaction.structures import ActionDataSample
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ...models.utils.encoding import encode_dataset
+from ...models.utils.encoding import FUSED, encode_dataset
+from ..unwrap import bare_model
 
 
 class FeatureDataset(Dataset):
-    """Clips that are encoded already.
+    """Features of clips, with their data samples.
 
     Args:
         features (Tensor): (G, num_clips, F).
@@ -37,11 +37,10 @@ class FeatureDataset(Dataset):
 class CacheFeaturesHook(Hook):
     """Encode the clips once, before a linear classifier is trained on them.
 
-    With a frozen encoder and a pipeline without chance, every epoch would
-    compute the same features again. Training and validation clips go through
-    the encoder once, and the loops run on the features; checkpoints hold the
-    encoder as ever. Resuming encodes once more. Leave the hook out to encode
-    in every epoch.
+    A frozen encoder computes the same features in every epoch if the pipeline
+    is deterministic. Training and validation clips go through the encoder
+    once, and the loops run on the features. Checkpoints hold the encoder as
+    ever. Resuming encodes once more.
 
     Raises:
         ValueError: If the encoder is trained, or the training pipeline is
@@ -49,28 +48,24 @@ class CacheFeaturesHook(Hook):
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Replace the loops' clips by features, and skip the encoder."""
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
+        """Replace the loops' clips by features."""
+        model = bare_model(runner)
         if any(p.requires_grad for p in model.backbone.parameters()):
             raise ValueError('CacheFeaturesHook wants a frozen encoder: set '
                              'model.backbone.frozen=True, or leave out the '
                              'hook to train it')
+        self._check_pipeline(runner.train_dataloader.dataset)
         loops: list[Any] = [runner.train_loop]
-        self._check_pipeline(runner.train_loop.dataloader.dataset)
         if runner.val_loop is not None:
             loops.append(runner.val_loop)
         self._replaced = [(loop, loop.dataloader) for loop in loops]
         for loop, dataloader in self._replaced:
             loop.dataloader = self._encode(model, dataloader)
-        self._backbone = model.backbone
-        # On the instance, so that the weights stay part of the model.
-        self._backbone.forward = lambda feature: feature
+        model.backbone.takes_features = True
 
     def after_train(self, runner: Runner) -> None:
-        """Let the loops and the encoder see clips again."""
-        del self._backbone.forward
+        """Give the clips back to the loops and the encoder."""
+        bare_model(runner).backbone.takes_features = False
         for loop, dataloader in self._replaced:
             loop.dataloader = dataloader
 
@@ -78,9 +73,9 @@ class CacheFeaturesHook(Hook):
     def _check_pipeline(dataset: Dataset) -> None:
         first, second = dataset[0]['inputs'], dataset[0]['inputs']
         if not torch.equal(first, second):
-            raise ValueError('CacheFeaturesHook wants a pipeline without '
-                             'chance, but two runs on the first clip differ: '
-                             'leave out the hook, or the augmentation')
+            raise ValueError('CacheFeaturesHook wants a deterministic '
+                             'pipeline, but two runs on the first clip '
+                             'differ: leave out the hook, or the augmentation')
 
     @staticmethod
     def _encode(model: torch.nn.Module, loader: DataLoader) -> DataLoader:
@@ -91,7 +86,7 @@ class CacheFeaturesHook(Hook):
             num_workers=loader.num_workers,
             collate_fn=loader.collate_fn)
         return DataLoader(
-            FeatureDataset(features.cpu(), samples),
+            FeatureDataset(features[FUSED].cpu(), samples),
             batch_size=loader.batch_size,
             sampler=loader.sampler,
             drop_last=loader.drop_last,

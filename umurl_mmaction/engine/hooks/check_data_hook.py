@@ -5,50 +5,52 @@ from mmengine import dist
 from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+
+from ..unwrap import bare_model
 
 
 @HOOKS.register_module()
 class CheckDataHook(Hook):
-    """Look for data that cannot be worked on, before the first step.
+    """Refuse data that the model cannot use, before the first step.
+
+    In pre-training the last batch of an epoch is left out if it is a single
+    clip, over which no variance is defined; one line says so.
 
     Raises:
-        ValueError: If the training set gives no batch, or pre-training one of
-            a single clip; if a clip's joints or coordinates are not those of
-            the encoder; if a clip's label is none of the classifier's
-            classes, or missing where accuracy is asked for.
+        ValueError: If the training set gives no batch, or batches of a single
+            clip in pre-training; if a clip's joints or coordinates are not
+            those of the encoder, or the data describe another skeleton; if a
+            clip's label is none of the classifier's classes, or missing where
+            accuracy is asked for.
     """
 
     def before_train(self, runner: Runner) -> None:
         """Check the loops' datasets against the model."""
         loader = runner.train_loop.dataloader
-        model = self._model(runner)
+        model = bare_model(runner)
         self._check_batches(loader)
         if hasattr(model, 'project'):
-            self._check_smallest_batch(loader)
+            self._leave_out_single_clip(loader)
         datasets = [loader.dataset]
         if runner.val_loop is not None:
             datasets.append(runner.val_loop.dataloader.dataset)
         head = getattr(model, 'cls_head', None)
         for dataset in datasets:
             self._check_shapes(dataset, model)
+            self._check_layout(dataset, model)
             if head is not None:
                 self._check_labels(dataset, head.num_classes)
 
     def before_test(self, runner: Runner) -> None:
         """Check the test set against the model."""
-        model = self._model(runner)
+        model = bare_model(runner)
         dataset = runner.test_loop.dataloader.dataset
         self._check_shapes(dataset, model)
+        self._check_layout(dataset, model)
         if runner.test_loop.evaluator.metrics:
             head = getattr(model, 'cls_head', None)
             self._check_labels(dataset, getattr(head, 'num_classes', None))
-
-    @staticmethod
-    def _model(runner: Runner) -> Any:
-        model = runner.model
-        return model.module if is_model_wrapper(model) else model
 
     @staticmethod
     def _check_batches(loader: Any) -> None:
@@ -60,19 +62,24 @@ class CheckDataHook(Hook):
                 'drop_last=True; use a smaller batch_size')
 
     @staticmethod
-    def _check_smallest_batch(loader: Any) -> None:
-        if isinstance(loader.sampler, InfiniteSampler):
-            smallest = loader.batch_size
-        else:
-            rest = len(loader.sampler) % loader.batch_size
-            smallest = loader.batch_size
-            if rest and not loader.drop_last:
-                smallest = rest
-        if smallest * dist.get_world_size() < 2:
+    def _leave_out_single_clip(loader: Any) -> None:
+        """Keep the last, smaller batch unless it is a single clip."""
+        clips, world_size = loader.batch_size, dist.get_world_size()
+        if clips * world_size < 2:
             raise ValueError(
-                f'batch_size={loader.batch_size} and {len(loader.sampler)} '
-                'clips give a batch of one clip, over which no variance is '
-                'defined: set batch_size to 2 or more and drop_last=True')
+                f'batch_size={clips} gives batches of one clip, over which no '
+                'variance is defined: set it to 2 or more')
+        if isinstance(loader.sampler, InfiniteSampler) or loader.drop_last:
+            return
+        if len(loader.sampler) % clips * world_size == 1:
+            if len(loader.sampler) == 1:
+                raise ValueError('there is one clip to train on; pre-training '
+                                 'wants a batch of two or more')
+            print_log(
+                f'The last batch of {len(loader.sampler)} clips would be a '
+                'single clip, over which no variance is defined: each epoch '
+                'leaves out one clip', 'current')
+            loader.batch_sampler.drop_last = True
 
     @staticmethod
     def _check_shapes(dataset: Any, model: Any) -> None:
@@ -96,6 +103,19 @@ class CheckDataHook(Hook):
                 f'num_person={num_person} bodies, such as '
                 f'{dataset.labels[crowded[0]][0]!r}: the first '
                 f'{num_person} are used', 'current')
+
+    @staticmethod
+    def _check_layout(dataset: Any, model: Any) -> None:
+        data_layout = getattr(dataset, 'layout', None)
+        layout = getattr(getattr(model, 'backbone', None), 'layout', None)
+        if data_layout is None or layout is None:
+            return
+        if data_layout.parents != layout.parents:
+            raise ValueError(
+                f'{dataset.ann_file!r} describes the skeleton '
+                f'{data_layout.name!r}, but the encoder has the layout '
+                f'{layout.name!r} with other parents: leave out '
+                'model.backbone.graph_cfg and set model.backbone.ann_file')
 
     @staticmethod
     def _check_labels(dataset: Any, num_classes: Any) -> None:

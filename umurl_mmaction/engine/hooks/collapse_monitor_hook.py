@@ -5,7 +5,6 @@ from mmaction.registry import HOOKS
 from mmengine import dist
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ...evaluation.collapse import (
@@ -14,25 +13,27 @@ from ...evaluation.collapse import (
     effective_rank,
     mean_std,
 )
+from ..unwrap import bare_model
 
 
 @HOOKS.register_module()
 class CollapseMonitorHook(Hook):
-    """Watch a self-supervised representation, of which a loss says little.
+    """Watch whether a self-supervised representation collapses.
 
-    Every so often a batch goes through the model once more, without
-    gradients. Logged are, of the fused feature, the mean standard deviation
-    of its dimensions, the effective rank (at most the batch size minus 1) and
-    the share of dead dimensions; and for each modality the agreement: the
-    cosine of its projection and of that of the fused feature.
+    The loss says little about that. Every ``interval`` iterations the batch
+    goes through the model once more, without gradients. The hook logs three
+    properties of the fused feature: the mean standard deviation of its
+    dimensions, the effective rank (at most the batch size minus 1) and the
+    share of dead dimensions. For each modality it logs the agreement: the
+    cosine of its projection and of the fused feature's projection.
 
     Args:
-        interval (int): Iterations between two looks; 0 for none. Defaults to
+        interval (int): Iterations between two looks; 0 switches it off. Defaults to
             100.
         threshold (float): Mean standard deviation of a collapsed feature; an
             untrained encoder has about 0.2, a trained one more. Defaults to
             0.01.
-        patience (int): Successive looks below it until the one warning.
+        patience (int): Successive looks below it before the one warning.
             Defaults to 5.
     """
 
@@ -69,10 +70,8 @@ class CollapseMonitorHook(Hook):
     @staticmethod
     @torch.no_grad()
     def _look(runner: Runner, data_batch: Any) -> dict[str, float]:
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
-        # The statistics of the projectors are to see a batch once.
+        model = bare_model(runner)
+        # The statistics of the projectors see a batch once.
         buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
         with runner.optim_wrapper.optim_context(model):
             data = model.data_preprocessor(data_batch, True)

@@ -1,0 +1,3 @@
+from .nearest_neighbor_val_loop import NearestNeighborValLoop
+
+__all__ = ['NearestNeighborValLoop']

@@ -1,3 +1,4 @@
+from .base import SkeletonEncoder
 from .umurl_backbone import UmURLBackbone
 
-__all__ = ['UmURLBackbone']
+__all__ = ['SkeletonEncoder', 'UmURLBackbone']

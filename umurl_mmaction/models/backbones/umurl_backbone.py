@@ -1,22 +1,16 @@
 from collections.abc import Mapping, Sequence
-from typing import Callable, Optional, Union, cast
+from typing import Any, Callable, cast
 
 import torch
 from mmaction.registry import MODELS
-from mmengine.model import BaseModule, PretrainedInit
+from mmengine.model import PretrainedInit
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
-from ...skeleton.layout import build_layout
-from ...skeleton.modalities import check_modalities, generate_modalities
 from ..layers.positions import sinusoidal_positions
 from ..layers.transformer import TransformerEncoder
-from ..official.names import (
-    check_shapes,
-    official_key,
-    prefix_in_file,
-    rename_official,
-)
+from ..official.names import prefix_in_file
+from .base import SkeletonEncoder
 
 
 def temporal_tokens(stream: Tensor) -> Tensor:
@@ -40,121 +34,92 @@ def build_embedding(in_channels: int, embed_dims: int) -> nn.Sequential:
 
 
 @MODELS.register_module()
-class UmURLBackbone(BaseModule):
-    """One encoder for any set of skeleton modalities (the paper's).
+class UmURLBackbone(SkeletonEncoder):
+    """The paper's encoder for any set of skeleton modalities.
 
-    Each modality is embedded along time and along joints; the embeddings of
-    the modalities at hand are averaged and mixed (early fusion) and go
-    through one transformer per axis, which all modalities share. Both axes
-    are max-pooled over their tokens and concatenated.
+    Each modality is embedded along time and along joints. The embeddings of
+    the given modalities are averaged and mixed (early fusion) and pass one
+    transformer per axis, which all modalities share. Both axes are max-pooled
+    over their tokens and concatenated.
+
+    The defaults are those of ``options_pretraining.py`` of
+    https://github.com/HuiGuanLab/UmURL.
 
     Args:
-        graph_cfg (dict): ``layout`` is a name (``'nturgb+d'``, ``'coco'``,
-            ``'openpose'``) or a dict with ``joints`` and ``parents``.
-            Defaults to ``dict(layout='nturgb+d')``.
-        in_channels (int): Coordinates C. Defaults to 3.
-        num_person (int): Bodies M. Defaults to 2.
-        clip_len (int): Frames T. Defaults to 64.
         embed_dims (int): Width; the feature has twice as many channels.
             Even and divisible by ``num_heads``. Defaults to 1024.
         num_heads (int): Attention heads. Defaults to 1.
         num_layers (int): Transformer layers of each axis. Defaults to 1.
-        modalities (sequence of str): Modalities that are embedded. Some of
-            those that a checkpoint was trained on may be left out; with a
-            single one there is no fusion. Defaults to
-            ``('joint', 'bone', 'motion')``.
-        frozen (bool): Keep all weights fixed and stay in eval mode.
-            Defaults to False.
-        init_cfg (dict, optional): MMEngine's initialisation.
-
-    The defaults are those of ``options_pretraining.py`` of the paper's code.
+        kwargs: ``graph_cfg``, ``in_channels``, ``num_person``, ``clip_len``,
+            ``modalities``, ``ann_file``, ``frozen`` and ``init_cfg`` of
+            :class:`SkeletonEncoder`. Some of the modalities that a checkpoint
+            was trained on may be left out; a single one is not fused.
 
     Raises:
-        ValueError: If a setting above is out of its range.
+        ValueError: If a setting is out of its range.
     """
 
     def __init__(self,
-                 graph_cfg: Mapping = dict(layout='nturgb+d'),
-                 in_channels: int = 3,
-                 num_person: int = 2,
-                 clip_len: int = 64,
                  embed_dims: int = 1024,
                  num_heads: int = 1,
                  num_layers: int = 1,
-                 modalities: Sequence[str] = ('joint', 'bone', 'motion'),
-                 frozen: bool = False,
-                 init_cfg: Optional[dict] = None) -> None:
-        super().__init__(init_cfg=init_cfg)
-        if embed_dims % 2 or embed_dims % num_heads:
+                 **kwargs: Any) -> None:
+        if (embed_dims < 2 or embed_dims % 2 or num_heads < 1
+                or embed_dims % num_heads):
             raise ValueError(f'embed_dims={embed_dims} must be even and '
                              f'divisible by num_heads={num_heads}')
-        check_modalities(modalities)
-        self.layout = build_layout(graph_cfg['layout'])
-        self.modalities = tuple(modalities)
-        self.input_shape = (num_person, clip_len, self.layout.num_joints,
-                            in_channels)
-        self.frozen = frozen
-
-        temporal_channels = num_person * self.layout.num_joints * in_channels
+        super().__init__(
+            out_channels=2 * embed_dims,
+            feature_parts=dict.fromkeys(TOKENS, embed_dims),
+            **kwargs)
+        num_person, clip_len, num_joints, in_channels = self.input_shape
+        token_channels = dict(
+            temporal=num_person * num_joints * in_channels,
+            spatial=clip_len * in_channels)
         self.embeddings = nn.ModuleDict({
             name: nn.ModuleDict({
-                'temporal': build_embedding(temporal_channels, embed_dims),
-                'spatial': build_embedding(clip_len * in_channels, embed_dims)
+                axis: build_embedding(token_channels[axis], embed_dims)
+                for axis in TOKENS
             })
             for name in self.modalities
         })
         if len(self.modalities) > 1:
             self.fusion = nn.ModuleDict({
                 axis: nn.Linear(embed_dims, embed_dims, bias=False)
-                for axis in ('temporal', 'spatial')
+                for axis in TOKENS
             })
         self.encoder = nn.ModuleDict({
             axis: TransformerEncoder(embed_dims, num_heads, num_layers)
-            for axis in ('temporal', 'spatial')
+            for axis in TOKENS
         })
         self.register_buffer(
             'positions',
             sinusoidal_positions(clip_len, embed_dims),
             persistent=False)
-        # Without this MMEngine only logs a checkpoint that does not fit.
-        self._register_load_state_dict_pre_hook(self._check_checkpoint)
-        if frozen:
-            self.requires_grad_(False)
-        self.train()
 
-    def forward(self, x: Union[Tensor, Mapping[str, Tensor]]) -> Tensor:
-        """Encode a batch.
+    def encode(self, streams: Mapping[str, Tensor]) -> Tensor:
+        """Encode a batch: streams (N, M, T, V, C) -> (N, 2 * embed_dims)."""
+        return self.encode_views([streams])[0]
 
-        Args:
-            x (Tensor | dict[str, Tensor]): Joints, (N, M, T, V, C), from
-                which the backbone's modalities are generated; or the streams
-                of any of its modalities, each of that shape.
+    def encode_views(self,
+                     views: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
+        """Encode all views in one pass, with fewer and larger products.
 
-        Returns:
-            Tensor: [temporal | spatial] feature, (N, 2 * embed_dims).
-
-        Raises:
-            ValueError: If a modality is unknown here or a shape differs.
-        """
-        streams = x if isinstance(x, Mapping) else self._streams(x)
-        return self.forward_views([streams])[0]
-
-    def forward_views(
-            self, views: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
-        """Encode several views at once: fewer and larger matrix products.
+        Each layer is called once, on the tokens of all views. The plain way
+        is ``[self.encode(view) for view in views]``.
 
         Args:
-            views (sequence of dict[str, Tensor]): The streams of each view,
-                as in ``forward``; the views may differ in modalities and N.
+            views (sequence of dict[str, Tensor]): The streams of each view;
+                views may differ in modalities and N.
 
         Returns:
-            list[Tensor]: The feature of each view, (N, 2 * embed_dims).
+            list[Tensor]: [temporal | spatial] feature of each view, (N, 2 *
+            embed_dims).
 
         Raises:
-            ValueError: As ``forward``.
+            ValueError: If a modality is unknown or a shape differs.
         """
-        for streams in views:
-            self._check_streams(streams)
+        views = [self._fit(streams) for streams in views]
         # Not len(): exporters take that for a constant.
         sizes = [next(iter(view.values())).shape[0] for view in views]
         pooled = []
@@ -165,10 +130,6 @@ class UmURLBackbone(BaseModule):
             tokens = self.encoder[axis](tokens)
             pooled.append(tokens.max(dim=1).values)
         return list(torch.cat(pooled, dim=1).split(sizes))
-
-    def _streams(self, joints: Tensor) -> dict[str, Tensor]:
-        self._check_shape('the joint array', joints)
-        return generate_modalities(joints, self.modalities, self.layout)
 
     def _embed(self, axis: str, tokenize: Callable[[Tensor], Tensor],
                views: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
@@ -190,66 +151,6 @@ class UmURLBackbone(BaseModule):
             for parts in embedded
         ]
 
-    def _check_streams(self, streams: Mapping[str, Tensor]) -> None:
-        if not streams:
-            raise ValueError('no modality stream was given; known here are '
-                             f'{self.modalities}')
-        for name, stream in streams.items():
-            if name not in self.modalities:
-                raise ValueError(f'unknown modality {name!r}; this backbone '
-                                 f'was built for {self.modalities}')
-            self._check_shape(f'the {name!r} stream', stream)
-
-    def _check_shape(self, what: str, x: Tensor) -> None:
-        self.layout.check(x.shape, what)
-        if x.shape[1:] != self.input_shape:
-            raise ValueError(
-                f'{what} has shape {tuple(x.shape)}, wanted is (N, '
-                f'{", ".join(map(str, self.input_shape))}): (N, num_person, '
-                'clip_len, joints, in_channels)')
-
-    def _check_checkpoint(self, state_dict: dict[str, Tensor], prefix: str,
-                          local_metadata: dict, strict: bool,
-                          missing_keys: list[str], unexpected_keys: list[str],
-                          error_msgs: list[str]) -> None:
-        """Refuse a checkpoint of another size or of another model.
-
-        The paper's weights get our names on the way.
-        """
-        file_keys = rename_official(
-            state_dict, prefix, place='backbone.', part='backbone.')
-        owner = type(self).__name__
-        own = self.state_dict(prefix=prefix)
-        if not any(key in state_dict for key in own):
-            key, value = next(iter(own.items()))
-            # A model passes on only those keys that start with the prefix.
-            found = (f'got keys like {next(iter(state_dict))!r}'
-                     if state_dict else f'got none in {prefix!r}')
-            raise ValueError(f'the checkpoint holds no weight of {owner}: '
-                             f'wanted are keys like {key!r} of shape '
-                             f'{tuple(value.shape)}, {found}')
-        check_shapes(
-            state_dict, own, file_keys, owner,
-            'embed_dims, clip_len, num_person, in_channels and the layout '
-            'must be those of the pre-training')
-        # All modalities share these, and the paper's files have all weights.
-        encoder = f'{prefix}encoder.'
-        for key, value in own.items():
-            if key in state_dict or not (file_keys or key.startswith(encoder)):
-                continue
-            if file_keys:
-                key = official_key(key, prefix, place='backbone.')
-            raise ValueError(
-                f'the checkpoint has no {key}, this {owner} wants it of '
-                f'shape {tuple(value.shape)}; num_layers must be that of the '
-                'pre-training, and the file whole')
-        for key, value in state_dict.items():
-            if key.startswith(encoder) and key not in own:
-                raise ValueError(
-                    f'the checkpoint has {file_keys.get(key, key)} of shape '
-                    f'{tuple(value.shape)}, this {owner} has no such weight; '
-                    'num_layers must be that of the pre-training')
-
     def init_weights(self) -> None:
         """MMEngine's, where ``prefix='backbone.'`` fits official files too."""
         cfgs = self.init_cfg or []
@@ -260,8 +161,3 @@ class UmURLBackbone(BaseModule):
                     cfg['checkpoint'], map_location='cpu')
                 cfg['prefix'] = prefix_in_file(checkpoint, cfg['prefix'])
         super().init_weights()
-
-    def train(self, mode: bool = True) -> 'UmURLBackbone':
-        """Stay in eval mode while frozen."""
-        super().train(mode and not self.frozen)
-        return self

@@ -8,79 +8,122 @@ from mmengine.logging import MessageHub
 from mmengine.model import BaseDataPreprocessor
 from torch import Generator, Tensor
 
-from ...skeleton.packed import PackedClips, pack_clips
+from ...registry import mmaction_scope
+from ...skeleton.batch import (
+    ClipIndices,
+    PackedClips,
+    Streams,
+    Views,
+    fit_bodies,
+)
 
 
 @MODELS.register_module()
 class SkeletonDataPreprocessor(BaseDataPreprocessor):
-    """Moves a batch to the model's device and makes it a float32 tensor.
+    """Moves a batch to the model's device and makes float32 tensors of it.
 
-    ``inputs`` of N samples may be one array a sample, a list of views, or a
-    dict of modality streams; each becomes (N, ...). With ``views``, clips of
-    different lengths become the views of pre-training, on the device and in
-    few kernels for the whole batch.
+    The type of ``inputs`` says what a batch holds (``skeleton/batch.py``):
+    joints, views or streams are stacked to (N, ...), missing bodies as zeros.
+    Packed clips, or indices of clips that are kept on the device, become the
+    views of pre-training, in few kernels for the whole batch.
 
     During training by MMEngine's Runner the views are drawn from a generator
     that is fixed by the seed, the epoch, the iteration and the rank.
 
     Args:
-        views (dict, optional): A ``SkeletonMultiView``. Batches that hold
-            views already are left as they are.
-        num_person (int): Bodies M of the views. Defaults to 2.
+        views (dict, optional): A ``SkeletonMultiView`` that makes views of
+            packed clips. Defaults to None.
         non_blocking (bool): Do not wait for the copy to the device; for
             dataloaders with ``pin_memory``. Defaults to False.
 
     Attributes:
-        kept (PackedClips | None): The whole set on the device, where
-            ``KeepOnDeviceHook`` puts it; batches are then indices (N, ).
+        kept (PackedClips | None): The whole training set on the device, put
+            there by ``KeepOnDeviceHook``.
     """
 
     def __init__(self,
                  views: Optional[dict] = None,
-                 num_person: int = 2,
                  non_blocking: bool = False) -> None:
         super().__init__(non_blocking=non_blocking)
-        self.views = TRANSFORMS.build(views) if views else None
-        self.num_person = num_person
+        self.views: Any = None
+        if views:
+            with mmaction_scope():
+                self.views = TRANSFORMS.build(views)
+        self.num_person = 2
         self.kept: Optional[PackedClips] = None
 
-    # Every batch of raw clips has another size: not for torch.compile.
+    def fit_views(self, num_views: int,
+                  input_shape: tuple[int, int, int, int]) -> None:
+        """Make the views that a model takes.
+
+        Args:
+            num_views (int): Views of a clip, where ``views`` does not say.
+            input_shape (tuple[int]): (M, T, V, C) of the encoder.
+
+        Raises:
+            ValueError: If ``views`` makes another number of views, or clips
+                of another length.
+        """
+        self.num_person = input_shape[0]
+        if self.views is not None:
+            self.views.fit(num_views, input_shape[1])
+
+    # Every batch of packed clips has another size: not for torch.compile.
     @torch.compiler.disable
     def forward(self, data: dict, training: bool = False) -> dict:
         """Stack the samples of a batch, or make its views.
 
         Args:
-            data (dict): ``inputs`` as collated by MMEngine's
-                ``pseudo_collate`` (lists of N tensors, in a list or dict for
-                views and streams) or by ``pack_collate``, and
-                ``data_samples``.
-            training (bool): Whether to augment ragged clips. Defaults to
+            data (dict): ``inputs`` and ``data_samples``, as collated by
+                ``pack_collate`` or MMEngine's ``pseudo_collate``.
+            training (bool): Whether to augment packed clips. Defaults to
                 False.
 
         Returns:
             dict: ``data`` with float32 tensors (N, ...) in ``inputs``.
 
         Raises:
-            ValueError: If clips of different lengths are given, but no
-                ``views``.
+            ValueError: If packed clips are given, but no ``views``.
         """
-        inputs = self.cast_data(data['inputs'])
-        clips = self._clips(inputs)
-        if clips is None:
-            inputs = self._stack(inputs)
-        else:
-            inputs = self.make_views(clips, training)
+        inputs = self._prepare(data['inputs'], training)
         # Views need no labels, which cost more to copy one by one than clips.
         if self.views is None or not training:
             rest = {key: data[key] for key in data if key != 'inputs'}
             data = self.cast_data(rest)
         return dict(data, inputs=inputs)
 
-    def make_views(self, clips: PackedClips,
-                   training: bool) -> Union[list[Tensor], Tensor]:
-        """Views, float32: (N, M, clip_len, V, C) each.
+    def _prepare(self, inputs: Any, training: bool) -> Any:
+        if isinstance(inputs, Streams):
+            return Streams(
+                {name: self._stack(x)
+                 for name, x in inputs.items()})
+        if isinstance(inputs, Views):
+            return Views([self._stack(view) for view in inputs])
+        if isinstance(inputs, ClipIndices):
+            if self.kept is None:
+                raise ValueError('indices of clips were given, but no clips '
+                                 'are kept on the device; use '
+                                 'KeepOnDeviceHook')
+            indices = self.cast_data(inputs.indices)
+            return self.make_views(self.kept.select(indices), training)
+        if isinstance(inputs, PackedClips):
+            return self.make_views(self.cast_data(inputs), training)
+        return self._stack(inputs)
 
-        Other than in training all of each clip, (N, 1, M, clip_len, V, C).
+    def make_views(self, clips: PackedClips,
+                   training: bool) -> Union[Views, Tensor]:
+        """Make views, or for evaluation resize whole clips.
+
+        Args:
+            clips (PackedClips): N clips on the model's device.
+            training (bool): Whether to augment them.
+
+        Returns:
+            Views | Tensor: In training views (N, M, clip_len, V, C), else
+            whole clips (N, 1, M, clip_len, V, C); float32.
+
+        Raises:
+            ValueError: If the preprocessor has no ``views``.
         """
         if self.views is None:
             raise ValueError('clips of different lengths were given, but '
@@ -91,31 +134,24 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
                 return self.views.resize(clips, self.num_person).unsqueeze(1)
             views = self.views.batch(clips, self.num_person,
                                      self._generator(clips.frames.device))
-            return [view.float() for view in views]
+            return Views([view.float() for view in views])
 
-    def _clips(self, inputs: Any) -> Optional[PackedClips]:
-        """What views are to be made of, if anything."""
-        if isinstance(inputs, PackedClips):
-            return inputs
-        if isinstance(inputs, Tensor) and inputs.dtype == torch.long:
-            return self.kept.select(inputs) if self.kept else None
-        ragged = isinstance(inputs, (list, tuple)) and isinstance(
-            inputs[0], Tensor) and inputs[0].dim() == 4
-        return pack_clips(inputs) if ragged and self.views else None
-
-    def _stack(self, inputs: Any) -> Any:
-        if isinstance(inputs, dict):
-            return {key: self._stack(value) for key, value in inputs.items()}
-        if isinstance(inputs, Tensor):
-            return inputs.float()
-        if isinstance(inputs[0], Tensor):
-            return torch.stack(tuple(inputs)).float()
-        return [self._stack(view) for view in inputs]
+    def _stack(self, samples: Any) -> Tensor:
+        """Stack samples (..., M, T, V, C), or a batch, to float32."""
+        samples = self.cast_data(samples)
+        if isinstance(samples, Tensor):
+            return samples.float()
+        if samples[0].ndim > 3:
+            num_person = max(sample.shape[-4] for sample in samples)
+            samples = [fit_bodies(sample, num_person) for sample in samples]
+        return torch.stack(tuple(samples)).float()
 
     @staticmethod
     def _generator(device: torch.device) -> Optional[Generator]:
-        """Fixed by where the training stands, so that a resumed run draws
-        what the uninterrupted one would have."""
+        """Make a generator that is fixed by the place in the training.
+
+        A resumed run draws what the uninterrupted one would have drawn.
+        """
         hub = MessageHub.get_current_instance()
         if hub.get_info('loop_stage') != 'train':
             return None

@@ -5,29 +5,45 @@ from mmaction.models.heads import BaseHead
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
+from ...datasets.facts import read_facts
+
 
 @MODELS.register_module()
 class LinearClsHead(BaseHead):
     """One linear layer on the feature, with softmax cross entropy.
 
     Args:
-        num_classes (int): Number of classes.
-        in_channels (int): Channels of the feature.
+        num_classes (int, optional): Number of classes. Defaults to that of
+            ``ann_file``.
+        in_channels (int): Channels of the feature. Defaults to 2048, those of
+            ``UmURLBackbone``.
         loss_cls (dict): Defaults to ``dict(type='CrossEntropyLoss')``.
         average_clips (str, optional): How scores of several clips of a sample
             are averaged: ``'prob'``, ``'score'`` or None. Defaults to
             ``'prob'``.
         init_cfg (dict): Defaults to weights from N(0, 0.01) and zero biases.
+        ann_file (str, optional): Annotation file that describes the data.
+            Defaults to None.
+
+    Raises:
+        ValueError: If the number of classes is not known.
     """
 
     def __init__(
         self,
-        num_classes: int,
-        in_channels: int,
+        num_classes: Optional[int] = None,
+        in_channels: int = 2048,
         loss_cls: Mapping = dict(type='CrossEntropyLoss'),
         average_clips: Optional[str] = 'prob',
-        init_cfg: Mapping = dict(type='Normal', layer='Linear', std=0.01)
+        init_cfg: Mapping = dict(type='Normal', layer='Linear', std=0.01),
+        ann_file: Optional[str] = None
     ) -> None:
+        if num_classes is None and ann_file is not None:
+            num_classes = read_facts(ann_file).num_classes
+        if not num_classes:
+            raise ValueError('the number of classes is not known: set '
+                             'model.cls_head.num_classes, or '
+                             'model.cls_head.ann_file to a file with labels')
         super().__init__(
             num_classes,
             in_channels,

@@ -44,7 +44,7 @@ class ModalityProjector(BaseModule):
         """
         return self.mlp(x)
 
-    def forward_views(self, batches: Sequence[Tensor]) -> Sequence[Tensor]:
+    def forward_batches(self, batches: Sequence[Tensor]) -> Sequence[Tensor]:
         """Project batches, each with its own statistics, in one pass.
 
         Args:

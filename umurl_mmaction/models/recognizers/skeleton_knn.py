@@ -7,10 +7,15 @@ from mmaction.registry import MODELS
 from mmaction.utils import SampleList
 from mmengine.runner import Runner
 from torch import Tensor
-from torch.nn import functional as F
 
-from ..utils.encoding import encode_dataset
-from ..utils.retrieval import nearest_neighbors
+from ...registry import mmaction_scope
+from ..utils.encoding import FUSED, encode_dataset, extract_features
+from ..utils.retrieval import (
+    Gallery,
+    build_gallery,
+    check_weights,
+    unit_mean,
+)
 
 
 @MODELS.register_module()
@@ -23,22 +28,24 @@ class SkeletonKNN(RecognizerGCN):
     and one neighbour decides, as in the paper.
 
     Args:
-        backbone (dict): Maps joints (N, M, T, V, C) to a feature (N, F).
+        backbone (dict): A ``SkeletonEncoder``.
         gallery (dict): Dataloader config of labelled clips, with the
             pipeline of the test set.
-        num_neighbors (int): Neighbours that vote, each with the weight
-            (1 + cosine) / 2. Defaults to 1.
+        num_neighbors (int): Neighbours that vote. Defaults to 1.
+        weights (str): Weight of a vote: ``'cosine'`` for (1 + cosine) / 2,
+            ``'uniform'`` for 1, as the paper's retrieval script counts.
+            Defaults to ``'cosine'``.
         data_preprocessor (dict): Defaults to ``SkeletonDataPreprocessor``.
 
-    Attributes:
-        gallery_names (list[str]): Names of the clips of the gallery that was
-            encoded last.
+    Raises:
+        ValueError: If ``num_neighbors`` or ``weights`` is out of its range.
     """
 
     def __init__(self,
                  backbone: dict,
                  gallery: dict,
                  num_neighbors: int = 1,
+                 weights: str = 'cosine',
                  data_preprocessor: Mapping = dict(
                      type='SkeletonDataPreprocessor')) -> None:
         super().__init__(
@@ -47,83 +54,70 @@ class SkeletonKNN(RecognizerGCN):
         if num_neighbors < 1:
             raise ValueError(f'num_neighbors={num_neighbors} must be at least '
                              '1')
+        check_weights(weights)
         self.gallery = gallery
         self.num_neighbors = num_neighbors
-        self.gallery_names: list[str] = []
-        self._index: Optional[tuple[Tensor, Tensor]] = None
+        self.weights = weights
+        self._encoded: Optional[Gallery] = None
         self._register_load_state_dict_pre_hook(self._before_load)
 
-    def _before_load(self, state_dict: dict, prefix: str, *args: Any) -> None:
-        """Leave out what only pre-training needs, such as projectors."""
-        self._index = None
-        for key in list(state_dict):
-            if not key.startswith(f'{prefix}backbone.'):
-                del state_dict[key]
+    @property
+    def encoded_gallery(self) -> Gallery:
+        """The gallery, encoded with the present weights.
+
+        Its clips are in the dataset's order, the same on every rank.
+        """
+        if self._encoded is None:
+            with mmaction_scope():
+                loader = Runner.build_dataloader(self.gallery)
+            features, samples = encode_dataset(
+                self,
+                loader.dataset,
+                batch_size=loader.batch_size,
+                num_workers=loader.num_workers,
+                collate_fn=loader.collate_fn)
+            self._encoded = build_gallery(features[FUSED], samples)
+        return self._encoded
 
     def train(self, mode: bool = True) -> 'SkeletonKNN':
-        """The gallery's features are void once the weights may change."""
+        """Drop the gallery's features when the weights may change."""
         if mode:
-            self._index = None
+            self._encoded = None
         super().train(mode)
         return self
 
     def loss(self, inputs: Tensor, data_samples: SampleList,
              **kwargs: Any) -> dict:
-        """Retrieval has nothing to train."""
+        """Refuse to train: retrieval has no loss."""
         raise NotImplementedError(
             'SkeletonKNN only retrieves: run the test tool, not the train one')
 
-    def encode_gallery(self) -> tuple[Tensor, Tensor]:
-        """Features and labels of the gallery, in the dataset's order.
-
-        Returns:
-            tuple[Tensor, Tensor]: Unit features (G, F), and labels (G, ),
-            int64; the same on every rank.
-        """
-        loader = Runner.build_dataloader(self.gallery)
-        for name, label in getattr(loader.dataset, 'labels', ()):
-            if label is None:
-                raise ValueError(f'clip {name!r} of the gallery has no label')
-        features, samples = encode_dataset(
-            self,
-            loader.dataset,
-            batch_size=loader.batch_size,
-            num_workers=loader.num_workers,
-            collate_fn=loader.collate_fn)
-        self.gallery_names = [
-            str(sample.get('frame_dir', i)) for i, sample in enumerate(samples)
-        ]
-        labels = torch.cat([sample.gt_label for sample in samples])
-        return self._unit(features), labels.to(features.device)
-
     @torch.no_grad()
-    def predict(self, inputs: Tensor, data_samples: SampleList,
+    def predict(self, inputs: Any, data_samples: SampleList,
                 **kwargs: Any) -> SampleList:
         """Score the classes by the votes of the nearest gallery clips.
 
         Args:
-            inputs (Tensor): (N, num_clips, M, T, V, C).
+            inputs (Tensor | Streams): Joints, or streams by modality, (N,
+                num_clips, M, T, V, C) each.
             data_samples (list[ActionDataSample]): N samples.
 
         Returns:
             list[ActionDataSample]: With ``pred_score`` (num_classes, ) and
             ``pred_label`` (1, ).
         """
-        if self._index is None:
-            self._index = self.encode_gallery()
-        feature, label = self._index
-        query, _ = self.extract_feat(inputs)
-        query = self._unit(query.reshape(len(inputs), -1, query.shape[-1]))
-        cosine, index = nearest_neighbors(
-            query, feature, min(self.num_neighbors, len(label)))
-        scores = cosine.new_zeros(len(cosine), int(label.max()) + 1)
-        scores.scatter_add_(1, label[index], (1 + cosine) / 2)
+        gallery = self.encoded_gallery
+        query = unit_mean(extract_features(self, inputs)[FUSED])
+        cosines, nearest = gallery.search(query, self.num_neighbors)
+        scores = gallery.vote(cosines, nearest, self.weights)
         for sample, score in zip(data_samples, scores):
             sample.set_pred_score(score)
             sample.set_pred_label(score.argmax())
         return data_samples
 
-    @staticmethod
-    def _unit(features: Tensor) -> Tensor:
-        """Average a sample's clips: (N, num_clips, F) -> unit (N, F)."""
-        return F.normalize(features.mean(dim=1).float(), dim=1)
+    def _before_load(self, state_dict: dict, prefix: str, *args: Any) -> None:
+        """Leave out what only pre-training needs, such as projectors."""
+        self._encoded = None
+        for key in list(state_dict):
+            if not key.startswith(f'{prefix}backbone.'):
+                del state_dict[key]

@@ -1,5 +1,7 @@
+"""Features of clips, of all modalities together and of each alone."""
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Union
 
 import torch
 from mmaction.structures import ActionDataSample
@@ -10,24 +12,85 @@ from mmengine.utils import track_iter_progress
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ...skeleton.batch import Streams
+
+# The kind of feature that all modalities give together.
+FUSED = 'fused'
+
+
+def extract_features(model: Any,
+                     inputs: Union[Tensor, Streams],
+                     kinds: Sequence[str] = (FUSED, )) -> dict[str, Tensor]:
+    """Encode a batch of clips, once for each kind of feature.
+
+    Args:
+        model (nn.Module): Has a ``backbone``: a ``SkeletonEncoder``, or for
+            joints and the fused feature alone any backbone.
+        inputs (Tensor | Streams): Joints, or streams by modality, (N,
+            num_clips, M, T, V, C) each.
+        kinds (sequence of str): ``'fused'`` for all modalities together, or
+            the name of one alone. Defaults to ``('fused', )``.
+
+    Returns:
+        dict[str, Tensor]: Feature (N, num_clips, F) of each kind.
+
+    Raises:
+        ValueError: If a kind is neither ``'fused'`` nor a given modality.
+    """
+    encoder = model.backbone
+    if isinstance(inputs, Tensor):
+        shape = inputs.shape[:2]
+        joints = inputs.flatten(0, 1)
+        if tuple(kinds) == (FUSED, ):
+            return {FUSED: encoder(joints).unflatten(0, shape)}
+        streams = encoder.streams(joints)
+    else:
+        shape = next(iter(inputs.values())).shape[:2]
+        streams = {name: x.flatten(0, 1) for name, x in inputs.items()}
+    views = []
+    for kind in kinds:
+        if kind != FUSED and kind not in streams:
+            raise ValueError(f'the {kind!r} stream was not given, only '
+                             f'{", ".join(streams)}')
+        views.append(streams if kind == FUSED else {kind: streams[kind]})
+    features = encoder.encode_views(views)
+    return {
+        kind: feature.unflatten(0, shape)
+        for kind, feature in zip(kinds, features)
+    }
+
+
+def kinds_of(encoder: Any) -> list[str]:
+    """Kinds of feature that an encoder gives, the fused one first.
+
+    With one modality the fused feature is that modality's.
+    """
+    modalities = getattr(encoder, 'modalities', ())
+    return [FUSED, *modalities] if len(modalities) > 1 else [FUSED]
+
 
 @torch.no_grad()
-def encode_dataset(model: Any, dataset: Dataset,
-                   **loader_cfg: Any) -> tuple[Tensor, list[ActionDataSample]]:
+def encode_dataset(
+    model: Any,
+    dataset: Dataset,
+    kinds: Sequence[str] = (FUSED, ),
+    **loader_cfg: Any
+) -> tuple[dict[str, Tensor], list[ActionDataSample]]:
     """Encode every clip of a dataset once, shared out over the ranks.
 
     Args:
-        model (nn.Module): A recognizer with ``data_preprocessor`` and
-            ``extract_feat``; used in eval mode.
+        model (nn.Module): Has ``data_preprocessor`` and ``backbone``; used in
+            eval mode.
         dataset (Dataset): Gives ``inputs`` (num_clips, ...) and
             ``data_samples``.
+        kinds (sequence of str): As in :func:`extract_features`.
         loader_cfg: ``batch_size``, ``num_workers``, ``collate_fn`` and other
             arguments of torch's ``DataLoader``.
 
     Returns:
-        tuple[Tensor, list[ActionDataSample]]: Features (G, num_clips, F) on
-        the model's device and the G data samples, in the dataset's order;
-        the same on every rank.
+        tuple[dict[str, Tensor], list[ActionDataSample]]: Features (G,
+        num_clips, F) of each kind on the model's device and the G data
+        samples, in the dataset's order; the same on every rank.
 
     Raises:
         ValueError: If the dataset is empty.
@@ -46,18 +109,20 @@ def encode_dataset(model: Any, dataset: Dataset,
         if dist.is_main_process() else loader)
     was_training = model.training
     model.eval()
-    features: list[Tensor] = []
+    features: dict[str, list[Tensor]] = {kind: [] for kind in kinds}
     samples: list[ActionDataSample] = []
     for data in batches:
         data = model.data_preprocessor(data, False)
-        feature, _ = model.extract_feat(data['inputs'])
-        batch_size = len(data['data_samples'])
-        features.append(feature.reshape(batch_size, -1, feature.shape[-1]))
+        encoded = extract_features(model, data['inputs'], kinds)
+        for kind, feature in encoded.items():
+            features[kind].append(feature)
         samples.extend(data['data_samples'])
     model.train(was_training)
-    # The sampler deals the clips out in turn: interleaving undoes it.
-    shares = dist.all_gather(torch.cat(features))
-    whole = torch.stack(shares, dim=1).flatten(0, 1)
+    whole = {}
+    for kind, batch_features in features.items():
+        # The sampler deals the clips out in turn: interleaving undoes it.
+        shares = dist.all_gather(torch.cat(batch_features))
+        whole[kind] = torch.stack(shares, dim=1).flatten(0, 1)[:num_samples]
     dealt = dist.all_gather_object(samples)
     in_order = [sample for turn in zip(*dealt) for sample in turn]
-    return whole[:num_samples], in_order[:num_samples]
+    return whole, in_order[:num_samples]

@@ -1,5 +1,13 @@
+"""Nearest neighbours of features, and the labels that they vote for."""
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
+from mmaction.structures import ActionDataSample
 from torch import Tensor
+from torch.nn import functional as F
+
+WEIGHTS = ('cosine', 'uniform')
 
 
 def nearest_neighbors(query: Tensor,
@@ -7,16 +15,18 @@ def nearest_neighbors(query: Tensor,
                       num_neighbors: int = 1,
                       query_chunk: int = 2048,
                       gallery_chunk: int = 8192) -> tuple[Tensor, Tensor]:
-    """The gallery's most similar features, without the Q x G matrix.
+    """Find the most similar features without the Q x G matrix.
+
+    The plain way is ``(query @ gallery.T).topk(num_neighbors)``. Here the
+    matrix is computed and searched chunk by chunk.
 
     Args:
         query (Tensor): (Q, F).
         gallery (Tensor): (G, F); of unit length, as the query, for the
             cosine.
         num_neighbors (int): Neighbours K, at most G. Defaults to 1.
-        query_chunk (int): Rows of the part of the matrix that is in memory.
-            Defaults to 2048.
-        gallery_chunk (int): Its columns. Defaults to 8192.
+        query_chunk (int): Rows of a chunk of the matrix. Defaults to 2048.
+        gallery_chunk (int): Columns of a chunk. Defaults to 8192.
 
     Returns:
         tuple[Tensor, Tensor]: Inner products, descending, and indices into
@@ -29,24 +39,114 @@ def nearest_neighbors(query: Tensor,
         raise ValueError(f'num_neighbors={num_neighbors} must be within '
                          f'1..{len(gallery)}, the size of the gallery')
     found = [
-        _search(part, gallery, num_neighbors, gallery_chunk)
-        for part in query.split(query_chunk)
+        _search_chunks(rows, gallery, num_neighbors, gallery_chunk)
+        for rows in query.split(query_chunk)
     ]
-    similarity, index = (torch.cat(parts) for parts in zip(*found))
+    similarity, index = (torch.cat(chunks) for chunks in zip(*found))
     return similarity, index
 
 
-def _search(query: Tensor, gallery: Tensor, num_neighbors: int,
-            chunk: int) -> tuple[Tensor, Tensor]:
-    """``nearest_neighbors`` of one chunk of queries."""
+def _search_chunks(query: Tensor, gallery: Tensor, num_neighbors: int,
+                   chunk: int) -> tuple[Tensor, Tensor]:
     best = query.new_empty(len(query), 0)
     best_index = torch.empty_like(best, dtype=torch.long)
     for start in range(0, len(gallery), chunk):
-        part = query @ gallery[start:start + chunk].T
-        value, index = part.topk(min(num_neighbors, part.shape[1]), dim=1)
+        products = query @ gallery[start:start + chunk].T
+        value, index = products.topk(
+            min(num_neighbors, products.shape[1]), dim=1)
         best = torch.cat([best, value], dim=1)
         best_index = torch.cat([best_index, start + index], dim=1)
-        # Of what was found before and in this chunk.
+        # The best of the earlier chunks and this one.
         best, order = best.topk(min(num_neighbors, best.shape[1]), dim=1)
         best_index = best_index.gather(1, order)
     return best, best_index
+
+
+def unit_mean(features: Tensor) -> Tensor:
+    """Average a sample's clips: (N, num_clips, F) -> unit (N, F), float32."""
+    return F.normalize(features.mean(dim=1).float(), dim=1)
+
+
+class Gallery(NamedTuple):
+    """Encoded clips with labels, to be searched.
+
+    Attributes:
+        features (Tensor): Of unit length, (G, F), float32.
+        labels (Tensor): (G, ), int64.
+        names (list[str]): Names of the G clips.
+    """
+    features: Tensor
+    labels: Tensor
+    names: list[str]
+
+    def search(self,
+               query: Tensor,
+               num_neighbors: int = 1) -> tuple[Tensor, Tensor]:
+        """Find the nearest clips by the cosine.
+
+        Args:
+            query (Tensor): Of unit length, (Q, F).
+            num_neighbors (int): Neighbours K; all clips if there are fewer.
+                Defaults to 1.
+
+        Returns:
+            tuple[Tensor, Tensor]: Cosines, descending, and indices, int64;
+            (Q, K) each.
+        """
+        return nearest_neighbors(query, self.features,
+                                 min(num_neighbors, len(self.labels)))
+
+    def vote(self,
+             cosines: Tensor,
+             indices: Tensor,
+             weights: str = 'cosine') -> Tensor:
+        """Score the classes by the votes of the nearest clips.
+
+        Args:
+            cosines (Tensor): (Q, K), of :meth:`search`.
+            indices (Tensor): (Q, K), of :meth:`search`.
+            weights (str): Weight of a vote: ``'cosine'`` for (1 + cosine) /
+                2, ``'uniform'`` for 1, as the paper's retrieval script
+                counts. Defaults to ``'cosine'``.
+
+        Returns:
+            Tensor: Scores, (Q, num_classes), float32.
+
+        Raises:
+            ValueError: If ``weights`` is unknown.
+        """
+        check_weights(weights)
+        votes = (1 + cosines) / 2
+        if weights == 'uniform':
+            votes = torch.ones_like(cosines)
+        scores = cosines.new_zeros(len(cosines), int(self.labels.max()) + 1)
+        return scores.scatter_add_(1, self.labels[indices], votes)
+
+
+def check_weights(weights: str) -> None:
+    """Raise ``ValueError`` unless votes can be weighted like that."""
+    if weights not in WEIGHTS:
+        raise ValueError(f'weights={weights!r} must be one of '
+                         f'{", ".join(WEIGHTS)}')
+
+
+def build_gallery(features: Tensor,
+                  samples: Sequence[ActionDataSample]) -> Gallery:
+    """Make a gallery of what ``encode_dataset`` returns.
+
+    Args:
+        features (Tensor): (G, num_clips, F).
+        samples (sequence of ActionDataSample): G data samples with labels.
+
+    Returns:
+        Gallery: On the device of the features.
+
+    Raises:
+        ValueError: If a clip has no label.
+    """
+    names = [str(x.get('frame_dir', i)) for i, x in enumerate(samples)]
+    for name, sample in zip(names, samples):
+        if 'gt_label' not in sample:
+            raise ValueError(f'clip {name!r} of the gallery has no label')
+    labels = torch.cat([sample.gt_label for sample in samples])
+    return Gallery(unit_mean(features), labels.to(features.device), names)

@@ -1,8 +1,8 @@
 # Whole clips, no augmentation: what the frozen encoder sees is fixed.
-prepare = [dict(type='SkeletonPreNormalize', layout='nturgb+d')]
+prepare = [dict(type='SkeletonPreNormalize')]
 pipeline = [
-    dict(type='TemporalCropResize', ratio=(1.0, 1.0), clip_len=64),
-    dict(type='PackSkeletonInputs', num_person=2),
+    dict(type='TemporalCropResize', ratio=(1.0, 1.0)),
+    dict(type='PackSkeletonInputs'),
 ]
 # Under the name that MMAction2's inference_skeleton looks for.
 test_pipeline = prepare + pipeline

@@ -1,0 +1,51 @@
+# A view each for joint, bone and motion, and one for all together.
+views = dict(
+    type='SkeletonMultiView',
+    transforms=[[
+        dict(type='TemporalCropResize', ratio=(0.1, 1.0), min_len=64),
+        dict(
+            type='RandomChoice',
+            transforms=[[dict(type='JointCorruption', ratio=0.6)],
+                        [dict(type='PoseShear', amplitude=1.0)]]),
+    ]])
+
+# The views of a batch are made on the device. To make them clip by clip in
+# the workers: `train_dataloader.dataset.pipeline=_base_.per_clip_pipeline`.
+train_pipeline = [dict(type='PackSkeletonInputs', ragged=True)]
+per_clip_pipeline = [
+    dict(views, num_views=[4]),
+    dict(type='PackSkeletonInputs')
+]
+
+train_dataloader = dict(
+    batch_size=128,
+    num_workers=8,
+    persistent_workers=True,
+    pin_memory=True,
+    # The last, smaller batch is kept, as in the paper's code.
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    collate_fn=dict(type='pack_collate'),
+    dataset=dict(
+        type='SkeletonDataset',
+        ann_file='???',
+        split='???',
+        prepare=[dict(type='SkeletonPreNormalize')],
+        pipeline=train_pipeline))
+
+# Retrieval every few epochs: these clips are the queries, the training set is
+# the gallery.
+val_dataloader = dict(
+    batch_size=128,
+    num_workers=8,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=dict(type='pack_collate'),
+    dataset=dict(
+        type='SkeletonDataset',
+        ann_file='???',
+        split='???',
+        prepare=[dict(type='SkeletonPreNormalize')],
+        pipeline=train_pipeline,
+        test_mode=True))
+val_cfg = dict(type='NearestNeighborValLoop')
+val_evaluator = dict(type='NearestNeighborMetric')

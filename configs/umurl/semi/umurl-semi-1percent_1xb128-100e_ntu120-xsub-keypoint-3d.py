@@ -1,4 +1,0 @@
-_base_ = '../finetune/umurl-finetune_1xb128-100e_ntu120-xsub-keypoint-3d.py'
-
-# 1 % of the labels of each class, the same clips in every run.
-train_dataloader = dict(dataset=dict(label_fraction=0.01))

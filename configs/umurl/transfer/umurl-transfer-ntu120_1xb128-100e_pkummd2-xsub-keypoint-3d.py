@@ -1,4 +1,0 @@
-_base_ = '../finetune/umurl-finetune_1xb128-100e_pkummd2-xsub-keypoint-3d.py'
-
-load_from = ('work_dirs/umurl_4xb256-451e_ntu120-xsub-keypoint-3d/'
-             'epoch_451.pth')

@@ -1,0 +1,134 @@
+import copy
+from collections.abc import Sequence
+from typing import Any, Union
+
+import torch
+from mmaction.registry import LOOPS
+from mmaction.structures import ActionDataSample
+from mmengine.evaluator import Evaluator
+from mmengine.logging import print_log
+from mmengine.runner import Runner, ValLoop
+from torch.utils.data import DataLoader
+
+from ...datasets.collate import pack_collate
+from ...datasets.skeleton_dataset import MissingSplitError
+from ...models.utils.encoding import (
+    encode_dataset,
+    extract_features,
+    kinds_of,
+)
+from ...models.utils.retrieval import Gallery, build_gallery, unit_mean
+from ..unwrap import bare_model
+
+
+@LOOPS.register_module()
+class NearestNeighborValLoop(ValLoop):
+    """Validate an encoder in pre-training by 1-nearest-neighbour retrieval.
+
+    The clips of ``val_dataloader`` are the queries, those of the training set
+    are the gallery, encoded anew for each validation. The evaluator gets the
+    retrieved labels of the fused feature and of each modality alone. Without
+    labels or without the validation split the loop does nothing, and one line
+    says why.
+
+    Args:
+        runner (Runner): The runner.
+        dataloader (dict | DataLoader): Labelled validation clips, ragged.
+        evaluator (dict | list | Evaluator): A ``NearestNeighborMetric``.
+        fp16 (bool): As in ``ValLoop``. Defaults to False.
+    """
+
+    def __init__(self,
+                 runner: Runner,
+                 dataloader: Union[DataLoader, dict],
+                 evaluator: Union[Evaluator, dict, list],
+                 fp16: bool = False) -> None:
+        self._galleries: dict[str, Gallery] = {}
+        self._skipped = ''
+        try:
+            super().__init__(runner, dataloader, evaluator, fp16)
+        except MissingSplitError as error:
+            self._skip(str(error))
+            return
+        for dataset in (runner.train_dataloader.dataset,
+                        self.dataloader.dataset):
+            labels = getattr(dataset, 'labels', [('', None)])
+            if any(label is None for _, label in labels):
+                self._skip(f'not all clips of split {dataset.split!r} have '
+                           'labels')
+                return
+
+    def _skip(self, reason: str) -> None:
+        print_log(f'Retrieval is not monitored: {reason}', 'current')
+        self._skipped = reason
+        # Hooks look at the loader of every loop.
+        self.dataloader = DataLoader([])
+
+    def run(self) -> dict[str, float]:
+        """Encode the gallery, retrieve for each query, log the accuracy.
+
+        Returns:
+            dict[str, float]: The evaluator's metrics; none if skipped.
+        """
+        if self._skipped:
+            return {}
+        try:
+            return super().run()
+        finally:
+            self._galleries = {}
+
+    @torch.no_grad()
+    def run_iter(self, idx: int, data_batch: Sequence[dict]) -> None:
+        """Retrieve for a batch of queries.
+
+        Args:
+            idx (int): Index of the batch.
+            data_batch (sequence of dict): The batch.
+        """
+        model = bare_model(self.runner)
+        kinds = kinds_of(model.backbone)
+        if not self._galleries:
+            self._galleries = self._encode_gallery(model, kinds)
+        self.runner.call_hook(
+            'before_val_iter', batch_idx=idx, data_batch=data_batch)
+        data = model.data_preprocessor(data_batch, False)
+        features = extract_features(model, data['inputs'], kinds)
+        outputs = self._retrieve(features, data['data_samples'])
+        self.evaluator.process(data_samples=outputs, data_batch=data_batch)
+        self.runner.call_hook(
+            'after_val_iter',
+            batch_idx=idx,
+            data_batch=data_batch,
+            outputs=outputs)
+
+    def _encode_gallery(self, model: Any,
+                        kinds: Sequence[str]) -> dict[str, Gallery]:
+        train = self.runner.train_dataloader
+        # A copy that shares the arrays with the training set.
+        dataset = copy.copy(train.dataset)
+        dataset.pipeline = self.dataloader.dataset.pipeline
+        features, samples = encode_dataset(
+            model,
+            dataset,
+            kinds,
+            batch_size=train.batch_size,
+            num_workers=train.num_workers,
+            collate_fn=pack_collate)
+        return {
+            kind: build_gallery(feature, samples)
+            for kind, feature in features.items()
+        }
+
+    def _retrieve(
+            self, features: dict[str, torch.Tensor],
+            samples: list[ActionDataSample]) -> list[ActionDataSample]:
+        """Add ``retrieved`` to samples: label by kind of feature."""
+        found = {}
+        for kind, feature in features.items():
+            gallery = self._galleries[kind]
+            _, index = gallery.search(unit_mean(feature))
+            found[kind] = gallery.labels[index[:, 0]].tolist()
+        for i, sample in enumerate(samples):
+            sample.set_field({kind: labels[i]
+                              for kind, labels in found.items()}, 'retrieved')
+        return samples
