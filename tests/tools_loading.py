@@ -2,12 +2,16 @@
 import importlib.util
 import pickle
 import re
+import sys
 
 import pytest
 
 
 def load_script(path):
     """A script as a module; worker processes cannot import it."""
+    # As Python does for a script, so that it finds its neighbours.
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

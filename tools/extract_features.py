@@ -1,15 +1,21 @@
 """Encode a whole set of clips to a file of features.
 
-Writes an .npz with an array (G, F) of each kind of feature, fused, joint,
-bone or motion, and names (G, ) and labels (G, ), -1 where a clip has none. A
-run that was stopped goes on where it was: parts lie in FILE.npz.parts until
-all are there.
+Writes an .npz with an array (G, F) for each kind of feature (fused, joint,
+bone or motion), names (G, ), and labels (G, ), -1 for a clip without one. A
+run that was stopped goes on where it was: its parts are in FILE.npz.parts
+until all are there.
 """
-import argparse
 from pathlib import Path
 from typing import Optional
 
-from mmengine.config import DictAction
+from tool_arguments import (
+    add_batches,
+    add_cfg_options,
+    add_device,
+    add_model,
+    build_inferencer,
+    make_parser,
+)
 
 EPILOG = '''example:
   python tools/extract_features.py umurl-knn_synthetic.py \\
@@ -23,15 +29,8 @@ in Python:
 
 
 def main(argv: Optional[list[str]] = None) -> None:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        'config', metavar='CONFIG',
-        help='path or base name of a linear, fine-tuning or retrieval config')
-    parser.add_argument('checkpoint', metavar='CKPT', help='its weights')
+    parser = make_parser(__doc__, EPILOG)
+    add_model(parser)
     parser.add_argument(
         '--out', type=Path, required=True, metavar='FILE.npz',
         help='file to write')
@@ -45,22 +44,15 @@ def main(argv: Optional[list[str]] = None) -> None:
     parser.add_argument(
         '--split',
         help='split of them (that of the test set; with --data: all clips)')
-    parser.add_argument(
-        '--batch-size', type=int, default=64, help='(%(default)s)')
+    add_batches(parser)
     parser.add_argument(
         '--workers', type=int, default=0,
         help='processes that prepare the clips; 0: this one (%(default)s)')
     parser.add_argument(
         '--part-size', type=int, default=4096,
         help='clips after which what is done is kept (%(default)s)')
-    parser.add_argument(
-        '--precision', choices=['fp32', 'bf16', 'fp16'], default='fp32',
-        help='(%(default)s)')
-    parser.add_argument(
-        '--device', help='such as cpu or cuda:0 (the best that there is)')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-        help='settings of the config to change')
+    add_device(parser)
+    add_cfg_options(parser)
     args = parser.parse_args(argv)
     if args.out.suffix != '.npz' or args.out.is_dir():
         parser.error(f'--out must be an .npz file, got {args.out}')
@@ -71,20 +63,13 @@ def main(argv: Optional[list[str]] = None) -> None:
 
     from mmaction.registry import DATASETS
 
-    from umurl_mmaction.apis import UmURLInferencer
     from umurl_mmaction.apis.extraction import (
         FeatureExtraction,
         describe_run,
     )
     from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(parser, str(args.out)):
-        inferencer = UmURLInferencer(
-            args.config,
-            args.checkpoint,
-            device=args.device,
-            precision=args.precision,
-            batch_size=args.batch_size,
-            cfg_options=args.cfg_options)
+        inferencer = build_inferencer(args)
         dataset = inferencer.cfg.test_dataloader.dataset.to_dict()
         if args.data:
             dataset.update(ann_file=args.data, split=args.split)
@@ -96,12 +81,12 @@ def main(argv: Optional[list[str]] = None) -> None:
             args.out,
             args.features,
             describe_run(inferencer, args.checkpoint, dataset),
-            part_size=args.part_size,
+            chunk_size=args.part_size,
             num_workers=args.workers)
-        missing, parts = extraction.missing_parts(), extraction.parts
-        if len(missing) < len(parts):
-            print(f'going on: {len(parts) - len(missing)} of {len(parts)} '
-                  'parts are there')
+        total = len(extraction.chunks)
+        done = total - len(extraction.missing_chunks())
+        if done:
+            print(f'going on: {done} of {total} parts are there')
         arrays = extraction.run()
     for name, array in arrays.items():
         print(f'{name} {array.shape} {array.dtype}')

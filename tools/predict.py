@@ -1,18 +1,26 @@
-"""Say what new clips show: their class, and the clips most like them.
+"""Predict the class of new clips, and find the clips most like them.
 
-A linear or fine-tuning config gives classes and their scores, a retrieval
-(knn) config the labels of the nearest clips of its gallery, and these clips.
+A linear or fine-tuning config gives classes and their scores. A retrieval
+(knn) config gives the labels of the nearest clips of its gallery, and these
+clips.
 """
-import argparse
 import csv
 import io
 import json
 import sys
+from argparse import Namespace
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Optional
 
-from mmengine.config import DictAction
+from tool_arguments import (
+    add_batches,
+    add_cfg_options,
+    add_device,
+    add_model,
+    build_inferencer,
+    make_parser,
+)
 
 EPILOG = '''example:
   python tools/predict.py umurl-linear_synthetic.py \\
@@ -27,13 +35,13 @@ of annotations with many of them.
 '''
 
 
-def read_clips(path: Path, input_shape: Optional[tuple[int, ...]],
+def read_clips(path: Path, input_shape: tuple[int, ...],
                split: Optional[str]) -> list[dict[str, Any]]:
     """Read the clips of a file.
 
     Args:
         path (Path): File with an array, or annotations.
-        input_shape (tuple[int], optional): (M, T, V, C) of the model.
+        input_shape (tuple[int]): (M, T, V, C) of the encoder.
         split (str, optional): Split of the annotations to take; None for
             all clips.
 
@@ -47,16 +55,15 @@ def read_clips(path: Path, input_shape: Optional[tuple[int, ...]],
     from umurl_mmaction.fileio.annotations_npz import is_annotations
     from umurl_mmaction.fileio.clips import SUFFIXES, Clip, read_clip
     if path.suffix in SUFFIXES and not is_annotations(path):
-        num_joints, coords = input_shape[2:] if input_shape else (None, None)
-        keypoint = read_clip(Clip(path, num_joints, coords))
+        keypoint = read_clip(Clip(path, *input_shape[2:]))
         return [dict(frame_dir=str(path), keypoint=keypoint)]
     if path.suffix not in ('.pkl', '.npz'):
         raise ValueError(f'{path}: expected a clip ({", ".join(SUFFIXES)}) or '
                          'annotations (.pkl, .npz)')
     data = load_annotations(path)
-    clips = data['annotations'] if isinstance(data, dict) else data
+    clips = data['annotations']
     if split is not None:
-        splits = data.get('split', {}) if isinstance(data, dict) else {}
+        splits = data.get('split', {})
         if split not in splits:
             raise ValueError(f'{path}: expected one of the splits '
                              f'{sorted(splits)}, got {split!r}')
@@ -68,15 +75,21 @@ def read_clips(path: Path, input_shape: Optional[tuple[int, ...]],
 
 
 def read_classes(path: Path) -> list[str]:
-    """Names of the classes: ``classes`` of annotations, or a line each.
+    """Read the names of the classes.
+
+    Args:
+        path (Path): Annotations with ``classes``, or a text with a name a
+            line.
+
+    Returns:
+        list[str]: The names.
 
     Raises:
         ValueError: If there are none.
     """
     from umurl_mmaction.fileio.annotations import load_annotations
     if path.suffix in ('.pkl', '.npz'):
-        data = load_annotations(path)
-        classes = data.get('classes') if isinstance(data, dict) else None
+        classes = load_annotations(path).get('classes')
     else:
         classes = path.read_text(encoding='utf-8').splitlines()
     if not classes:
@@ -86,15 +99,15 @@ def read_classes(path: Path) -> list[str]:
 
 def make_rows(names: list[str], result: dict[str, Any],
               classes: Optional[list[str]]) -> list[dict[str, Any]]:
-    """What is said of each clip.
+    """Make a row for each clip.
 
     Args:
-        names (list[str]): The clips' names.
-        result (dict): What the inferencer gives.
+        names (list[str]): Names of the clips.
+        result (dict): Results of the inferencer.
         classes (list[str], optional): Names of the classes.
 
     Returns:
-        list[dict]: ``name``, ``label``, ``class`` (if they have names),
+        list[dict]: ``name``, ``label``, ``class`` (if classes have names),
         ``score`` and, with a gallery, ``nearest``: a list of dicts with
         ``name``, ``label`` and ``similarity``.
 
@@ -124,7 +137,7 @@ def make_rows(names: list[str], result: dict[str, Any],
 
 
 def to_csv(rows: list[dict[str, Any]]) -> str:
-    """A line a clip, the nearest clips in numbered columns."""
+    """Write a line for each clip, with the nearest clips in columns."""
     flat = []
     for row in rows:
         row = dict(row)
@@ -140,20 +153,12 @@ def to_csv(rows: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def predict(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Predict the clips of the command line; a row of each."""
-    from umurl_mmaction.apis import UmURLInferencer
+def predict(args: Namespace) -> list[dict[str, Any]]:
+    """Predict the clips of the command line: a row for each."""
     classes = read_classes(args.classes) if args.classes else None
-    inferencer = UmURLInferencer(
-        args.config,
-        args.checkpoint,
-        device=args.device,
-        precision=args.precision,
-        batch_size=args.batch_size,
-        num_nearest=args.num_nearest,
-        show_progress=True,
-        cfg_options=args.cfg_options)
-    shape = getattr(inferencer.model.backbone, 'input_shape', None)
+    inferencer = build_inferencer(
+        args, num_nearest=args.num_nearest, show_progress=True)
+    shape = inferencer.model.backbone.input_shape
     clips = [
         clip for path in args.clips
         for clip in read_clips(path, shape, args.split)
@@ -168,15 +173,8 @@ def predict(args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def main(argv: Optional[list[str]] = None) -> None:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        'config', metavar='CONFIG',
-        help='path or base name of a linear, fine-tuning or retrieval config')
-    parser.add_argument('checkpoint', metavar='CKPT', help='its weights')
+    parser = make_parser(__doc__, EPILOG)
+    add_model(parser)
     parser.add_argument(
         'clips', type=Path, nargs='+', metavar='CLIP',
         help='clips, or annotations')
@@ -192,22 +190,15 @@ def main(argv: Optional[list[str]] = None) -> None:
         help='clips of the gallery to name (as many as vote in the config)')
     parser.add_argument(
         '--split', help='split of the annotations to take (all clips)')
-    parser.add_argument(
-        '--batch-size', type=int, default=64, help='(%(default)s)')
-    parser.add_argument(
-        '--precision', choices=['fp32', 'bf16', 'fp16'], default='fp32',
-        help='(%(default)s)')
-    parser.add_argument(
-        '--device', help='such as cpu or cuda:0 (the best that there is)')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-        help='settings of the config to change')
+    add_batches(parser)
+    add_device(parser)
+    add_cfg_options(parser)
     args = parser.parse_args(argv)
     if args.out is not None and (args.out.suffix not in ('.csv', '.json')
                                  or args.out.is_dir()):
         parser.error(f'--out must be a .csv or .json file, got {args.out}')
 
-    # The terminal's output is the table and nothing else.
+    # Only the table goes to the standard output.
     with redirect_stdout(sys.stderr):
         from umurl_mmaction.command_line import one_line_errors
         from umurl_mmaction.fileio.atomic import replacing
@@ -217,8 +208,8 @@ def main(argv: Optional[list[str]] = None) -> None:
             text = json.dumps(rows, indent=2) + '\n' if as_json else (
                 to_csv(rows))
             if args.out is not None:
-                with replacing(args.out) as part:
-                    part.write_text(text, encoding='utf-8')
+                with replacing(args.out) as temporary:
+                    temporary.write_text(text, encoding='utf-8')
     print(text if args.out is None else f'written to {args.out}\n', end='')
 
 

@@ -1,6 +1,6 @@
 """Pre-train, probe and retrieve on a procedural set, in a few minutes.
 
-Each step runs a config of this package through MMEngine's Runner and names
+Each step runs a config of this package through MMEngine's Runner, and prints
 the command that does the same.
 """
 import argparse
@@ -12,7 +12,7 @@ import sys
 import time
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from mmaction.registry import MODELS
@@ -24,6 +24,7 @@ from mmengine.utils import ProgressBar
 
 import umurl_mmaction  # noqa: F401
 from umurl_mmaction.analysis.run_summary import summarize_run, to_markdown
+from umurl_mmaction.models.utils.retrieval import Gallery
 
 TOOLS = Path(__file__).resolve().parent
 CONFIGS = TOOLS.parent / 'configs' / 'umurl'
@@ -36,14 +37,8 @@ EPILOG = '''example:
 '''
 
 
-class Features(NamedTuple):
-    """Gallery features (G, F) and labels (G, ) of an encoder."""
-    feature: torch.Tensor
-    label: torch.Tensor
-
-
 class ProgressHook(Hook):
-    """A bar over the iterations of a training."""
+    """Shows a bar over the iterations of a training."""
 
     def before_train(self, runner: Runner) -> None:
         self.bar = ProgressBar(runner.max_iters, file=sys.__stdout__)
@@ -58,7 +53,7 @@ class ProgressHook(Hook):
 
 def build_runner(config: str, args: argparse.Namespace, name: str,
                  **settings: Any) -> Runner:
-    """The runner of a config, quiet but for a progress bar."""
+    """Build the runner of a config, which shows only a progress bar."""
     cfg = Config.fromfile(CONFIGS / config)
     data = dict(ann_file=args.data)
     cfg.merge_from_dict({
@@ -83,7 +78,7 @@ def announce(what: str, command: str) -> None:
 
 
 def write_untrained(args: argparse.Namespace) -> str:
-    """The model as it is before the first step."""
+    """Write the model as it is before the first step; returns the path."""
     cfg = Config.fromfile(CONFIGS / PRETRAIN)
     init_default_scope('mmaction')
     set_random_seed(args.seed)
@@ -94,7 +89,7 @@ def write_untrained(args: argparse.Namespace) -> str:
 
 
 def pretrain(args: argparse.Namespace) -> tuple[str, float]:
-    """Pre-train; the checkpoint and the seconds it took."""
+    """Pre-train; returns the checkpoint and the seconds."""
     command = f'mim train umurl_mmaction {Path(PRETRAIN).name}'
     settings = {}
     if args.epochs is not None:
@@ -109,18 +104,18 @@ def pretrain(args: argparse.Namespace) -> tuple[str, float]:
 
 
 def retrieve(args: argparse.Namespace, name: str,
-             checkpoint: str) -> tuple[float, Features]:
-    """1-NN top-1 in percent, and the gallery's features."""
+             checkpoint: str) -> tuple[float, Gallery]:
+    """Retrieve; returns 1-NN top-1 in percent and the encoded gallery."""
     announce(
         f'retrieval, {name}', f'mim test umurl_mmaction {Path(KNN).name} '
         f'--checkpoint {checkpoint}')
     runner = build_runner(KNN, args, f'knn-{name}', load_from=checkpoint)
     accuracy = runner.test()['acc/top1']
-    return 100 * accuracy, Features(*runner.model.encode_gallery())
+    return 100 * accuracy, runner.model.encoded_gallery
 
 
 def probe(args: argparse.Namespace, name: str, checkpoint: str) -> float:
-    """Top-1 in percent of a linear classifier on the frozen encoder."""
+    """Train a linear classifier on the frozen encoder; returns its top-1."""
     announce(
         f'linear probe, {name}', f'mim train umurl_mmaction '
         f'{Path(LINEAR).name} --cfg-options load_from={checkpoint}')
@@ -130,18 +125,18 @@ def probe(args: argparse.Namespace, name: str, checkpoint: str) -> float:
     return 100 * runner.message_hub.get_scalar('val/acc/top1').current()
 
 
-def draw(path: str, scalars: str, features: dict[str, Features],
+def draw(path: str, scalars: str, galleries: dict[str, Gallery],
          scores: dict[str, list[float]]) -> None:
-    """The loss curve, and both galleries in their two main directions."""
+    """Draw the losses, and each gallery in its two main directions."""
     import matplotlib
     matplotlib.use('Agg')
     from matplotlib import pyplot as plt
 
     with open(scalars) as file:
         lines = [json.loads(line) for line in file]
-    # The others are of the monitors.
+    # The other lines are of the monitors.
     log = [line for line in lines if 'loss' in line]
-    figure, axes = plt.subplots(1, 1 + len(features), figsize=(14, 4.5))
+    figure, axes = plt.subplots(1, 1 + len(galleries), figsize=(14, 4.5))
     for term in ('loss', 'loss_intra', 'loss_inter', 'loss_var', 'loss_cov'):
         axes[0].plot([x['step'] for x in log], [x[term] for x in log],
                      label=term,
@@ -149,12 +144,12 @@ def draw(path: str, scalars: str, features: dict[str, Features],
                      linewidth=2 if term == 'loss' else 1)
     axes[0].set(title='pre-training', xlabel='iteration', yscale='log')
     axes[0].legend(fontsize=8)
-    for axis, (name, (feature, label)) in zip(axes[1:], features.items()):
-        centered = feature - feature.mean(dim=0)
+    for axis, (name, gallery) in zip(axes[1:], galleries.items()):
+        centered = gallery.features - gallery.features.mean(dim=0)
         torch.manual_seed(0)
         directions = torch.pca_lowrank(centered, q=2, center=False)[2]
         x, y = (centered @ directions).T.cpu()
-        axis.scatter(x, y, c=label.cpu(), cmap='tab20', s=8)
+        axis.scatter(x, y, c=gallery.labels.cpu(), cmap='tab20', s=8)
         axis.set(
             title=f'{name}: 1-NN {scores[name][0]:.1f} %',
             xlabel='first principal direction',
@@ -198,8 +193,8 @@ def main() -> None:
     ],
                    check=True)
 
-    scores, features = {}, {}
-    # What MMEngine says of each checkpoint is long.
+    scores, galleries = {}, {}
+    # MMEngine prints much about each checkpoint.
     with open(osp.join(args.work_dir, 'quickstart.log'), 'w') as log, \
             redirect_stdout(log):
         untrained = write_untrained(args)
@@ -207,14 +202,14 @@ def main() -> None:
         for name, path, took in (('untrained', untrained, 0.),
                                  ('pre-trained', checkpoint, seconds)):
             start = time.time()
-            nearest, features[name] = retrieve(args, name, path)
+            nearest, galleries[name] = retrieve(args, name, path)
             linear = probe(args, name, path)
             scores[name] = [nearest, linear, took + time.time() - start]
 
     picture = osp.join(args.work_dir, 'quickstart.png')
     scalars = max(
         Path(args.work_dir, 'pretrain').glob('*/vis_data/scalars.json'))
-    draw(picture, str(scalars), features, scores)
+    draw(picture, str(scalars), galleries, scores)
     runs = [Path(args.work_dir, 'pretrain')]
     runs += [Path(args.work_dir, f'{step}-{name}')
              for name in scores for step in ('knn', 'linear')]

@@ -1,4 +1,4 @@
-"""What the command lines of the tools share."""
+"""Functions that the command lines of the tools share."""
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -8,11 +8,11 @@ from typing import Any
 
 @contextmanager
 def one_line_errors(parser: ArgumentParser, out: str) -> Iterator[None]:
-    """End the program in one line: what is wrong, or that it was stopped.
+    """End the program with one line if the body fails or is interrupted.
 
     Args:
         parser (ArgumentParser): Ends the program.
-        out (str): What was to be written and is left as it was.
+        out (str): The output, which is left as it was.
     """
     try:
         yield
@@ -23,17 +23,23 @@ def one_line_errors(parser: ArgumentParser, out: str) -> Iterator[None]:
 
 
 def check_suffix(parser: ArgumentParser, name: str, path: Path) -> None:
-    """End the program if annotations cannot be written to ``path``."""
+    """End the program if annotations cannot be written to a path.
+
+    Args:
+        parser (ArgumentParser): Ends the program.
+        name (str): Name of the argument.
+        path (Path): Its value.
+    """
     if path.suffix not in ('.npz', '.pkl') or path.is_dir():
         parser.error(f'{name} must be a .pkl or .npz file, got {path}')
 
 
 def make_folders(parser: ArgumentParser, paths: Iterable[Any]) -> None:
-    """Make the folders of files that will be written, where one is asked for.
+    """Make the folders of files that will be written.
 
     Args:
-        parser (ArgumentParser): Ends the program where that fails.
-        paths (iterable of Path | None): The files.
+        parser (ArgumentParser): Ends the program if that fails.
+        paths (iterable of Path | None): The files; None is skipped.
     """
     for path in filter(None, paths):
         try:

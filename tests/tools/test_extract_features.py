@@ -32,6 +32,7 @@ def replace_or_die(*args):
 
 os.replace = replace_or_die
 sys.argv = sys.argv[1:]
+sys.path.insert(0, os.path.dirname(sys.argv[0]))
 runpy.run_path(sys.argv[0], run_name='__main__')
 '''
 
@@ -102,7 +103,7 @@ def test_the_test_set_is_the_default(tool, folder, tmp_path, capsys):
 
 
 def test_a_killed_run_goes_on_and_leaves_the_same_file(
-        tool, argv, folder, tmp_path, capsys):
+        tool, argv, tmp_path, monkeypatch, capsys):
     whole, out = tmp_path / 'whole.npz', tmp_path / 'out.npz'
     tool.main([*argv, '--out', str(whole)])
     env = dict(
@@ -120,15 +121,16 @@ def test_a_killed_run_goes_on_and_leaves_the_same_file(
     assert [x.name for x in sorted(parts.glob('0*'))] == ['000000.npz']
 
     capsys.readouterr()
-    calls = []
-    encode = UmURLInferencer.encode_batch
-    try:
-        UmURLInferencer.encode_batch = lambda self, inputs, kinds: (
-            calls.append(len(inputs)), encode(self, inputs, kinds))[1]
-        tool.main([*argv, '--out', str(out)])
-    finally:
-        UmURLInferencer.encode_batch = encode
-    assert sum(calls) == 12
+    encoded = []
+    encode = UmURLInferencer.encode_dataset
+
+    def count(self, dataset, *args):
+        encoded.append(len(dataset))
+        return encode(self, dataset, *args)
+
+    monkeypatch.setattr(UmURLInferencer, 'encode_dataset', count)
+    tool.main([*argv, '--out', str(out)])
+    assert encoded == [6, 6]
     assert 'going on: 1 of 3 parts are there' in capsys.readouterr().out
     assert out.read_bytes() == whole.read_bytes()
     assert not parts.exists()
@@ -153,7 +155,7 @@ def test_an_interrupted_merge_encodes_nothing_again(
     assert capsys.readouterr().err.endswith(
         f'interrupted, {out} is as it was\n')
     assert out.read_bytes() == b'an old file'
-    monkeypatch.setattr(UmURLInferencer, 'encode_batch', None)
+    monkeypatch.setattr(UmURLInferencer, 'encode_dataset', None)
     tool.main([*argv, '--out', str(out)])
     assert out.read_bytes() == whole
 

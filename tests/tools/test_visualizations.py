@@ -8,17 +8,14 @@ import numpy as np
 import pytest
 import torch
 from conftest import REPO, make_annotations
+from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.runner import Runner
 from PIL import Image
 from tools_loading import load_script, refusal
 
+from umurl_mmaction.apis import UmURLInferencer
 from umurl_mmaction.visualization import StripFigure
-from umurl_mmaction.visualization.features import (
-    build_dataset,
-    load_encoder,
-    modality_features,
-)
 from umurl_mmaction.visualization.gallery import RIGHT_COLOR, WRONG_COLOR
 
 TOOLS = REPO / 'tools' / 'visualizations'
@@ -27,12 +24,6 @@ KNN = REPO / 'configs/umurl/knn/umurl-knn_synthetic.py'
 NAMES = ('browse_skeleton', 'confusion_matrix', 'feature_map',
          'retrieval_gallery', 'training_curves')
 CLASSES = ['sit', 'stand', 'wave']
-
-
-@pytest.fixture(autouse=True)
-def beside_the_tools(monkeypatch):
-    """As Python does for a script."""
-    monkeypatch.syspath_prepend(str(TOOLS))
 
 
 def load(name):
@@ -95,6 +86,29 @@ def knn_config(folder):
         loader.dataset.ann_file = str(folder / 'tiny.pkl')
     cfg.model.backbone.embed_dims = 16
     return cfg
+
+
+def inferencer(folder):
+    return UmURLInferencer(
+        knn_config(folder),
+        folder / 'pretrain' / 'epoch_1.pth',
+        device='cpu',
+        batch_size=4)
+
+
+def the_test_set(folder):
+    return DATASETS.build(knn_config(folder).test_dataloader.dataset)
+
+
+def unit_features(folder, clips):
+    """Features of test clips, fused and of each modality, of length 1."""
+    model = inferencer(folder)
+    dataset = torch.utils.data.Subset(the_test_set(folder), clips)
+    features, _ = model.encode_dataset(dataset, model.kinds)
+    return {
+        kind: feature / np.linalg.norm(feature, axis=1, keepdims=True)
+        for kind, feature in features.items()
+    }
 
 
 def run(folder, name, *args):
@@ -223,12 +237,9 @@ def test_feature_map(folder, tmp_path):
     assert sorted(x.name for x in out.iterdir()) == [
         'pca.png', 'projector', 'tsne.png'
     ]
-    cfg = knn_config(folder)
-    dataset = build_dataset(cfg, 'test_dataloader')
+    dataset = the_test_set(folder)
     chosen = [i for i, (_, label) in enumerate(dataset.labels) if label != 1]
-    features = modality_features(
-        cfg, str(checkpoint),
-        torch.utils.data.Subset(dataset, chosen), cfg.test_dataloader)
+    features = unit_features(folder, chosen)
     assert list(features) == ['fused', 'joint', 'bone', 'motion']
     config = (out / 'projector' / 'projector_config.pbtxt').read_text()
     for name, feature in features.items():
@@ -245,18 +256,16 @@ def test_feature_map(folder, tmp_path):
 
 def test_features_are_those_of_the_streams(folder):
     """A modality's own feature is what the encoder makes of its stream."""
-    cfg = knn_config(folder)
-    checkpoint = str(folder / 'pretrain' / 'epoch_1.pth')
-    dataset = build_dataset(cfg, 'test_dataloader')
-    features = modality_features(cfg, checkpoint, dataset, cfg.test_dataloader)
-    model = load_encoder(cfg, checkpoint).eval().cpu()
+    dataset = the_test_set(folder)
+    features = unit_features(folder, range(len(dataset)))
+    backbone = inferencer(folder).model.backbone
     inputs = torch.cat([dataset[i]['inputs'] for i in range(len(dataset))])
     with torch.no_grad():
-        streams = model.backbone._streams(inputs)
+        streams = backbone.streams(inputs)
         for name, feature in features.items():
             chosen = streams if name == 'fused' else {name: streams[name]}
-            wanted = torch.nn.functional.normalize(model.backbone(chosen))
-            torch.testing.assert_close(feature, wanted, rtol=1e-4, atol=1e-6)
+            wanted = torch.nn.functional.normalize(backbone(chosen))
+            np.testing.assert_allclose(feature, wanted, rtol=1e-4, atol=1e-6)
 
 
 def test_a_config_that_gives_no_features_is_refused(folder, capsys):
@@ -265,7 +274,7 @@ def test_a_config_that_gives_no_features_is_refused(folder, capsys):
         folder / 'pretrain' / 'epoch_1.pth', '--loader', 'train_dataloader',
         '--out', folder / 'none', '--cfg-options',
         *options(folder / 'tiny.pkl', 'train_dataloader'))
-    assert 'UmURL gives no features of clips' in line
+    assert 'take the checkpoint with a retrieval (knn) config' in line
     assert not (folder / 'none').exists()
 
 
@@ -295,10 +304,9 @@ def test_retrieval_gallery(folder, tmp_path, monkeypatch):
     # The model's own search.
     data = mmengine.load(str(folder / 'tiny.pkl'))
     label = {x['frame_dir']: x['label'] for x in data['annotations']}
-    cfg = knn_config(folder)
-    model = load_encoder(cfg, checkpoint).eval().cpu()
-    known, _ = model.encode_gallery()
-    dataset = build_dataset(cfg, 'test_dataloader')
+    model = inferencer(folder).model
+    known = model.encoded_gallery.features
+    dataset = the_test_set(folder)
     for i, figure in enumerate(figures):
         with torch.no_grad():
             feature = model.backbone(dataset[i]['inputs'])[0]

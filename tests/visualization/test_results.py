@@ -1,13 +1,13 @@
 """Figures of results hold the numbers that they were given."""
-import json
-
 import mmengine
 import numpy as np
 import pytest
 import torch
+from run_logs import train, write_log
 from sklearn.decomposition import PCA
 from sklearn.metrics import confusion_matrix
 
+from umurl_mmaction.analysis.curves import choose_names, read_run
 from umurl_mmaction.visualization import ClassNames
 from umurl_mmaction.visualization.confusion import (
     class_accuracies,
@@ -15,13 +15,12 @@ from umurl_mmaction.visualization.confusion import (
     draw_confusion,
     read_predictions,
 )
-from umurl_mmaction.visualization.curves import (
-    choose_names,
-    draw_curves,
-    read_run,
+from umurl_mmaction.visualization.curves import draw_curves
+from umurl_mmaction.visualization.feature_map import (
+    choose_clips,
+    draw_feature_map,
+    flatten,
 )
-from umurl_mmaction.visualization.feature_map import draw_feature_map, flatten
-from umurl_mmaction.visualization.features import choose_clips
 from umurl_mmaction.visualization.gallery import (
     RIGHT_COLOR,
     WRONG_COLOR,
@@ -160,17 +159,6 @@ def test_other_files_are_refused(tmp_path, content, message):
 # Curves
 
 
-def write_log(run, timestamp, *records, name='scalars.json'):
-    folder = run / timestamp / 'vis_data'
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_text('\n'.join(map(json.dumps, records)) + '\n')
-
-
-def train(step, loss, per_epoch=4):
-    return dict(
-        loss=loss, epoch=-(-step // per_epoch), iter=step, step=step)
-
-
 def test_points_are_those_of_the_log(tmp_path):
     records = [train(2, 3.), train(4, 2.), {'acc/top1': 0.5, 'step': 1},
                train(6, 1.), train(8, .5), {'acc/top1': 0.7, 'step': 2}]
@@ -200,21 +188,6 @@ def test_points_are_those_of_the_log(tmp_path):
     assert [text.get_text() for text in legend.get_texts()] == ['mine']
 
 
-def test_a_resumed_run_is_one_curve(tmp_path):
-    write_log(tmp_path, '20260101_000000', train(2, 3.), train(4, 2.),
-              {'acc/top1': 0.1, 'step': 1}, train(6, 9.))
-    # Stopped in its second epoch, which is done again.
-    write_log(tmp_path, '20260101_100000', train(6, 1.), train(8, .5),
-              {'acc/top1': 0.2, 'step': 2})
-    curves = read_run(tmp_path)
-    assert curves['loss'] == [(2, 3), (4, 2), (6, 1), (8, .5)]
-    assert curves['acc/top1'] == [(4, 0.1), (8, 0.2)]
-    # Begun anew in the same folder.
-    write_log(tmp_path, '20260102_000000', train(2, 7.))
-    curves = read_run(tmp_path)
-    assert curves['loss'] == [(2, 7)] and 'acc/top1' not in curves
-
-
 def test_every_run_has_a_line_in_every_panel():
     runs = {
         'a': dict(loss=[(1, 2.), (2, 1.)]),
@@ -230,26 +203,6 @@ def test_every_run_has_a_line_in_every_panel():
                 np.reshape(curves.get(name, []), (-1, 2)))
     with pytest.raises(ValueError, match='not logged by epoch'):
         draw_curves(runs, names, by_epoch=True)
-
-
-def test_logs_that_cannot_be_read(tmp_path):
-    with pytest.raises(ValueError, match='there is no <timestamp>/vis_data'):
-        read_run(tmp_path)
-    write_log(tmp_path, '20260101_000000', {'acc/top1': 1})
-    with pytest.raises(ValueError, match='no step of training is logged'):
-        read_run(tmp_path)
-    log = tmp_path / 'log.json'
-    # The last line of a run that is on may be half written.
-    log.write_text(json.dumps(train(1, 2.)) + '\n{"loss": 1')
-    assert read_run(log)['loss'] == [(1, 2.)]
-    log.write_text('{"loss": \n' + json.dumps(train(1, 2.)))
-    with pytest.raises(ValueError, match='log.json: line 1: '):
-        read_run(log)
-    log.write_text('[1]')
-    with pytest.raises(ValueError, match='line 1: expected an object'):
-        read_run(log)
-    with pytest.raises(ValueError, match="no run has logged 'x'; logged are"):
-        choose_names([dict(loss=[])], ['x'])
 
 
 # Feature maps

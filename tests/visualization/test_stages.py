@@ -10,6 +10,7 @@ from mmaction.registry import TRANSFORMS
 from mmengine.config import Config
 
 from umurl_mmaction.skeleton import crop_resize
+from umurl_mmaction.skeleton.layout import build_layout
 from umurl_mmaction.visualization.stages import (
     StageSource,
     clip_labels,
@@ -145,8 +146,15 @@ def test_clips_of_another_layout_are_refused(cfg):
 def test_what_a_config_does_not_have(cfg):
     with pytest.raises(ValueError, match="no 'val_dataloader', only .'train"):
         find_steps(cfg, 'val_dataloader')
-    del cfg.model['graph_cfg']
-    assert find_layout(cfg).name == 'nturgb+d'
+
+
+def test_the_layout_is_the_encoders_else_the_datas(cfg):
+
+    class Dataset:
+        layout = build_layout('openpose')
+
+    cfg.model.backbone.graph_cfg = dict(layout='coco')
+    assert find_layout(cfg, Dataset).name == 'coco'
     del cfg.model.backbone['graph_cfg']
-    with pytest.raises(ValueError, match='does not say which layout'):
-        find_layout(cfg)
+    assert find_layout(cfg, Dataset).name == 'openpose'
+    assert find_layout(cfg, object()).name == 'nturgb+d'

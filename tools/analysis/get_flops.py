@@ -1,9 +1,9 @@
 """FLOPs and parameters of one fused encoder and of three-stream late fusion.
 
 UmURL compares itself with three uni-modal models whose scores are added. The
-table sets both side by side in training (forward and backward of the
-pre-training loss, a sample) and at test time (the encoder, a clip). Nothing
-is computed: the matrix products are counted from their shapes.
+table shows both side by side, in training (forward and backward of the
+pre-training loss for a sample) and at test time (the encoder for a clip).
+Nothing is computed: the matrix products are counted from their shapes.
 """
 import argparse
 import copy
@@ -31,14 +31,15 @@ EPILOG = f'''example:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a model costs.
+    """The cost of a model.
 
     Attributes:
         model (str): Its name.
-        train_flops (float): Of the loss's forward and backward, a sample.
-        train_params (int): Of encoder and projectors.
-        test_flops (float): Of the encoder's forward on a clip.
-        test_params (int): Of the encoder.
+        train_flops (float): FLOPs of the loss's forward and backward for a
+            sample.
+        train_params (int): Parameters of encoder and projectors.
+        test_flops (float): FLOPs of the encoder's forward on a clip.
+        test_params (int): Parameters of the encoder.
     """
     model: str
     train_flops: float
@@ -47,35 +48,43 @@ class Cost:
     test_params: int
 
 
+def build_model(cfg: Config) -> Any:
+    """Build the model of a pre-training config.
+
+    Raises:
+        ValueError: If it is no such config.
+    """
+    from mmaction.registry import MODELS
+    if cfg.get('model', {}).get('type') != 'UmURL':
+        raise ValueError('a pre-training config is wanted, one with '
+                         "model.type='UmURL'")
+    return MODELS.build(cfg.model)
+
+
 def measure(name: str, cfg: Config, batch_size: int) -> Cost:
-    """Count for the model of a pre-training config.
+    """Count the cost of the model of a pre-training config.
 
     Args:
         name (str): Name of the row.
-        cfg (Config): With ``model`` of type ``UmURL``.
-        batch_size (int): Samples that a loss is computed on; the
-            covariances grow with it.
+        cfg (Config): Has ``model`` of type ``UmURL``.
+        batch_size (int): Samples that a loss is computed on; the cost of the
+            covariances grows with it.
 
     Returns:
-        Cost: A sample's and a clip's.
+        Cost: FLOPs for a sample in training and for a clip in testing.
 
     Raises:
         ValueError: If it is no such config.
     """
     import torch
-    from mmaction.registry import MODELS
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     from umurl_mmaction.analysis.flops import count_flops
-    if cfg.get('model', {}).get('type') != 'UmURL':
-        raise ValueError('a pre-training config is wanted, one with '
-                         "model.type='UmURL'")
     with FakeTensorMode():
-        model = MODELS.build(cfg.model)
+        model = build_model(cfg)
         shape = model.backbone.input_shape
         views = [
-            torch.empty(batch_size, *shape)
-            for _ in range(len(model.branches) + 1)
+            torch.empty(batch_size, *shape) for _ in range(model.num_views)
         ]
         train = count_flops(
             lambda: sum(model(views, mode='loss').values()).backward())
@@ -91,18 +100,16 @@ def count_params(module: Any) -> int:
 
 
 def single_stream(cfg: Config, modality: str) -> Config:
-    """The config of a stream of late fusion: two views of one modality."""
+    """Make the config of a stream of late fusion: two views of a modality."""
     cfg = copy.deepcopy(cfg)
-    cfg.model.pop('branches', None)
-    cfg.merge_from_dict({
-        'model.modalities': (modality, ),
-        'model.backbone.modalities': (modality, )
-    })
+    for key in ('branches', 'modalities'):
+        cfg.model.pop(key, None)
+    cfg.model.backbone.modalities = (modality, )
     return cfg
 
 
 def add_up(name: str, costs: Sequence[Cost]) -> Cost:
-    """The cost of several models together."""
+    """Add the costs of several models."""
     return Cost(
         name, *(sum(getattr(cost, field) for cost in costs)
                 for field in ('train_flops', 'train_params', 'test_flops',
@@ -110,33 +117,35 @@ def add_up(name: str, costs: Sequence[Cost]) -> Cost:
 
 
 def compare(cfg: Config, batch_size: int) -> list[Cost]:
-    """The fused model, its first modality alone, and late fusion of all.
+    """Count the fused model, its first modality alone, and late fusion.
 
     Args:
         cfg (Config): As for :func:`measure`, with several modalities.
         batch_size (int): As for :func:`measure`.
 
     Returns:
-        list[Cost]: In that order.
+        list[Cost]: The three rows, in that order.
 
     Raises:
-        ValueError: If there is one modality only.
+        ValueError: If there is only one modality.
     """
-    fused = measure('UmURL, fused', cfg, batch_size)
-    modalities = cfg.model.modalities
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    with FakeTensorMode():
+        modalities = build_model(cfg).modalities
     if len(modalities) < 2:
         raise ValueError('several modalities are wanted, it has '
-                         f'{tuple(modalities)} only')
+                         f'{modalities} only')
     streams = [
         measure(f'one stream ({name})', single_stream(cfg, name), batch_size)
         for name in modalities
     ]
+    fused = measure('UmURL, fused', cfg, batch_size)
     late = add_up(f'late fusion of {len(streams)} streams', streams)
     return [fused, streams[0], late]
 
 
 def to_markdown(costs: Sequence[Cost]) -> str:
-    """A table of costs, and the last one's ratio to the first one.
+    """Make a table of costs, with the ratio of the last to the first row.
 
     Args:
         costs (sequence of Cost): The rows.

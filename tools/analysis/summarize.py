@@ -1,10 +1,10 @@
 """A table of runs: config, epochs, losses, accuracies, time.
 
-A row for each work_dir of MMEngine, from the JSON logs and the config in it;
-a run that was stopped and resumed is one row. Accuracies are those of the last
-validation (of probes and the retrieval monitor; with the best one, if that
-was another) and of the last test. Times are of training iterations, without
-validations. A folder that holds runs stands for all of them.
+Each work_dir of MMEngine is a row, made from its JSON logs and its config. A
+run that was stopped and resumed is one row. Accuracies are those of the last
+validation (of probes and of retrieval; the best one is added if it was
+another) and of the last test. Times are of training iterations, without
+validations. A folder that holds several runs gives a row for each.
 """
 import argparse
 import json

@@ -1,14 +1,22 @@
-"""Export an encoder, and its classifier, with the preparation of raw clips.
+"""Export an encoder and its classifier, with the preparation of raw clips.
 
 The file takes joints as they are recorded, (N, M, T, V, C): clips, bodies,
-frames, joints, coordinates, in float32, with zeros where a body or joint is
-missing. N and T may be any; all clips of one call have the same T.
+frames, joints, coordinates, in float32. Missing bodies and joints are zeros.
+N and T may be any number; all clips of one call have the same T.
 """
-import argparse
+import sys
 from pathlib import Path
 from typing import Optional
 
-from mmengine.config import DictAction
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from tool_arguments import (  # noqa: E402
+    add_cfg_options,
+    add_device,
+    add_model,
+    build_inferencer,
+    make_parser,
+)
 
 EPILOG = '''example:
   python tools/deploy/export.py umurl-knn_synthetic.py \\
@@ -22,39 +30,25 @@ FORMATS = ('onnx', 'torchscript', 'torch_export')
 
 
 def main(argv: Optional[list[str]] = None) -> None:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        'config', metavar='CONFIG', help='path or base name of a config')
-    parser.add_argument('checkpoint', metavar='CKPT', help='its weights')
+    parser = make_parser(__doc__, EPILOG)
+    add_model(parser, 'path or base name of a config')
     parser.add_argument(
         '--out', type=Path, required=True, metavar='FILE',
         help='file to write: .onnx, .pt (torchscript) or .pt2 (torch_export)')
     parser.add_argument(
         '--format', choices=FORMATS, default='onnx',
         help='what to write (%(default)s)')
-    parser.add_argument(
-        '--device', default='cpu',
-        help='where the file is to be used, for all but onnx, which runs '
-        'anywhere (%(default)s)')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-        help='settings of the config to change')
+    add_device(
+        parser, 'cpu',
+        'where the file is to be used, for all but onnx, which runs anywhere '
+        '(%(default)s)')
+    add_cfg_options(parser)
     args = parser.parse_args(argv)
 
-    from umurl_mmaction.apis import UmURLInferencer
     from umurl_mmaction.apis.deploy import DeployModel, export
     from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(parser, str(args.out)):
-        inferencer = UmURLInferencer(
-            args.config,
-            args.checkpoint,
-            device=args.device,
-            cfg_options=args.cfg_options)
-        model = DeployModel(inferencer)
+        model = DeployModel(build_inferencer(args))
         print('exporting, which takes a while', flush=True)
         try:
             difference = export(model, args.format, args.out)

@@ -1,8 +1,8 @@
-"""Draw clips of a config's dataset and what the pipeline makes of them.
+"""Draw clips of a config's dataset, normalised and augmented.
 
-A column each for the clip as annotated, the normalised one and its augmented
-views, with what was done to them; the frames run downwards. Bones have the
-colours of their limbs; a second person is pale.
+The columns show the clip as annotated, the normalised clip and its augmented
+views, with the augmentations in words; the frames run downwards. The bones of
+a limb have one colour; a second person is pale.
 """
 from argparse import Namespace
 from typing import TYPE_CHECKING, Optional
@@ -27,7 +27,7 @@ EXAMPLE = ('python tools/visualizations/browse_skeleton.py '
 
 
 def strips_of(source: 'StageSource', index: int) -> list['Strip']:
-    """The columns of a clip."""
+    """Make the columns of a clip."""
     from umurl_mmaction.visualization import Strip, hide_missing
     stages = source[index]
     strips = [
@@ -39,14 +39,14 @@ def strips_of(source: 'StageSource', index: int) -> list['Strip']:
         title = f'view {i + 1}'
         if source.names:
             title += f': {source.names[i]}'
-        # Joints that were set to 0 are to be seen.
+        # Joints that were set to 0 are shown.
         shown = hide_missing(view, source.layout, joints=False)
         strips.append(Strip(shown, f'{title}\n{note}'.strip()))
     return strips
 
 
 def browse(cfg: 'Config', args: Namespace) -> None:
-    """Write a picture of each clip that is asked for."""
+    """Write a picture of each chosen clip."""
     from mmengine.runner import set_random_seed
     from mmengine.utils import track_iter_progress
 
@@ -64,7 +64,7 @@ def browse(cfg: 'Config', args: Namespace) -> None:
     num_frames = args.frames or (32 if args.gif else 5)
     suffix = '.gif' if args.gif else '.png'
     for index in track_iter_progress(clips):
-        # By itself: a clip's views do not depend on the clips before it.
+        # A seed for each clip: its views do not depend on the clips before.
         set_random_seed(args.seed + index)
         name, label = source.labels[index]
         figure = StripFigure(
@@ -111,7 +111,7 @@ def main(argv: Optional[list[str]] = None) -> None:
 
     from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(parser, str(args.out)):
-        browse(load_config(parser, args), args)
+        browse(load_config(args), args)
 
 
 if __name__ == '__main__':

@@ -1,8 +1,8 @@
 """Draw the confusion matrix and the accuracy of each class of a test run.
 
-Reads what `mim test ... --dump result.pkl` has written.
+It reads the file that `mim test ... --dump result.pkl` writes.
 """
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from pathlib import Path
 from typing import Optional
 
@@ -17,7 +17,7 @@ EXAMPLE = ('python tools/visualizations/confusion_matrix.py result.pkl '
            '--config configs/umurl/knn/umurl-knn_synthetic.py')
 
 
-def draw(parser: ArgumentParser, args: Namespace) -> None:
+def draw(args: Namespace) -> None:
     """Count, write the figure and say which classes are hardest."""
     from umurl_mmaction.visualization import (
         ClassNames,
@@ -32,8 +32,11 @@ def draw(parser: ArgumentParser, args: Namespace) -> None:
     )
     dataset = None
     if args.config and not args.class_names:
-        from umurl_mmaction.visualization.features import build_dataset
-        dataset = build_dataset(load_config(parser, args), 'test_dataloader')
+        from mmaction.registry import DATASETS
+
+        from umurl_mmaction.visualization.stages import dataset_config
+        dataset = DATASETS.build(
+            dataset_config(load_config(args), 'test_dataloader'))
     names = ClassNames.find(args.class_names, dataset)
     matrix = count_confusions(read_predictions(args.result))
     figure = draw_confusion(matrix, names)
@@ -59,7 +62,7 @@ def main(argv: Optional[list[str]] = None) -> None:
 
     from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(parser, str(args.out)):
-        draw(parser, args)
+        draw(args)
 
 
 if __name__ == '__main__':

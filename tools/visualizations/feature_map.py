@@ -1,6 +1,6 @@
-"""Draw what an encoder makes of some classes, as in the figure of the paper.
+"""Draw the features of some classes, as the figure of the paper does.
 
-A panel for the fused feature and one for each modality's own, on the plane by
+The panels show the fused feature and that of each modality, on the plane by
 t-SNE or PCA, coloured by class. The same features are written for the
 projector of TensorBoard, into the folder `projector` beside the picture.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Optional
 
 from figure_arguments import (
     add_class_names,
-    add_config,
+    add_encoder,
     figure_parser,
     load_config,
 )
@@ -28,18 +28,18 @@ MAX_CLASSES = 10
 
 def write_projector(folder: Path, features: dict[str, 'Tensor'],
                     rows: list[list[str]]) -> None:
-    """Write features and what they are of for TensorBoard's projector.
+    """Write features for TensorBoard's projector.
 
     Args:
-        folder (Path): Replaced if it is there.
-        features (dict[str, Tensor]): Name -> (G, F).
-        rows (list[list[str]]): Class and name of the G clips.
+        folder (Path): Folder to write; an old one is replaced.
+        features (dict[str, Tensor]): Features (G, F) by kind.
+        rows (list[list[str]]): Class and name of each of the G clips.
     """
     from torch.utils.tensorboard import SummaryWriter
-    part = folder.with_name(f'.{folder.name}.part')
-    shutil.rmtree(part, ignore_errors=True)
+    temporary = folder.with_name(f'.{folder.name}.part')
+    shutil.rmtree(temporary, ignore_errors=True)
     try:
-        with SummaryWriter(str(part)) as writer:
+        with SummaryWriter(str(temporary)) as writer:
             for name, feature in features.items():
                 writer.add_embedding(
                     feature,
@@ -47,39 +47,51 @@ def write_projector(folder: Path, features: dict[str, 'Tensor'],
                     metadata_header=['class', 'clip'],
                     tag=name)
         shutil.rmtree(folder, ignore_errors=True)
-        part.replace(folder)
+        temporary.replace(folder)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def draw(cfg: 'Config', args: Namespace) -> None:
     """Encode, write the projector's files and the picture."""
+    import torch
+    from mmaction.registry import DATASETS
+    from torch.nn.functional import normalize
     from torch.utils.data import Subset
 
+    from umurl_mmaction.apis import UmURLInferencer
     from umurl_mmaction.visualization import (
         ClassNames,
         log_figure,
         save_figure,
     )
     from umurl_mmaction.visualization.feature_map import (
+        choose_clips,
         draw_feature_map,
         flatten,
     )
-    from umurl_mmaction.visualization.features import (
-        build_dataset,
-        choose_clips,
-        modality_features,
+    from umurl_mmaction.visualization.stages import (
+        clip_labels,
+        dataset_config,
     )
-    from umurl_mmaction.visualization.stages import clip_labels
-    dataset = build_dataset(cfg, args.loader)
+    dataset = DATASETS.build(dataset_config(cfg, args.loader))
     names = ClassNames.find(args.class_names, dataset)
     titles, labels = zip(*clip_labels(dataset))
     known = sorted({label for label in labels if label is not None})
     wanted = (list(dict.fromkeys(map(names.label_of, args.classes)))
               or known[:MAX_CLASSES])
     clips = choose_clips(labels, wanted, args.per_class, args.seed)
-    features = modality_features(cfg, args.checkpoint,
-                                 Subset(dataset, clips), cfg[args.loader])
+    loader = cfg[args.loader]
+    inferencer = UmURLInferencer(
+        cfg, args.checkpoint, batch_size=loader['batch_size'])
+    encoded, _ = inferencer.encode_dataset(
+        Subset(dataset, clips), inferencer.kinds,
+        loader.get('num_workers', 0))
+    # Of length 1, as retrieval compares them.
+    features = {
+        kind: normalize(torch.from_numpy(feature))
+        for kind, feature in encoded.items()
+    }
     rows = [[names[labels[i]], titles[i]] for i in clips]
     write_projector(args.out / 'projector', features, rows)
     figure = draw_feature_map(
@@ -99,9 +111,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     parser = figure_parser(__doc__, EXAMPLE,
                            'work_dirs/visualizations/feature_map',
                            'folder to write to')
-    add_config(parser)
-    parser.add_argument(
-        'checkpoint', metavar='CKPT', help='weights of the encoder')
+    add_encoder(parser)
     parser.add_argument(
         '--method', choices=['tsne', 'pca'], default='tsne',
         help='how the features get onto the plane (%(default)s)')
@@ -121,7 +131,7 @@ def main(argv: Optional[list[str]] = None) -> None:
 
     from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(parser, str(args.out)):
-        draw(load_config(parser, args), args)
+        draw(load_config(args), args)
 
 
 if __name__ == '__main__':

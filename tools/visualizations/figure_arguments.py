@@ -1,11 +1,13 @@
-"""Arguments that the tools of this folder share; imports nothing heavy."""
-from argparse import (
-    ArgumentParser,
-    Namespace,
-    RawDescriptionHelpFormatter,
-)
+"""Arguments that the tools of this folder share. Importing this module imports
+nothing heavy, so that --help is fast."""
+import sys
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from tool_arguments import add_cfg_options, make_parser  # noqa: E402
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 def figure_parser(description: Optional[str], example: str, out: str,
                   out_help: str) -> ArgumentParser:
-    """A parser with ``--out``, ``--seed`` and ``--tensorboard``.
+    """Make a parser with ``--out``, ``--seed`` and ``--tensorboard``.
 
     Args:
         description (str): What the tool does.
@@ -22,13 +24,9 @@ def figure_parser(description: Optional[str], example: str, out: str,
         out_help (str): What is written there.
 
     Returns:
-        ArgumentParser: To be completed by the tool.
+        ArgumentParser: The tool adds its own arguments.
     """
-    parser = ArgumentParser(
-        allow_abbrev=False,
-        description=description,
-        epilog=f'example:\n  {example}\n',
-        formatter_class=RawDescriptionHelpFormatter)
+    parser = make_parser(description, f'example:\n  {example}\n')
     parser.add_argument(
         '--out', type=Path, default=Path(out), metavar='PATH',
         help=f'{out_help} (%(default)s)')
@@ -44,11 +42,23 @@ def figure_parser(description: Optional[str], example: str, out: str,
 def add_config(parser: ArgumentParser,
                name: str = 'config',
                what: str = 'an experiment') -> None:
-    """Add a config, ``--config`` if it is optional, and changes of it."""
+    """Add a config and ``--cfg-options``.
+
+    Args:
+        parser (ArgumentParser): The parser.
+        name (str): ``'--config'`` if it is optional. Defaults to
+            ``'config'``.
+        what (str): Help of the config.
+    """
     parser.add_argument(name, metavar='CONFIG', help=what)
+    add_cfg_options(parser)
+
+
+def add_encoder(parser: ArgumentParser) -> None:
+    """Add a config, ``--cfg-options`` and a checkpoint."""
+    add_config(parser)
     parser.add_argument(
-        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
-        help='settings of the config to change')
+        'checkpoint', metavar='CKPT', help='weights of the encoder')
 
 
 def add_class_names(parser: ArgumentParser) -> None:
@@ -65,18 +75,20 @@ def add_up(parser: ArgumentParser) -> None:
         help='the axis that points up (y in three dimensions, -y in two)')
 
 
-def load_config(parser: ArgumentParser,
-                args: Namespace) -> 'Config':
-    """The config with the changes, what it needs imported, the seed set."""
-    # Imported late: --help needs nothing.
-    from mmengine.config import Config, DictAction
+def load_config(args: Namespace) -> 'Config':
+    """Load the config with its changes, and set the seed.
+
+    Args:
+        args (Namespace): ``config``, ``cfg_options`` and ``seed``.
+
+    Returns:
+        Config: What it asks to import is imported.
+    """
     from mmengine.registry import init_default_scope
     from mmengine.runner import set_random_seed
 
-    cfg = Config.fromfile(args.config)
-    options = Namespace()
-    DictAction(['--cfg-options'], 'options')(parser, options, args.cfg_options)
-    cfg.merge_from_dict(options.options)
+    from umurl_mmaction.apis import load_config as load
+    cfg = load(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     set_random_seed(args.seed)
     return cfg

@@ -1,7 +1,7 @@
 """Draw the training curves of several runs in one figure.
 
-A panel for each loss and each top-1 accuracy, with a line for each run, from
-the JSON logs in its work_dir. A run that was stopped and resumed is one line.
+Each loss and each top-1 accuracy is a panel with a line for each run, from the
+JSON logs in its work_dir. A run that was stopped and resumed is one line.
 """
 from argparse import Namespace
 from pathlib import Path
@@ -22,7 +22,7 @@ def draw(args: Namespace) -> None:
     from umurl_mmaction.visualization.curves import draw_curves
     titles = args.legend or [path.resolve().name for path in args.runs]
     if len(set(titles)) != len(args.runs):
-        # Of the same name in other folders, or given as such.
+        # Two runs have the same name: their paths tell them apart.
         titles = [str(path) for path in args.runs]
     runs = {
         title: read_run(path)

@@ -8,18 +8,17 @@ Curve = list[tuple[float, float]]
 
 
 def read_run(run: Path) -> dict[str, Curve]:
-    """The curves of a run, a resumed one as if it had not been stopped.
+    """Read the curves of a run; a resumed run is one curve.
 
-    What was done again after the last checkpoint, or from the beginning,
-    counts in its last version.
+    Iterations that were repeated after a stop count once, as logged last.
 
     Args:
         run (Path): Its ``work_dir``, or one log.
 
     Returns:
-        dict[str, list[tuple[float, float]]]: Name of a scalar -> iteration
-        and value. A validation is at the iteration of the last record of
-        training before it.
+        dict[str, list[tuple[float, float]]]: Iterations and values of each
+        scalar by name. A validation has the iteration of the last training
+        record before it.
 
     Raises:
         ValueError: If there is no log, or one cannot be read.
@@ -37,11 +36,18 @@ def read_run(run: Path) -> dict[str, Curve]:
 
 def choose_names(runs: Iterable[Mapping[str, Curve]],
                  wanted: Sequence[str]) -> list[str]:
-    """The scalars to draw: all losses and top-1 accuracies, if none is asked
-    for.
+    """Choose the scalars to draw.
+
+    Args:
+        runs (iterable of dict): Curves of each run.
+        wanted (sequence of str): Names; if there are none, all losses and
+            top-1 accuracies are chosen.
+
+    Returns:
+        list[str]: Names.
 
     Raises:
-        ValueError: If no run has one that is asked for.
+        ValueError: If no run has a wanted one.
     """
     known = list(dict.fromkeys(name for run in runs for name in run))
     for name in wanted:

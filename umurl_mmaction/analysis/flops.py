@@ -1,20 +1,21 @@
+"""FLOPs, counted from the shapes of matrix products."""
 from typing import Any, Callable
 
 
 def count_flops(run: Callable[[], Any]) -> int:
-    """FLOPs of the matrix products of a call, forward and backward.
+    """Count the FLOPs of a call's matrix products, forward and backward.
 
     Args:
-        run (Callable): Called once. Under ``FakeTensorMode`` it takes no
-            time.
+        run (Callable): Called once. Under ``FakeTensorMode`` the call takes
+            almost no time.
 
     Returns:
-        int: A multiply-add counts as 2.
+        int: FLOPs; a multiply-add counts as 2.
     """
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
-    # The counter does not know each backend's fused attention.
+    # The counter does not know the fused attention of every backend.
     with FlopCounterMode(display=False) as counter, sdpa_kernel(
             SDPBackend.MATH):
         run()

@@ -7,7 +7,7 @@ Record = dict[str, Any]
 
 
 def read_lines(path: Path) -> list[Record]:
-    """The records of a log; a last line that is cut off is left out.
+    """Read the records of a log, without a last line that is cut off.
 
     Args:
         path (Path): A file with a JSON object a line.
@@ -16,7 +16,8 @@ def read_lines(path: Path) -> list[Record]:
         list[dict]: The objects.
 
     Raises:
-        ValueError: If another line is no record.
+        OSError: If the file cannot be read.
+        ValueError: If another line is no object.
     """
     lines = path.read_text(encoding='utf-8').splitlines()
     records = []
@@ -24,7 +25,7 @@ def read_lines(path: Path) -> list[Record]:
         try:
             record = json.loads(line)
         except ValueError as error:
-            if number == len(lines):  # the run is on, or was killed
+            if number == len(lines):  # the run goes on, or was killed
                 break
             raise ValueError(f'{path}: line {number}: {error}') from error
         if not isinstance(record, dict):
@@ -35,7 +36,7 @@ def read_lines(path: Path) -> list[Record]:
 
 
 def find_logs(run: Path) -> list[Path]:
-    """The logs of a run, one for each time it was started, the oldest first.
+    """Find the logs of a run, one for each start, the oldest first.
 
     Args:
         run (Path): Its ``work_dir``, or one log.
@@ -49,7 +50,7 @@ def find_logs(run: Path) -> list[Path]:
     if run.is_file():
         return [run]
     logs: dict[Path, Path] = {}
-    # Both hold the same: LoggerHook's and LocalVisBackend's.
+    # LoggerHook and LocalVisBackend write the same records.
     for pattern in ('*/vis_data/[0-9]*.json', '*/vis_data/scalars.json'):
         for path in sorted(run.glob(pattern)):
             logs[path.parent] = path
@@ -59,18 +60,17 @@ def find_logs(run: Path) -> list[Path]:
 
 
 def read_records(run: Path) -> list[tuple[int, Record]]:
-    """All records of a run, a resumed one as if it had not been stopped.
+    """Read all records of a run; a resumed run is one list.
 
-    What was done again after the last checkpoint, or from the beginning,
-    counts in its last version.
+    Iterations that were repeated after a stop count once, as logged last.
 
     Args:
         run (Path): Its ``work_dir``, or one log.
 
     Returns:
         list[tuple[int, dict]]: Iteration and record; those of training have
-        ``iter``. A validation is at the iteration of the last record of
-        training before it.
+        ``iter``. A validation has the iteration of the last training record
+        before it.
 
     Raises:
         ValueError: If there is no log, or one cannot be read.

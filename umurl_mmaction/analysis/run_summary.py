@@ -1,4 +1,4 @@
-"""What came out of runs, from the logs and configs in their folders."""
+"""A summary of runs, from the logs and configs in their folders."""
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -10,17 +10,17 @@ from mmengine.config import Config
 
 from .run_logs import Record, read_records
 
-# As CommitHook logs it.
+# The line that CommitHook logs.
 COMMIT = re.compile(r'\bgit commit: ([0-9a-f]{7,40}(-dirty)?)$', re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Score:
-    """An accuracy within 0..1 over a training.
+    """An accuracy over the validations of a training, within 0..1.
 
     Attributes:
-        last (float): Of the last validation.
-        best (float): The largest one.
+        last (float): Accuracy of the last validation.
+        best (float): The largest accuracy.
     """
     last: float
     best: float
@@ -28,22 +28,22 @@ class Score:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A row.
+    """A row of the table.
 
     Attributes:
         run (str): Folder of the run.
         config (str, optional): Name of its config.
-        commit (str, optional): Git commit of the code, where the log tells;
-            ``-dirty`` if files of it had been changed.
+        commit (str, optional): Git commit of the code, if it is logged;
+            ``-dirty`` if files of the code had been changed.
         epochs (int, optional): Epochs that are logged.
         max_epochs (int, optional): Epochs that the config asks for.
         iterations (int): Iterations that are logged; 0 for a test.
-        losses (dict[str, float]): Each term, as logged last.
-        val (dict[str, Score]): Top-1 accuracies of its validations, those of
-            the retrieval monitor included.
-        test (dict[str, float]): Top-1 accuracies of its last test.
-        seconds (float, optional): Of its training iterations, without
-            validations and what was done twice.
+        losses (dict[str, float]): The last value of each term.
+        val (dict[str, Score]): Top-1 accuracies of the validations, those of
+            retrieval included.
+        test (dict[str, float]): Top-1 accuracies of the last test.
+        seconds (float, optional): Time of the training iterations, without
+            validations; repeated iterations count once.
     """
     run: str
     config: Optional[str]
@@ -58,10 +58,10 @@ class RunSummary:
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """The runs in a folder: itself, or those below it.
+    """Find the runs in a folder.
 
     Args:
-        folder (Path): A ``work_dir``, or a folder that holds some.
+        folder (Path): A ``work_dir``, or a folder that holds several.
 
     Returns:
         list[Path]: Folders with logs of a training or a test, in the order
@@ -83,13 +83,13 @@ def find_runs(folder: Path) -> list[Path]:
 
 
 def summarize_run(run: Path) -> RunSummary:
-    """Summarize a run, a resumed one as if it had not been stopped.
+    """Summarize a run; a resumed run is one row.
 
     Args:
         run (Path): Its ``work_dir``.
 
     Returns:
-        RunSummary: What its logs say.
+        RunSummary: The row.
 
     Raises:
         ValueError: If a log or the config cannot be read.
@@ -124,7 +124,7 @@ def _accuracies(record: Record) -> dict[str, float]:
 
 
 def _seconds(training: Sequence[Record]) -> float:
-    # What is logged is the mean of the latest iterations.
+    # A record has the mean time of the iterations since the last record.
     seconds, done = 0., 0
     for record in training:
         seconds += (record['step'] - done) * record.get('time', 0)
@@ -147,7 +147,7 @@ def _last_test(run: Path) -> dict[str, float]:
 
 
 def _newest_config(run: Path) -> Optional[Path]:
-    # A Runner leaves a copy whenever it starts.
+    # A Runner writes a copy of its config at each start.
     return max(
         run.glob('*.py'), key=lambda path: path.stat().st_mtime, default=None)
 
@@ -193,7 +193,7 @@ def _epochs(row: RunSummary) -> str:
 
 
 def to_markdown(rows: Sequence[RunSummary]) -> str:
-    """A table of runs; accuracies are in percent.
+    """Make a table of runs, with accuracies in percent.
 
     Args:
         rows (sequence of RunSummary): The runs.

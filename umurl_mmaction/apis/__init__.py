@@ -1,11 +1,6 @@
-"""Using a trained encoder."""
-from ..models.utils.encoding import encode_dataset
-from ..models.utils.retrieval import nearest_neighbors
+"""The use of a trained encoder."""
 from .clips import ClipPipeline
 from .inferencer import UmURLInferencer
 from .loading import load_config, load_model
 
-__all__ = [
-    'ClipPipeline', 'UmURLInferencer', 'encode_dataset', 'load_config',
-    'load_model', 'nearest_neighbors'
-]
+__all__ = ['ClipPipeline', 'UmURLInferencer', 'load_config', 'load_model']

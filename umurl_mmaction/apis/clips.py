@@ -1,7 +1,7 @@
-"""From a clip as it comes to what a model takes."""
+"""The preparation of a recorded clip for a model."""
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 import torch
@@ -9,6 +9,8 @@ from mmengine.dataset import Compose
 from torch import Tensor
 
 from ..datasets.check_clip import finite_keypoint
+from ..registry import mmaction_scope
+from ..skeleton.layout import Layout
 
 # An array (M, T, V, C), or an annotation with one.
 Clip = Union[np.ndarray, Tensor, Mapping[str, Any]]
@@ -16,25 +18,41 @@ Clips = Union[Clip, Sequence[Clip]]
 
 
 class ClipPipeline:
-    """All that a ``SkeletonDataset`` does to a clip, in one call.
+    """The transforms of a ``SkeletonDataset``, in one call.
 
     Args:
-        dataset (dict): Config of the dataset: what it does to each clip once
-            (``prepare``, if it is there), and its ``pipeline``.
+        dataset (dict): Config of the dataset, with its ``pipeline`` and,
+            if it has one, ``prepare``, the transforms that each clip goes
+            through once.
+        layout (Layout, optional): Layout of the clips, for transforms
+            without one of their own. Defaults to None: theirs.
 
     Attributes:
-        transforms (list): The transforms of both.
+        transforms (list): The transforms of ``prepare`` and ``pipeline``.
     """
 
-    def __init__(self, dataset: Mapping[str, Any]) -> None:
-        self._prepare = Compose(list(dataset.get('prepare') or ()))
-        self._pipeline = Compose(list(dataset['pipeline']))
+    def __init__(self,
+                 dataset: Mapping[str, Any],
+                 layout: Optional[Layout] = None) -> None:
+        with mmaction_scope():
+            self._prepare = Compose(list(dataset.get('prepare') or ()))
+            self._pipeline = Compose(list(dataset['pipeline']))
+        self._layout = layout
         self.transforms = [
             *self._prepare.transforms, *self._pipeline.transforms
         ]
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Prepare an annotation: ``inputs`` and ``data_samples``."""
+        """Prepare an annotation.
+
+        Args:
+            results (dict): An annotation, as :func:`make_results` gives it.
+
+        Returns:
+            dict: ``inputs`` and ``data_samples``.
+        """
+        if self._layout is not None:
+            results['layout'] = self._layout
         dtype = results['keypoint'].dtype
         results = self._prepare(results)
         # The dataset keeps clips of half precision in half precision.
@@ -46,20 +64,20 @@ class ClipPipeline:
 def make_results(clip: Clip,
                  name: str,
                  nonfinite: str = 'error') -> dict[str, Any]:
-    """Make of a clip what MMAction2's pipelines start from.
+    """Turn a clip into the dict that MMAction2's pipelines start from.
 
     Args:
         clip (np.ndarray | Tensor | dict): (M, T, V, C), or (T, V, C) of one
-            body, or an annotation with such a ``keypoint``. Left as it is.
-        name (str): What to call a clip that has no ``frame_dir``.
+            body, or an annotation with such a ``keypoint``. It is copied.
+        name (str): Name of a clip that has no ``frame_dir``.
         nonfinite (str): As in ``SkeletonDataset``. Defaults to ``'error'``.
 
     Returns:
-        dict: An annotation of its own; ``keypoint`` (M, T, V, C) in float16
-        or float32.
+        dict: An annotation with ``keypoint`` (M, T, V, C), float16 if that
+        is given, else float32.
 
     Raises:
-        ValueError: If it is no clip, or has a coordinate that is not finite.
+        ValueError: If it is no clip, or a coordinate is not finite.
     """
     results: dict[str, Any] = dict(
         frame_dir=name, start_index=0, modality='Pose')
@@ -89,7 +107,14 @@ def make_results(clip: Clip,
 
 
 def split_clips(clips: Clips) -> Sequence[Clip]:
-    """A list of clips, of one or of an array (N, M, T, V, C), too.
+    """Make a list of clips.
+
+    Args:
+        clips (np.ndarray | Tensor | dict | sequence): One clip, several, or
+            an array of several, (N, M, T, V, C).
+
+    Returns:
+        sequence: The clips.
 
     Raises:
         ValueError: If there is none.
@@ -103,17 +128,18 @@ def split_clips(clips: Clips) -> Sequence[Clip]:
 
 
 def split_streams(streams: Mapping[str, Any]) -> list[dict[str, Tensor]]:
-    """The streams of each clip.
+    """Separate the streams of each clip.
 
     Args:
-        streams (dict[str, np.ndarray]): Of one clip, (M, clip_len, V, C), or
-            of N, (N, M, clip_len, V, C), by modality.
+        streams (dict[str, np.ndarray]): Streams by modality, of one clip (M,
+            clip_len, V, C) or of N clips (N, M, clip_len, V, C).
 
     Returns:
-        list[dict[str, Tensor]]: (M, clip_len, V, C) by modality, of N clips.
+        list[dict[str, Tensor]]: For each of the N clips its streams by
+        modality, (M, clip_len, V, C).
 
     Raises:
-        ValueError: If they have another shape or not all the same N.
+        ValueError: If a stream has another shape, or N differs among them.
     """
     whole = {}
     for name, stream in streams.items():

@@ -19,22 +19,24 @@ from ..datasets.transforms import (
 )
 from ..fileio.atomic import replacing
 from ..skeleton.batched import normalize_batch
+from ..skeleton.layout import Layout
 from ..skeleton.temporal import resize
 from .inferencer import UmURLInferencer
 
 Step = Callable[[Tensor], Tensor]
 Run = Callable[[Tensor], Sequence[Any]]
 
-# Of the largest output: what the order of float32 sums makes out.
+# The order of float32 sums changes outputs by less than this share of the
+# largest one.
 TOLERANCE = 1e-4
 
 
 def normalize_pixels(joints: Tensor, img_shape: Sequence[int]) -> Tensor:
-    """As MMAction2's ``PreNormalize2D``, for bodies that may not be there.
+    """Normalise pixels as MMAction2's ``PreNormalize2D`` does.
 
     Args:
-        joints (Tensor): (N, M, T, V, C) with x and y first, in pixels; a
-            body of zeros is none and stays so.
+        joints (Tensor): (N, M, T, V, C) with x and y first, in pixels.
+            Missing bodies are zeros and stay zeros.
         img_shape (sequence of int): Height and width of the frame.
 
     Returns:
@@ -48,38 +50,48 @@ def normalize_pixels(joints: Tensor, img_shape: Sequence[int]) -> Tensor:
     return (joints - center) / scale * present[:, :, None, None, None]
 
 
-def _whole_clip(transform: TemporalCropResize) -> Step:
+def _normalize(transform: SkeletonPreNormalize, layout: Layout) -> Step:
+    return partial(normalize_batch, layout=transform.layout or layout)
+
+
+def _normalize_pixels(transform: PreNormalize2D, layout: Layout) -> Step:
+    return partial(normalize_pixels, img_shape=transform.img_shape)
+
+
+def _resize(transform: TemporalCropResize, layout: Layout) -> Step:
     if min(transform.ratio) < 1:
         raise ValueError(f'{transform} crops at random, which cannot be '
                          'exported; wanted is ratio=(1, 1)')
     return partial(resize, clip_len=transform.clip_len)
 
 
-# The same for batches and tracers, by the transform's class. A transform of
-# one's own is one more entry.
-STEPS: dict[type, Callable[[Any], Step]] = {
-    SkeletonPreNormalize:
-    lambda transform: partial(normalize_batch, layout=transform.layout),
-    PreNormalize2D:
-    lambda transform: partial(
-        normalize_pixels, img_shape=transform.img_shape),
-    TemporalCropResize: _whole_clip,
-    # The number of bodies is part of the input's shape.
-    PackSkeletonInputs: lambda transform: nn.Identity(),
+def _pack(transform: PackSkeletonInputs, layout: Layout) -> Step:
+    # The encoder fits the number of bodies.
+    return nn.Identity()
+
+
+# Makes the step of a transform for batches and tracers, by the transform's
+# class. A transform of one's own is one more entry.
+STEPS: dict[type, Callable[[Any, Layout], Step]] = {
+    SkeletonPreNormalize: _normalize,
+    PreNormalize2D: _normalize_pixels,
+    TemporalCropResize: _resize,
+    PackSkeletonInputs: _pack,
 }
 
 
-def traceable_steps(transforms: Sequence[Any]) -> list[Step]:
-    """What a test pipeline does to a clip, for batches and tracers.
+def traceable_steps(transforms: Sequence[Any], layout: Layout) -> list[Step]:
+    """Turn a test pipeline into functions of batches that can be traced.
 
     Args:
-        transforms (sequence): The pipeline's transforms.
+        transforms (sequence): The transforms of the pipeline.
+        layout (Layout): Layout of the clips, for transforms without one.
 
     Returns:
-        list[Callable]: Each maps joints (N, M, T, V, C) to the same.
+        list[Callable]: Each maps joints (N, M, T, V, C) to such joints.
 
     Raises:
-        ValueError: If one of the transforms cannot be part of a model.
+        ValueError: If one of the transforms cannot be exported.
     """
     steps = []
     for transform in transforms:
@@ -87,29 +99,30 @@ def traceable_steps(transforms: Sequence[Any]) -> list[Step]:
             known = ', '.join(kind.__name__ for kind in STEPS)
             raise ValueError(f'{type(transform).__name__} of the test '
                              f'pipeline cannot be exported, only {known}')
-        steps.append(STEPS[type(transform)](transform))
+        steps.append(STEPS[type(transform)](transform, layout))
     return steps
 
 
 class DeployModel(nn.Module):
-    """From raw joints to what an inferencer gives, as one module.
+    """The test pipeline, the encoder and its classifier as one module.
 
     Args:
-        inferencer (UmURLInferencer): Model and test pipeline.
+        inferencer (UmURLInferencer): Has the model and the test pipeline.
+
+    Attributes:
+        output_names (list[str]): ``features``, and ``scores`` if there is a
+            classifier.
 
     Raises:
-        ValueError: If the pipeline or the encoder cannot be exported.
+        ValueError: If the pipeline cannot be exported.
     """
 
     def __init__(self, inferencer: UmURLInferencer) -> None:
         super().__init__()
-        self.steps = traceable_steps(inferencer.pipeline.transforms)
         model = inferencer.model
         self.backbone = model.backbone
-        if not hasattr(self.backbone, 'input_shape'):
-            raise ValueError(f'{type(self.backbone).__name__} does not say '
-                             'its input_shape (M, T, V, C), so it cannot be '
-                             'exported')
+        self.steps = traceable_steps(inferencer.pipeline.transforms,
+                                     self.backbone.layout)
         self.head = model.cls_head if model.with_cls_head else None
         self.output_names = ['features'] + ['scores'] * bool(self.head)
         self.eval().requires_grad_(False)
@@ -137,11 +150,11 @@ class DeployModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the model is; all but ONNX models stay there."""
+        """The device of the model; exports run on it, except ONNX models."""
         return next(self.parameters()).device
 
     def example(self, num_clips: int, num_frames: int) -> Tensor:
-        """Random clips of the right shape, (N, M, T, V, C)."""
+        """Draw random clips that the model takes, (N, M, T, V, C)."""
         num_person, _, num_joints, coords = self.backbone.input_shape
         shape = (num_clips, num_person, num_frames, num_joints, coords)
         generator = torch.Generator().manual_seed(0)
@@ -150,7 +163,7 @@ class DeployModel(nn.Module):
 
 @contextmanager
 def _tracing() -> Iterator[None]:
-    """Without kernels that exporters do not know, and without their notes."""
+    """Switch off kernels that exporters do not know, and their messages."""
     fast = torch.backends.mha.get_fastpath_enabled()
     logger = logging.getLogger('torch.onnx')
     level = logger.level
@@ -158,7 +171,7 @@ def _tracing() -> Iterator[None]:
     logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            # Of shape checks that stay as they are, and of deprecations.
+            # They tell of shape checks that stay fixed, and of deprecations.
             warnings.simplefilter('ignore')
             yield
     finally:
@@ -169,7 +182,7 @@ def _tracing() -> Iterator[None]:
 def _program(model: DeployModel) -> torch.export.ExportedProgram:
     dim = torch.export.Dim
     shapes = dict(joints={0: dim('N', min=1), 2: dim('T', min=1)})
-    # Neither size may be 1, nor the same: such an example fixes it.
+    # A size of 1, or two equal sizes, would be fixed by the example.
     return torch.export.export(
         model, (model.example(2, 50), ), dynamic_shapes=shapes)
 
@@ -210,7 +223,13 @@ def _load_program(path: Path, device: torch.device) -> Run:
 
 
 class Format(NamedTuple):
-    """A kind of file that a model is exported to."""
+    """A format that a model is exported to.
+
+    Attributes:
+        suffix (str): Suffix of its files.
+        save (Callable): Writes a model to a file.
+        load (Callable): Loads a file to a device, as a function of joints.
+    """
     suffix: str
     save: Callable[[DeployModel, Path], None]
     load: Callable[[Path, torch.device], Run]
@@ -224,14 +243,15 @@ FORMATS = dict(
 
 @torch.no_grad()
 def largest_difference(model: DeployModel, run: Run) -> float:
-    """Between what a model and its export give, of the largest output.
+    """Compare the outputs of a model and of its export.
 
     Args:
         model (DeployModel): The model.
-        run (Callable): Its export.
+        run (Callable): Its export, as a function of joints.
 
     Returns:
-        float: The largest over clips of several lengths.
+        float: The largest difference over clips of several lengths, as a
+        share of the largest output.
     """
     largest = 0.
     for num_clips, num_frames in ((1, 1), (3, 20), (1, 150)):
@@ -244,22 +264,22 @@ def largest_difference(model: DeployModel, run: Run) -> float:
 
 
 def export(model: DeployModel, format: str, path: Path) -> Optional[float]:
-    """Write a model to a file that needs nothing of this package.
+    """Write a model to a file that runs without this package.
 
-    The file is there only if it gives what the model gives.
+    The file is written only if it gives what the model gives.
 
     Args:
-        model (DeployModel): On the device where the export is to run; an
-            ONNX model runs anywhere.
+        model (DeployModel): On the device where the export will run; an ONNX
+            model runs anywhere.
         format (str): A key of ``FORMATS``.
         path (Path): File to write, with the format's suffix.
 
     Returns:
         float | None: The ``largest_difference``; None if ONNX Runtime, which
-        would tell, is not installed.
+        is needed to measure it, is not installed.
 
     Raises:
-        ValueError: If the suffix is another.
+        ValueError: If the path has another suffix.
         ImportError: If a package is missing that the format needs.
         RuntimeError: If the exported model gives something else.
     """
@@ -267,11 +287,11 @@ def export(model: DeployModel, format: str, path: Path) -> Optional[float]:
     if path.suffix != suffix:
         raise ValueError(f'format {format} is written to a {suffix} file, '
                          f'not to {path.name}')
-    with _tracing(), replacing(path) as part:
-        save(model, part)
+    with _tracing(), replacing(path) as temporary:
+        save(model, temporary)
         if format == 'onnx' and find_spec('onnxruntime') is None:
             return None
-        difference = largest_difference(model, load(part, model.device))
+        difference = largest_difference(model, load(temporary, model.device))
         if not difference < TOLERANCE:
             raise RuntimeError(f'the exported model differs by {difference:g} '
                                'of its largest output')

@@ -1,4 +1,4 @@
-"""Features of a whole dataset to a file, in parts that survive a stop."""
+"""Features of a whole dataset in a file, chunk by chunk."""
 import hashlib
 import json
 import shutil
@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any, Union
 
 import numpy as np
-from mmengine.dataset import pseudo_collate
-from mmengine.utils import ProgressBar
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset, Subset
 
 from ..fileio.atomic import replacing
 from .inferencer import UmURLInferencer
@@ -17,7 +15,7 @@ from .inferencer import UmURLInferencer
 
 def describe_run(inferencer: UmURLInferencer, checkpoint: Union[str, Path],
                  dataset_cfg: dict, **settings: Any) -> dict[str, Any]:
-    """What the features of a run depend on, so that a later one may go on.
+    """Describe what the features of a run depend on.
 
     Args:
         inferencer (UmURLInferencer): The encoder.
@@ -26,7 +24,7 @@ def describe_run(inferencer: UmURLInferencer, checkpoint: Union[str, Path],
         settings: Further settings, as JSON has them.
 
     Returns:
-        dict: As JSON has it.
+        dict: Equal for two runs whose features are equal; as JSON has it.
     """
     files = {}
     for path in (Path(checkpoint), Path(dataset_cfg['ann_file'])):
@@ -47,33 +45,29 @@ def describe_run(inferencer: UmURLInferencer, checkpoint: Union[str, Path],
         **settings)
 
 
-def join(arrays: dict[str, list[np.ndarray]]) -> dict[str, Any]:
-    """Concatenate the arrays of each name."""
-    return {name: np.concatenate(values) for name, values in arrays.items()}
-
-
 class FeatureExtraction:
-    """Encodes a dataset part by part into a folder, and merges the parts.
+    """Encodes a dataset chunk by chunk into a folder, and merges the chunks.
 
-    Each part is a file that is there as a whole or not at all, with as many
-    whole batches as fit; a run that was stopped goes on after the last one,
-    and the file at the end has the same bytes as that of a run in one go.
+    A chunk has as many whole batches as fit, and its file is there as a whole
+    or not at all. A run that was stopped goes on after its last chunk, and
+    writes the same bytes as a run in one go.
 
     Args:
         inferencer (UmURLInferencer): The encoder.
         dataset (Dataset): Gives ``inputs`` and ``data_samples``.
         out (Path): File to write (.npz).
         kinds (sequence of str): As in ``UmURLInferencer.extract_features``.
-        run (dict): From ``describe_run``; parts of another run are refused.
-        part_size (int): Clips of a part. Defaults to 4096.
+        run (dict): From ``describe_run``; chunks of another run are refused.
+        chunk_size (int): Clips of a chunk. Defaults to 4096.
         num_workers (int): Processes that prepare clips. Defaults to 0.
 
     Attributes:
-        folder (Path): Where the parts are.
+        folder (Path): Where the chunks are.
+        chunks (list[range]): Indices of the clips of each chunk.
 
     Raises:
         ValueError: If a kind is unknown, the dataset is empty, or the folder
-            has parts of another run.
+            has chunks of another run.
     """
 
     def __init__(self,
@@ -82,10 +76,11 @@ class FeatureExtraction:
                  out: Path,
                  kinds: Sequence[str],
                  run: dict[str, Any],
-                 part_size: int = 4096,
+                 chunk_size: int = 4096,
                  num_workers: int = 0) -> None:
         inferencer.check_kinds(kinds)
-        if not len(dataset):  # type: ignore[arg-type]
+        num_clips = len(dataset)  # type: ignore[arg-type]
+        if not num_clips:
             raise ValueError('there is no clip to encode: the dataset is '
                              'empty')
         self.inferencer = inferencer
@@ -94,14 +89,13 @@ class FeatureExtraction:
         self.kinds = tuple(kinds)
         self.num_workers = num_workers
         size = inferencer.batch_size
-        part_size = max(part_size // size, 1) * size
-        num_clips = len(dataset)  # type: ignore[arg-type]
+        chunk_size = max(chunk_size // size, 1) * size
         indices = range(num_clips)
-        self.parts = [
-            indices[i:i + part_size] for i in range(0, num_clips, part_size)
+        self.chunks = [
+            indices[i:i + chunk_size] for i in range(0, num_clips, chunk_size)
         ]
         self.folder = out.with_name(f'{out.name}.parts')
-        run = dict(run, kinds=list(kinds), part_size=part_size,
+        run = dict(run, kinds=list(kinds), part_size=chunk_size,
                    clips=num_clips)
         self._claim_folder(json.loads(json.dumps(run)))
 
@@ -116,76 +110,53 @@ class FeatureExtraction:
                         f'is {other.get(key)}, that of this run {value}; '
                         'remove the folder to start anew')
             return
-        with replacing(path) as part:
-            part.write_text(json.dumps(run, indent=2))
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(run, indent=2))
 
     def _path(self, index: int) -> Path:
         return self.folder / f'{index:06d}.npz'
 
-    def missing_parts(self) -> list[int]:
-        """Numbers of the parts that are not there yet."""
+    def missing_chunks(self) -> list[int]:
+        """Numbers of the chunks that are not there yet."""
         return [
-            i for i in range(len(self.parts)) if not self._path(i).exists()
+            i for i in range(len(self.chunks)) if not self._path(i).exists()
         ]
 
     def run(self) -> dict[str, np.ndarray]:
-        """Encode what is missing, and write the file.
+        """Encode the missing chunks, and write the file.
 
         Returns:
-            dict[str, np.ndarray]: What the file holds: features (G, F) of
-            each kind, ``names`` (G, ) and ``labels`` (G, ), int64, -1 where a
-            clip has none; in the dataset's order.
+            dict[str, np.ndarray]: The arrays of the file: features (G, F),
+            float32, of each kind, ``names`` (G, ) and ``labels`` (G, ),
+            int64, -1 for a clip without one; in the dataset's order.
         """
-        missing = self.missing_parts()
-        size = self.inferencer.batch_size
-        batches = [
-            list(self.parts[i][start:start + size]) for i in missing
-            for start in range(0, len(self.parts[i]), size)
-        ]
-        loader = iter(
-            DataLoader(
-                self.dataset,
-                batch_sampler=batches,
-                num_workers=self.num_workers,
-                collate_fn=pseudo_collate))
-        bar = ProgressBar(sum(map(len, batches))) if batches else None
-        for i in missing:
-            arrays: dict[str, list[np.ndarray]] = {}
-            for _ in range(0, len(self.parts[i]), size):
-                for name, array in self._encode(next(loader)).items():
-                    arrays.setdefault(name, []).append(array)
-                assert bar is not None
-                bar.update(len(array))
-            with replacing(self._path(i)) as path:
-                np.savez(path, **join(arrays))
-        if bar is not None:
-            bar.file.write('\n')
-        return self._merge()
-
-    def _encode(self, data: dict[str, Any]) -> dict[str, np.ndarray]:
-        data = self.inferencer.model.data_preprocessor(data, False)
-        features = self.inferencer.encode_batch(data['inputs'], self.kinds)
-        samples = data['data_samples']
-        return dict(
-            {kind: value.cpu().numpy()
-             for kind, value in features.items()},
-            names=np.array([sample.get('frame_dir', '')
-                            for sample in samples]),
-            labels=np.array([
+        for i in self.missing_chunks():
+            features, samples = self.inferencer.encode_dataset(
+                Subset(self.dataset, self.chunks[i]), self.kinds,
+                self.num_workers)
+            names = [sample.get('frame_dir', '') for sample in samples]
+            labels = [
                 int(sample.gt_label) if 'gt_label' in sample else -1
                 for sample in samples
-            ]))
+            ]
+            with replacing(self._path(i)) as temporary:
+                np.savez(
+                    temporary,
+                    **features,
+                    names=np.array(names),
+                    labels=np.array(labels))
+        return self._merge()
 
     def _merge(self) -> dict[str, np.ndarray]:
         merged: dict[str, Any] = {}
         for name in (*self.kinds, 'names', 'labels'):
-            # One at a time: they are large.
+            # Only one kind at a time is in memory twice.
             values = []
-            for i in range(len(self.parts)):
+            for i in range(len(self.chunks)):
                 with np.load(self._path(i)) as arrays:
                     values.append(arrays[name])
             merged[name] = np.concatenate(values)
-        with replacing(self.out) as path:
-            np.savez(path, **merged)
+        with replacing(self.out) as temporary:
+            np.savez(temporary, **merged)
         shutil.rmtree(self.folder)
         return merged

@@ -1,3 +1,4 @@
+"""A trained encoder for clips as they are recorded."""
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,11 +11,18 @@ from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.utils import ProgressBar
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
+from torch.utils.data import Dataset
 
-from ..models.utils.retrieval import nearest_neighbors
-from ..skeleton.modalities import generate_modalities
+from ..models.recognizers import SkeletonKNN
+from ..models.utils.encoding import (
+    FUSED,
+    encode_dataset,
+    extract_features,
+    kinds_of,
+)
+from ..models.utils.retrieval import unit_mean
+from ..skeleton.batch import Streams
 from .clips import (
     Clip,
     ClipPipeline,
@@ -26,24 +34,13 @@ from .clips import (
 from .loading import load_config, load_model
 
 PRECISIONS = dict(fp32=None, bf16=torch.bfloat16, fp16=torch.float16)
-FUSED = 'fused'
-
-
-@contextmanager
-def _encoded(backbone: nn.Module) -> Iterator[None]:
-    """Let a model take features instead of clips for a moment."""
-    backbone.forward = lambda feature: feature
-    try:
-        yield
-    finally:
-        del backbone.forward
 
 
 class UmURLInferencer:
-    """A trained encoder for clips as they come.
+    """A trained encoder for clips as they are recorded.
 
-    The config's own test pipeline prepares them, so that the numbers are
-    those of MMEngine's test loop.
+    The config's own test pipeline prepares the clips, so that the numbers
+    are those of MMEngine's test loop.
 
     Args:
         config (str | Path | Config): A linear, fine-tuning or retrieval
@@ -52,12 +49,13 @@ class UmURLInferencer:
         checkpoint (str | Path): Path or URL of its weights, of ours or of
             the paper's code.
         device (str, optional): Such as ``'cuda:0'``. Defaults to the best
-            that there is.
-        precision (str): Of the encoder: ``'fp32'``, or by autocast
+            device that there is.
+        precision (str): Precision of the encoder: ``'fp32'``, or by autocast
             ``'bf16'`` or ``'fp16'``. Defaults to ``'fp32'``.
         batch_size (int): Clips that are encoded together. Defaults to 64.
         num_nearest (int, optional): Clips of the gallery to name. Defaults
-            to the number that votes in the config.
+            to ``num_neighbors`` of the config, which is the number that
+            votes.
         show_progress (bool): Whether to show a bar (on stderr). Defaults to
             False.
         cfg_options (dict, optional): Settings of the config to change, by
@@ -66,7 +64,7 @@ class UmURLInferencer:
     Raises:
         FileNotFoundError: If there is no such config or checkpoint.
         ValueError: If the config cannot be used on clips, the checkpoint
-            does not fit, or a setting above is none of those.
+            does not fit, or a setting above is out of its range.
 
     Examples:
         >>> inferencer = UmURLInferencer('umurl-knn_synthetic.py',
@@ -99,38 +97,44 @@ class UmURLInferencer:
                 'retrieval (knn) config')
         self.model = load_model(self.cfg, checkpoint, device)
         dataset = self.cfg.test_dataloader.dataset
-        self.pipeline = ClipPipeline(dataset)
+        self.pipeline = ClipPipeline(dataset, self.model.backbone.layout)
         self.nonfinite = dataset.get('nonfinite', 'error')
         self.precision = precision
         self.batch_size = batch_size
         self.num_nearest = num_nearest
         self.show_progress = show_progress
-        self._gallery: Optional[tuple[Tensor, Tensor, list[str]]] = None
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """The device of the model."""
         return next(self.model.parameters()).device
+
+    @property
+    def kinds(self) -> list[str]:
+        """Kinds of features: ``'fused'`` and, of several, each modality."""
+        return kinds_of(self.model.backbone)
 
     def __call__(self, clips: Clips) -> dict[str, np.ndarray]:
         """Encode clips, and classify them if the model can.
 
         Args:
-            clips (np.ndarray | Tensor | dict | sequence): Of N clips any of
+            clips (np.ndarray | Tensor | dict | sequence): N clips in any of
+                these forms:
 
                 - arrays (M, T, V, C), in a list, or one array;
                 - annotations of MMAction2, with such a ``keypoint``, in a
                   list, or one of them;
                 - an array (N, M, T, V, C) of clips of one length;
-                - streams of some modalities by name, prepared already, each
+                - prepared streams of some modalities by name, each
                   ([N, ]M, clip_len, V, C).
 
         Returns:
-            dict[str, np.ndarray]: ``features`` (N, F). With a classifier or
-            a gallery ``scores`` (N, num_classes) and ``labels`` (N, ). With
-            a gallery of its K nearest clips ``nearest_names`` (N, K),
-            ``nearest_labels`` (N, K), and ``similarities`` (N, K), their
-            cosines.
+            dict[str, np.ndarray]: ``features`` (N, F), float32. A classifier
+            or a gallery adds ``scores`` (N, num_classes), float32, and
+            ``labels`` (N, ), int64. A gallery adds its K nearest clips, the
+            nearest first: ``nearest_indices`` (N, K), int64, in the order of
+            its dataset, ``nearest_names`` (N, K), ``nearest_labels`` (N, K),
+            int64, and ``similarities`` (N, K), float32, the cosines.
 
         Raises:
             ValueError: If something else is given, or a clip does not fit
@@ -138,7 +142,7 @@ class UmURLInferencer:
         """
         found: dict[str, list[Tensor]] = {}
         for inputs in self._batches(clips):
-            feature = self._encode(inputs, FUSED)
+            feature = self._encode(inputs)[FUSED]
             found.setdefault('features', []).append(feature.mean(dim=1))
             for name, value in self._judge(feature).items():
                 found.setdefault(name, []).append(value)
@@ -146,10 +150,9 @@ class UmURLInferencer:
             name: torch.cat(values).cpu().numpy()
             for name, values in found.items()
         }
-        if self._gallery is not None:
-            names = np.array(self._gallery[2])
-            index = results.pop('nearest')
-            results['nearest_names'] = names[index]
+        if 'nearest_indices' in results:
+            names = np.array(self.model.encoded_gallery.names)
+            results['nearest_names'] = names[results['nearest_indices']]
         return results
 
     def extract_features(
@@ -160,7 +163,7 @@ class UmURLInferencer:
 
         Args:
             clips (np.ndarray | Tensor | dict | sequence): As for a call.
-            kinds (sequence of str): ``'fused'`` of all modalities together,
+            kinds (sequence of str): ``'fused'`` for all modalities together,
                 or the name of one alone. Defaults to ``('fused', )``.
 
         Returns:
@@ -171,36 +174,65 @@ class UmURLInferencer:
         """
         self.check_kinds(kinds)
         batches = [
-            self.encode_batch(inputs, kinds)
-            for inputs in self._batches(clips)
+            self._encode(inputs, kinds) for inputs in self._batches(clips)
         ]
         return {
-            kind: torch.cat([batch[kind] for batch in batches]).cpu().numpy()
+            kind: torch.cat([batch[kind] for batch in batches
+                             ]).mean(dim=1).cpu().numpy()
             for kind in kinds
         }
 
+    def encode_dataset(
+        self,
+        dataset: Dataset,
+        kinds: Sequence[str] = (FUSED, ),
+        num_workers: int = 0
+    ) -> tuple[dict[str, np.ndarray], list[ActionDataSample]]:
+        """Encode all clips of a dataset, with a bar on stderr.
+
+        Args:
+            dataset (Dataset): Gives ``inputs`` and ``data_samples``, as the
+                datasets of the config do.
+            kinds (sequence of str): As in :meth:`extract_features`.
+            num_workers (int): Processes that prepare clips. Defaults to 0:
+                this one.
+
+        Returns:
+            tuple[dict[str, np.ndarray], list[ActionDataSample]]: Features
+            (G, F), float32, of each kind, and the G data samples, in the
+            dataset's order.
+
+        Raises:
+            ValueError: If a kind is unknown, or the dataset is empty.
+        """
+        self.check_kinds(kinds)
+        with self._autocast():
+            features, samples = encode_dataset(
+                self.model,
+                dataset,
+                kinds,
+                batch_size=self.batch_size,
+                num_workers=num_workers,
+                collate_fn=pseudo_collate)
+        return {
+            kind: value.float().mean(dim=1).cpu().numpy()
+            for kind, value in features.items()
+        }, samples
+
     def check_kinds(self, kinds: Sequence[str]) -> None:
-        """Raise ``ValueError`` unless these features can be computed."""
-        known = [FUSED, *getattr(self.model.backbone, 'modalities', ())]
+        """Check that the model has some kinds of features.
+
+        Args:
+            kinds (sequence of str): As in :meth:`extract_features`.
+
+        Raises:
+            ValueError: If it lacks one.
+        """
+        known = [FUSED, *self.model.backbone.modalities]
         for kind in kinds:
             if kind not in known:
                 raise ValueError(f'this model has no {kind!r} feature, only '
                                  f'{", ".join(known)}')
-
-    def encode_batch(self, inputs: Any,
-                     kinds: Sequence[str]) -> dict[str, Tensor]:
-        """Features of a batch from the model's ``data_preprocessor``.
-
-        Args:
-            inputs (Tensor | dict[str, Tensor]): Joints, or streams, each
-                (N, num_clips, M, T, V, C).
-            kinds (sequence of str): As in ``extract_features``.
-
-        Returns:
-            dict[str, Tensor]: The mean over the clips of a sample, (N, F),
-            float32, of each kind.
-        """
-        return {kind: self._encode(inputs, kind).mean(dim=1) for kind in kinds}
 
     @contextmanager
     def _autocast(self) -> Iterator[None]:
@@ -209,63 +241,47 @@ class UmURLInferencer:
                 self.device.type, dtype=dtype, enabled=dtype is not None):
             yield
 
-    def _encode(self, inputs: Any, kind: str) -> Tensor:
-        """(N, num_clips, F) of one kind, in float32."""
-        first = next(iter(inputs.values())) if isinstance(
-            inputs, Mapping) else inputs
-        num_samples = len(first)
+    def _encode(self,
+                inputs: Any,
+                kinds: Sequence[str] = (FUSED, )) -> dict[str, Tensor]:
+        """Encode a batch of the preprocessor: (N, num_clips, F), float32."""
         with self._autocast():
-            if isinstance(inputs, Tensor) and kind == FUSED:
-                feature, _ = self.model.extract_feat(inputs)
-            else:
-                feature = self.model.backbone(self._streams(inputs, kind))
-        return feature.float().reshape(num_samples, -1, feature.shape[-1])
-
-    def _streams(self, inputs: Any, kind: str) -> dict[str, Tensor]:
-        if isinstance(inputs, Tensor):
-            return generate_modalities(
-                inputs.flatten(0, 1), [kind], self.model.backbone.layout)
-        if kind != FUSED and kind not in inputs:
-            raise ValueError(f'the {kind!r} stream was not given, only '
-                             f'{", ".join(inputs)}')
-        return {
-            name: stream.flatten(0, 1)
-            for name, stream in inputs.items() if kind in (FUSED, name)
-        }
+            features = extract_features(self.model, inputs, kinds)
+        return {kind: feature.float() for kind, feature in features.items()}
 
     @torch.no_grad()
     def _judge(self, feature: Tensor) -> dict[str, Tensor]:
-        """Scores, labels and nearest clips of features (N, num_clips, F)."""
-        gallery = hasattr(self.model, 'encode_gallery')
-        if not gallery and not self.model.with_cls_head:
+        """Classify features (N, num_clips, F), if the model can."""
+        if isinstance(self.model, SkeletonKNN):
+            return self._search(feature)
+        if not self.model.with_cls_head:
             return {}
-        judged = self._search(feature) if gallery else {}
-        with _encoded(self.model.backbone):
-            samples = self.model.predict(
-                feature, [ActionDataSample() for _ in feature])
-        scores = torch.stack([sample.pred_score for sample in samples])
-        labels = torch.cat([sample.pred_label for sample in samples])
-        return dict(scores=scores, labels=labels, **judged)
+        samples = self.model.cls_head.predict(
+            feature.flatten(0, 1), [ActionDataSample() for _ in feature])
+        return dict(
+            scores=torch.stack([sample.pred_score for sample in samples]),
+            labels=torch.cat([sample.pred_label for sample in samples]))
 
     def _search(self, feature: Tensor) -> dict[str, Tensor]:
-        if self._gallery is None:
-            with self._autocast():
-                gallery, labels = self.model.encode_gallery()
-            # The model's own votes take it from here, too.
-            self.model.encode_gallery = lambda: (gallery, labels)
-            self._gallery = (gallery, labels, self.model.gallery_names)
-        gallery, labels, _ = self._gallery
-        count = self.num_nearest or self.model.num_neighbors
-        similarities, nearest = nearest_neighbors(
-            F.normalize(feature.mean(dim=1), dim=1), gallery,
-            min(count, len(labels)))
+        """Find the nearest clips of features, and count their votes."""
+        model = self.model
+        with self._autocast():
+            gallery = model.encoded_gallery
+        named = self.num_nearest or model.num_neighbors
+        cosines, nearest = gallery.search(
+            unit_mean(feature), max(named, model.num_neighbors))
+        scores = gallery.vote(cosines[:, :model.num_neighbors],
+                              nearest[:, :model.num_neighbors], model.weights)
+        nearest = nearest[:, :named]
         return dict(
-            nearest=nearest,
-            nearest_labels=labels[nearest],
-            similarities=similarities)
+            scores=scores,
+            labels=scores.argmax(dim=1),
+            nearest_indices=nearest,
+            nearest_labels=gallery.labels[nearest],
+            similarities=cosines[:, :named])
 
     def _batches(self, clips: Clips) -> Iterator[Any]:
-        """What the model's preprocessor makes of the clips."""
+        """Prepare clips: inputs of the model, batch by batch."""
         if isinstance(clips, Mapping) and 'keypoint' not in clips:
             samples: Sequence[Any] = split_streams(clips)
             prepare: Callable[[Any, str], dict] = self._pack_streams
@@ -292,6 +308,7 @@ class UmURLInferencer:
     @staticmethod
     def _pack_streams(streams: dict[str, Tensor], name: str) -> dict[str, Any]:
         return dict(
-            inputs={key: stream[None]
-                    for key, stream in streams.items()},
+            inputs=Streams(
+                {key: stream[None]
+                 for key, stream in streams.items()}),
             data_samples=ActionDataSample())

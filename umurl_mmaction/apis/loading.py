@@ -1,4 +1,4 @@
-"""Configs by name, and models with all their weights."""
+"""Loading of configs by name, and of models with all their weights."""
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -16,14 +16,14 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def configs_folder() -> Path:
-    """Where this package's experiments and their metafile are."""
+    """Find the folder of this package's experiments and their metafile."""
     installed = PACKAGE / '.mim' / 'configs'
     configs = installed if installed.is_dir() else PACKAGE.parent / 'configs'
     return configs / 'umurl'
 
 
 def find_config(name: str) -> Path:
-    """The config of this package with that base name, as ``mim`` finds it.
+    """Find a config of this package by its base name, as ``mim`` does.
 
     Args:
         name (str): Such as ``'umurl-knn_synthetic.py'``; ``.py`` may be left
@@ -46,16 +46,15 @@ def find_config(name: str) -> Path:
 
 def load_config(config: Union[str, Path, Config],
                 cfg_options: Optional[Mapping[str, Any]] = None) -> Config:
-    """Load a config wherever it is.
+    """Load a config.
 
     Args:
         config (str | Path | Config): A path, the base name of a config of
-            this package, ``package::path``, or a config, which stays as it
-            is.
+            this package, ``package::path``, or a loaded config.
         cfg_options (dict, optional): Settings to change, by dotted key.
 
     Returns:
-        Config: A config of its own.
+        Config: A copy with the changes.
 
     Raises:
         FileNotFoundError: If there is no such config.
@@ -73,35 +72,78 @@ def load_config(config: Union[str, Path, Config],
     return cfg
 
 
+def fill_facts(cfg: Config, checkpoint: Mapping[str, Any]) -> None:
+    """Describe the data by a checkpoint if the annotation file is not there.
+
+    The encoder and the classifier take from ``ann_file`` what their configs
+    do not say. Without that file it is taken from the ``metainfo`` of the
+    training set, which MMEngine's checkpoints hold.
+
+    Args:
+        cfg (Config): Has ``model``; settings that are missing are set.
+        checkpoint (dict): The loaded checkpoint.
+
+    Raises:
+        ValueError: If neither file says what the model needs.
+    """
+    meta = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+    skeleton = meta.get('skeleton')
+    facts = dict(
+        backbone=dict(
+            graph_cfg=skeleton and dict(layout=skeleton),
+            in_channels=meta.get('in_channels'),
+            num_person=meta.get('num_person')),
+        cls_head=dict(num_classes=len(meta.get('classes', ())) or None))
+    for name, settings in facts.items():
+        module = cfg.model.get(name) or {}
+        ann_file = module.get('ann_file')
+        if ann_file is None or Path(ann_file).is_file():
+            continue
+        for key, value in settings.items():
+            if module.get(key) is None:
+                module[key] = value
+        missing = [
+            f'model.{name}.{key}' for key in settings if module[key] is None
+        ]
+        if missing:
+            raise ValueError(
+                f'annotation file {ann_file!r} is not there, and the '
+                'checkpoint does not describe the data either: set '
+                f'{", ".join(missing)}')
+        module.ann_file = None
+
+
 def load_model(cfg: Config,
                checkpoint: Union[str, Path],
                device: Optional[str] = None) -> Any:
     """Build the model of a config with the weights of a checkpoint.
 
-    Unlike MMEngine's loading it does not go on with random weights where the
-    checkpoint lacks some.
+    MMEngine's loading keeps random weights if the checkpoint lacks some; this
+    raises an error.
 
     Args:
-        cfg (Config): Has ``model``.
+        cfg (Config): Has ``model``; see :func:`fill_facts`.
         checkpoint (str | Path): Path or URL of a checkpoint, of ours or of
             the paper's code.
-        device (str, optional): Defaults to the best that there is.
+        device (str, optional): Defaults to the best device that there is.
 
     Returns:
-        nn.Module: The model, on the device, in eval mode, with ``cfg``.
+        nn.Module: The model, on the device, in eval mode, with ``cfg`` as an
+        attribute.
 
     Raises:
         FileNotFoundError: If the checkpoint is not there.
-        ValueError: If it lacks a weight of the model, or has one of another
-            shape, or the device is not there.
+        ValueError: If it cannot be loaded, lacks a weight of the model or
+            has one of another shape, or if the device is not there.
     """
     # Imported late: MMAction2's visualizers come with it.
     from mmaction.apis import init_recognizer
     device = device or get_device()
     if torch.device(device).type == 'cuda' and not torch.cuda.is_available():
         raise ValueError(f'device {device!r} is not there: torch sees no GPU')
-    model = init_recognizer(cfg, device=device)
     loaded = load_checkpoint(checkpoint)
+    fill_facts(cfg, loaded)
+    model = init_recognizer(cfg, device=device)
     weights = {
         strip_module(key): value
         for key, value in loaded.get('state_dict', loaded).items()

@@ -1,15 +1,15 @@
-"""What the classes are called."""
+"""Names of the classes."""
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional, Union
 
 
 class ClassNames:
-    """Names of classes, or their numbers where there are none.
+    """Names of classes; a class without a name is called by its number.
 
     Args:
         names (Sequence[str]): A name for each label, from 0 on. Defaults to
-            (): no names.
+            no names.
     """
 
     def __init__(self, names: Sequence[str] = ()) -> None:
@@ -17,14 +17,18 @@ class ClassNames:
 
     @classmethod
     def find(cls, file: Optional[Path], dataset: Any = None) -> 'ClassNames':
-        """The names in a file, or else those that a dataset knows.
+        """Read the names from a file, or else from a dataset.
 
         Args:
             file (Path, optional): A text file with a name a line.
-            dataset (BaseDataset, optional): Has ``metainfo``.
+            dataset (BaseDataset, optional): Has ``metainfo``, which may have
+                ``classes``.
 
         Returns:
-            ClassNames: The names; none if nothing knows them.
+            ClassNames: The names, or none if neither has them.
+
+        Raises:
+            OSError: If the file cannot be read.
         """
         if file is not None:
             lines = file.read_text(encoding='utf-8').splitlines()
@@ -39,7 +43,13 @@ class ClassNames:
         return f'class {label}'
 
     def label_of(self, wanted: Union[int, str]) -> int:
-        """The label of a name, or of a label as text.
+        """Find the label of a class.
+
+        Args:
+            wanted (int | str): A name, or a label, also as text.
+
+        Returns:
+            int: The label.
 
         Raises:
             ValueError: If there is no such name.

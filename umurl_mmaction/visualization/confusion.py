@@ -14,12 +14,12 @@ MAX_VALUES = 24  # classes, beyond which no number fits into a cell
 
 
 class Predictions(NamedTuple):
-    """What a test run said of its clips.
+    """Labels and predictions of a test run.
 
     Args:
-        truth (np.ndarray): Labels of the G clips, int64.
-        predicted (np.ndarray): What was predicted for them, int64.
-        num_classes (int): Classes there are.
+        truth (np.ndarray): Labels of the clips, (G, ), int64.
+        predicted (np.ndarray): Predicted labels, (G, ), int64.
+        num_classes (int): Number of classes K.
     """
     truth: np.ndarray
     predicted: np.ndarray
@@ -27,14 +27,14 @@ class Predictions(NamedTuple):
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Read what ``mim test --dump`` has written.
+    """Read the file that ``mim test --dump`` writes.
 
     Args:
         path (Path): MMEngine's dump: a list with a dict for each clip, which
             has ``gt_label`` and ``pred_label`` or ``pred_score``.
 
     Returns:
-        Predictions: Labels and predictions.
+        Predictions: Labels and predictions, in the order of the file.
 
     Raises:
         ValueError: If the file holds something else.
@@ -61,7 +61,7 @@ def read_predictions(path: Path) -> Predictions:
 
 
 def count_confusions(predictions: Predictions) -> np.ndarray:
-    """Clips by true and predicted class, (K, K), int64."""
+    """Count the clips by true and predicted class: (K, K), int64."""
     return confusion_matrix(
         predictions.truth,
         predictions.predicted,
@@ -69,9 +69,13 @@ def count_confusions(predictions: Predictions) -> np.ndarray:
 
 
 def class_accuracies(matrix: np.ndarray) -> np.ndarray:
-    """Share of each class's clips that are right: (K, K) -> (K, ).
+    """Compute the accuracy of each class.
 
-    NaN for a class without any clip.
+    Args:
+        matrix (np.ndarray): Clips by true and predicted class, (K, K).
+
+    Returns:
+        np.ndarray: Within 0..1, (K, ); NaN for a class without any clip.
     """
     with np.errstate(invalid='ignore'):
         return matrix.diagonal() / matrix.sum(axis=1)

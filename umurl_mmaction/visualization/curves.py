@@ -13,7 +13,13 @@ Curve = list[tuple[float, float]]
 
 
 def epoch_length(run: Mapping[str, Curve]) -> float:
-    """Iterations of an epoch: the last one of epoch e is e times as many.
+    """Find the iterations of an epoch: epoch e ends after e times as many.
+
+    Args:
+        run (dict[str, list]): Curves of a run, with ``epoch`` among them.
+
+    Returns:
+        float: Iterations.
 
     Raises:
         ValueError: If the run does not count epochs.
@@ -37,6 +43,9 @@ def draw_curves(runs: Mapping[str, Mapping[str, Curve]],
 
     Returns:
         Figure: The figure.
+
+    Raises:
+        ValueError: If ``by_epoch`` is set and a run does not count epochs.
     """
     columns = min(MAX_COLUMNS, len(names))
     rows = -(-len(names) // columns)

@@ -1,7 +1,9 @@
 """Features on the plane, coloured by class."""
 from collections.abc import Mapping, Sequence
+from typing import Optional
 
 import numpy as np
+import torch
 from matplotlib.colors import TABLEAU_COLORS
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -12,8 +14,36 @@ MARKERS = 'o^sDvP*X'
 PANEL = 3.4  # inches
 
 
+def choose_clips(labels: Sequence[Optional[int]], classes: Sequence[int],
+                 per_class: int, seed: int) -> list[int]:
+    """Draw clips of some classes.
+
+    Args:
+        labels (sequence of int): Labels of all clips.
+        classes (sequence of int): The classes wanted.
+        per_class (int): Largest number of clips of each class.
+        seed (int): Fixes the draw.
+
+    Returns:
+        list[int]: Indices, ascending.
+
+    Raises:
+        ValueError: If a class has no clip.
+    """
+    chosen: list[int] = []
+    for label in classes:
+        members = [i for i, known in enumerate(labels) if known == label]
+        if not members:
+            raise ValueError(f'no clip is of class {label}')
+        # One generator for each class: other classes do not change the draw.
+        generator = torch.Generator().manual_seed(seed + label)
+        order = torch.randperm(len(members), generator=generator)
+        chosen += [members[i] for i in order[:per_class].tolist()]
+    return sorted(chosen)
+
+
 def flatten(features: np.ndarray, method: str, seed: int = 0) -> np.ndarray:
-    """Lay features out on the plane.
+    """Place features on the plane.
 
     Args:
         features (np.ndarray): (G, F).
@@ -42,13 +72,13 @@ def flatten(features: np.ndarray, method: str, seed: int = 0) -> np.ndarray:
 
 def draw_feature_map(maps: Mapping[str, np.ndarray], labels: Sequence[int],
                      names: Mapping[int, str]) -> Figure:
-    """A panel for each kind of features, and a legend for all.
+    """Draw a panel for each kind of features, and one legend.
 
     Args:
         maps (dict[str, np.ndarray]): Title -> (G, 2).
         labels (sequence of int): Classes of the G clips.
-        names (dict[int, str]): What the classes are called, in the order of
-            the legend.
+        names (dict[int, str]): Names of the classes by label, in the order
+            of the legend.
 
     Returns:
         Figure: The figure.

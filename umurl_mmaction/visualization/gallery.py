@@ -1,4 +1,4 @@
-"""A query and its neighbours, right and wrong marked."""
+"""Strips of a query and its neighbours, marked as right or wrong."""
 import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
@@ -12,13 +12,13 @@ RIGHT_COLOR, WRONG_COLOR = '#1a7f37', '#c1121f'
 
 
 class Neighbor(NamedTuple):
-    """A gallery clip that a query found.
+    """A gallery clip near to a query.
 
     Args:
-        clip (np.ndarray): (M, T, V, C); what is NaN is not drawn.
+        clip (np.ndarray): (M, T, V, C); NaN is not drawn.
         name (str): Name of the clip.
         label (int, optional): Its class.
-        cosine (float): Similarity to the query.
+        cosine (float): Its similarity to the query.
     """
     clip: np.ndarray
     name: str
@@ -28,14 +28,15 @@ class Neighbor(NamedTuple):
 
 def mark(query: Optional[int],
          found: Optional[int]) -> tuple[str, Optional[str]]:
-    """Text and colour of a neighbour's mark: is it of the query's class?
+    """Mark a neighbour as right if it has the query's class.
 
     Args:
         query (int, optional): Label of the query.
         found (int, optional): Label of the neighbour.
 
     Returns:
-        tuple[str, str | None]: Nothing and None if a label is not known.
+        tuple[str, str | None]: Text and colour; an empty text and None if a
+        label is not known.
     """
     if query is None or found is None:
         return '', None
@@ -47,14 +48,14 @@ def mark(query: Optional[int],
 def gallery_strips(clip: np.ndarray, name: str, label: Optional[int],
                    neighbors: Sequence[Neighbor],
                    names: ClassNames) -> list[Strip]:
-    """The columns of a query and its neighbours, the nearest first.
+    """Make the columns of a query and its neighbours, the nearest first.
 
     Args:
         clip (np.ndarray): The query, (M, T, V, C).
         name (str): Name of the clip.
         label (int, optional): Its class.
-        neighbors (sequence of Neighbor): What it found.
-        names (ClassNames): What the classes are called.
+        neighbors (sequence of Neighbor): Its neighbours.
+        names (ClassNames): Names of the classes.
 
     Returns:
         list[Strip]: The query's and one for each neighbour.

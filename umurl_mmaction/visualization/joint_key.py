@@ -8,7 +8,7 @@ from .stick_figure import StickFigure
 
 
 def pick_pose(clip: np.ndarray) -> np.ndarray:
-    """The first pose with the most joints: (M, T, V, C) -> (V, C)."""
+    """Pick the first pose with the most joints: (M, T, V, C) -> (V, C)."""
     present = np.isfinite(clip).all(axis=-1).sum(axis=-1)
     body, frame = np.unravel_index(present.argmax(), present.shape)
     return clip[body, frame]
@@ -16,11 +16,12 @@ def pick_pose(clip: np.ndarray) -> np.ndarray:
 
 def spread(wanted: np.ndarray, gap: float, low: float,
            high: float) -> np.ndarray:
-    """Move heights apart, keeping their order, near to where they were.
+    """Move heights apart, as little as needed and in their order.
 
     Args:
         wanted (np.ndarray): Heights, (K, ), ascending.
-        gap (float): Least distance, made smaller if it does not fit.
+        gap (float): Least distance; a smaller one is used if it does not
+            fit.
         low (float): Least height.
         high (float): Greatest height.
 
@@ -31,7 +32,7 @@ def spread(wanted: np.ndarray, gap: float, low: float,
         return wanted.clip(low, high)
     gap = min(gap, (high - low) / (len(wanted) - 1))
     steps = gap * np.arange(len(wanted))
-    # In `wanted - steps` "a gap apart" reads "not descending".
+    # Heights are a gap apart if `wanted - steps` does not descend.
     up = np.maximum.accumulate(wanted - steps)
     down = np.minimum.accumulate((wanted - steps)[::-1])[::-1]
     return ((up + down) / 2).clip(low, high - steps[-1]) + steps
@@ -42,10 +43,10 @@ def draw_joint_key(axes: Axes, clip: np.ndarray, layout: Layout,
     """Draw a large skeleton with each joint's number and name.
 
     Args:
-        axes (Axes): Where to draw.
-        clip (np.ndarray): (M, T, V, C), of which a whole pose is taken.
+        axes (Axes): Axes to draw on.
+        clip (np.ndarray): (M, T, V, C); its most complete pose is drawn.
         layout (Layout): Its layout.
-        matrix (np.ndarray): (C, 2), of :func:`projection`.
+        matrix (np.ndarray): (C, 2), from :func:`projection`.
     """
     pose = pick_pose(clip)
     page = pose @ matrix

@@ -9,7 +9,7 @@ ROOT_COLOR = '#444444'
 
 
 def find_limbs(layout: Layout) -> tuple[tuple[int, ...], ...]:
-    """Take the tree of joints apart into limbs.
+    """Divide the tree of joints into limbs.
 
     A limb starts at each child of the root and of a joint with several
     children, and ends where the next ones start. A bone belongs to the limb
@@ -20,8 +20,8 @@ def find_limbs(layout: Layout) -> tuple[tuple[int, ...], ...]:
 
     Returns:
         tuple[tuple[int, ...], ...]: Joints of each limb, from the root
-        outwards, in the order of their first joints. All joints but the
-        root are there, each once.
+        outwards, in the order of their first joints. Every joint except the
+        root is in one limb.
     """
     children: list[list[int]] = [[] for _ in layout.joints]
     for joint, parent in enumerate(layout.parents):
@@ -40,15 +40,15 @@ def find_limbs(layout: Layout) -> tuple[tuple[int, ...], ...]:
 
 
 def limb_palette(num_limbs: int) -> list[str]:
-    """Distinct colours, as many as asked for.
+    """Choose distinct colours.
 
     Args:
-        num_limbs (int): How many.
+        num_limbs (int): Number of colours.
 
     Returns:
         list[str]: Colours such as ``'#1f77b4'``.
     """
-    # Grey is the root's.
+    # Grey is the colour of the root.
     named = [
         to_hex(color) for name, color in TABLEAU_COLORS.items()
         if 'gray' not in name
@@ -62,13 +62,13 @@ def limb_palette(num_limbs: int) -> list[str]:
 
 
 def joint_colors(layout: Layout) -> list[str]:
-    """The colour of each joint and of the bone that leads to it.
+    """Choose the colour of each joint and of the bone that leads to it.
 
     Args:
         layout (Layout): The joints and their parents.
 
     Returns:
-        list[str]: V colours; those of a limb are the same.
+        list[str]: V colours; the joints of a limb share one.
     """
     limbs = find_limbs(layout)
     colors = [ROOT_COLOR] * layout.num_joints

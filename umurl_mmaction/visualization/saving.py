@@ -12,8 +12,8 @@ def log_figure(figure: Figure, folder: Optional[str], tag: str) -> None:
 
     Args:
         figure (Figure): The figure.
-        folder (str, optional): Folder of the event files; None to do
-            nothing.
+        folder (str, optional): Folder of the event files; with None nothing
+            is written.
         tag (str): Name of the image.
     """
     if folder is None:
@@ -29,10 +29,10 @@ def save_figure(figure: Figure, path: Path) -> None:
     Args:
         figure (Figure): The figure.
         path (Path): File to write; its suffix, such as ``.png``, tells the
-            format. Its folder is made if need be.
+            format. Its folder is made if it is missing.
 
     Raises:
-        ValueError: If there is no such format.
+        ValueError: If Matplotlib has no such format.
     """
-    with replacing(path) as part:
-        figure.savefig(part)
+    with replacing(path) as temporary:
+        figure.savefig(temporary)

@@ -1,14 +1,12 @@
-"""What a config makes of a clip, step by step."""
+"""The steps from an annotated clip to the views of pre-training."""
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Callable, NamedTuple, Optional
 
 import numpy as np
-import torch
 from mmaction.registry import DATASETS, TRANSFORMS
 from mmengine.config import Config
 from mmengine.dataset import Compose
-from torch import Tensor
 
 from ..skeleton.layout import Layout, build_layout
 
@@ -17,13 +15,13 @@ RESIZE = 'TemporalCropResize'
 
 
 class ConfigSteps(NamedTuple):
-    """Where a config says what happens to a clip.
+    """The steps that a config names for a clip.
 
     Args:
-        dataset (dict): The dataset, without any step.
+        dataset (dict): Config of the dataset without any transform.
         prepare (list[dict]): Transforms of every clip, before the views.
-        views (dict, optional): The ``SkeletonMultiView``.
-        names (list[str]): What each view is for; empty if not known.
+        views (dict, optional): Config of the ``SkeletonMultiView``.
+        names (list[str]): What each view is for.
     """
     dataset: dict
     prepare: list[dict]
@@ -32,13 +30,16 @@ class ConfigSteps(NamedTuple):
 
 
 class ClipStages(NamedTuple):
-    """A clip and what becomes of it.
+    """A clip after each step.
 
     Args:
-        raw (np.ndarray): As annotated, (M, T, V, C).
-        normalized (np.ndarray): Before it is resized in time, (M, T, V, C).
-        views (list[np.ndarray]): Augmented, (M, clip_len, V, C) each.
-        notes (list[str]): What was done for each view, as far as known.
+        raw (np.ndarray): As annotated, (M, T, V, C), float32.
+        normalized (np.ndarray): Before it is resized in time, (M, T, V, C),
+            float32.
+        views (list[np.ndarray]): Augmented, (M, clip_len, V, C) each,
+            float32.
+        notes (list[str]): What was drawn for each view, a line for each
+            transform that says it in ``results['augmentations']``.
     """
     raw: np.ndarray
     normalized: np.ndarray
@@ -46,12 +47,30 @@ class ClipStages(NamedTuple):
     notes: list[str]
 
 
-def find_steps(cfg: Config, loader: str) -> ConfigSteps:
-    """Find the steps of a clip, all of them in the dataset or not.
+def dataset_config(cfg: Config, loader: str) -> Any:
+    """The dataset of a config's dataloader.
 
-    The clip is prepared by the dataset (``prepare``) or its pipeline; the
-    views are made by the pipeline or the model's data preprocessor
-    (``views``).
+    Args:
+        cfg (Config): An experiment.
+        loader (str): Key of a dataloader.
+
+    Returns:
+        ConfigDict: Config of the dataset.
+
+    Raises:
+        ValueError: If there is no such dataloader.
+    """
+    if loader not in cfg:
+        known = [key for key in cfg if str(key).endswith('_dataloader')]
+        raise ValueError(f'the config has no {loader!r}, only {known}')
+    return cfg[loader].dataset
+
+
+def find_steps(cfg: Config, loader: str) -> ConfigSteps:
+    """Find the steps of a clip.
+
+    The dataset (``prepare``) or its pipeline prepares the clip. The pipeline
+    or the model's data preprocessor (``views``) makes the views.
 
     Args:
         cfg (Config): An experiment.
@@ -63,14 +82,9 @@ def find_steps(cfg: Config, loader: str) -> ConfigSteps:
     Raises:
         ValueError: If there is no such dataloader.
     """
-    if loader not in cfg:
-        known = [key for key in cfg if str(key).endswith('_dataloader')]
-        raise ValueError(f'the config has no {loader!r}, only {known}')
-    dataset = copy.deepcopy(cfg[loader].dataset)
+    dataset = copy.deepcopy(dataset_config(cfg, loader))
     while 'dataset' in dataset:  # wrappers such as RepeatDataset
         dataset = dataset.dataset
-    # Only the clips of this split are shown.
-    dataset.pop('keep_splits', None)
     steps = [*dataset.pop('prepare', ()), *dataset.pop('pipeline', ())]
     prepare = []
     views = None
@@ -80,80 +94,62 @@ def find_steps(cfg: Config, loader: str) -> ConfigSteps:
         if step['type'] == MULTI_VIEW or step['type'].startswith('Pack'):
             break
         prepare.append(step)
-    if views is None and loader == 'train_dataloader':
-        preprocessor = cfg.model.get('data_preprocessor') or {}
-        views = preprocessor.get('views')
-    branches = cfg.model.get('branches') or cfg.model.get('modalities', ())
-    return ConfigSteps(dataset, prepare, views, [*branches, 'all'])
+    branches = (
+        cfg.model.get('branches') or cfg.model.get('modalities')
+        or cfg.model.backbone.get('modalities', ()))
+    names = [*branches, 'all']
+    preprocessor = cfg.model.get('data_preprocessor') or {}
+    if (views is None and loader == 'train_dataloader'
+            and preprocessor.get('views')):
+        views = _fit_views(preprocessor['views'], len(names),
+                           cfg.model.backbone.get('clip_len', 64))
+    return ConfigSteps(dataset, prepare, views, names)
 
 
-def find_layout(cfg: Config) -> Layout:
-    """The layout that a config's encoder has been told.
+def _fit_views(views: Any, num_views: int, clip_len: int) -> dict:
+    """Set number and length of the preprocessor's views to the model's."""
+    views = copy.deepcopy(views)
+    if len(views['transforms']) == 1:
+        views.setdefault('num_views', [num_views])
+    for pipeline in views['transforms']:
+        pipeline[0]['clip_len'] = clip_len
+    return views
 
-    Raises:
-        ValueError: If there is none.
+
+def find_layout(cfg: Config, dataset: Any) -> Layout:
+    """The layout of a dataset's clips.
+
+    Args:
+        cfg (Config): An experiment.
+        dataset (Dataset): Clips of it.
+
+    Returns:
+        Layout: The one that the config gives the encoder, else the one that
+        the dataset has read from its file, else ``'nturgb+d'``.
     """
-    for part in (cfg.model.get('backbone') or {}, cfg.model):
-        if 'layout' in (part.get('graph_cfg') or {}):
-            return build_layout(part['graph_cfg']['layout'])
-    raise ValueError('the config does not say which layout the clips have: '
-                     'model.backbone.graph_cfg.layout is wanted')
+    graph_cfg = cfg.model.backbone.get('graph_cfg')
+    if graph_cfg:
+        return build_layout(graph_cfg['layout'])
+    return getattr(dataset, 'layout', None) or build_layout('nturgb+d')
 
 
 def clip_labels(dataset: Any) -> list[tuple[str, Optional[int]]]:
-    """Name and label of each clip of a dataset, also of a stock one."""
+    """Name and label of each clip of a dataset.
+
+    Args:
+        dataset (Dataset): A ``SkeletonDataset``, or one of MMAction2's.
+
+    Returns:
+        list[tuple[str, int | None]]: In the dataset's order.
+    """
     if hasattr(dataset, 'labels'):
         return dataset.labels
     clips = map(dataset.get_data_info, range(len(dataset)))
     return [(clip['frame_dir'], clip.get('label')) for clip in clips]
 
 
-def _corrupted(maps: Tensor, num: int, num_joints: int,
-               num_coords: int) -> str:
-    changed = (maps[0] != torch.eye(num_coords)).any(-1).any(-1)
-    what = 'distorted' if maps[0][changed].any() else 'set to 0'
-    return f'{int(changed.sum())} of {num_joints} joints {what}\n'
-
-
-# What was drawn, in words, by transform and method.
-_WORDS: dict[tuple[str, str], Callable[..., str]] = {
-    ('TemporalCropResize', 'draw_crops'):
-    lambda drawn, total:
-    f'frames {drawn[0] + 1} to {drawn[0] + drawn[1]} of {total}\n',
-    ('JointCorruption', 'draw_maps'): _corrupted,
-    ('PoseShear', 'draw_maps'): lambda *drawn: 'sheared\n',
-}
-
-
-def _leaves(step: Any) -> Iterator[Any]:
-    """The transforms within a transform."""
-    parts = [*getattr(step, 'pipelines', ()), *getattr(step, 'transforms', ())]
-    if not parts:
-        yield step
-    for part in parts:
-        yield from _leaves(part)
-
-
-def _take_notes(transform: Any, notes: list[str]) -> None:
-    """Let a transform write down what it draws, now and later."""
-
-    def noting(draw: Callable, words: Callable[..., str]) -> Callable:
-
-        def draw_and_note(*args: Any) -> Any:
-            drawn = draw(*args)
-            notes.append(words(drawn, *args))
-            return drawn
-
-        return draw_and_note
-
-    for leaf in _leaves(transform):
-        for (owner, method), words in _WORDS.items():
-            if type(leaf).__name__ == owner and hasattr(leaf, method):
-                setattr(leaf, method, noting(getattr(leaf, method), words))
-
-
 class StageSource:
-    """The clips of a config's dataset, and what becomes of them.
+    """The clips of a config's dataset, after each step.
 
     Args:
         cfg (Config): An experiment.
@@ -164,30 +160,30 @@ class StageSource:
         dataset (Dataset): The clips as annotated.
         labels (list[tuple[str, int | None]]): Name and label of each clip.
         layout (Layout): Their layout.
-        names (list[str]): What each view is for; empty if not known.
+        names (list[str]): What each view is for; empty if it is not known.
+
+    Raises:
+        ValueError: If there is no such dataloader.
     """
 
     def __init__(self, cfg: Config, loader: str = 'train_dataloader') -> None:
         steps = find_steps(cfg, loader)
-        self.layout = find_layout(cfg)
         self.dataset = DATASETS.build(dict(steps.dataset, pipeline=[]))
+        self.layout = find_layout(cfg, self.dataset)
         self.labels = clip_labels(self.dataset)
         types = [step['type'] for step in steps.prepare]
         resize = types.index(RESIZE) if RESIZE in types else len(types)
         self._normalize = Compose(steps.prepare[:resize])
         self._resize = Compose(steps.prepare[resize:])
-        # A transform a view: then it is known what was drawn for which.
-        self._views: list[tuple[Callable, list[str]]] = []
+        # One call a view: each has a list of its own for what is drawn.
+        self._views: list[Callable] = []
         if steps.views is not None:
             pipelines = steps.views['transforms']
             counts = steps.views.get('num_views') or [1] * len(pipelines)
             for pipeline, count in zip(pipelines, counts):
-                for _ in range(count):
-                    notes: list[str] = []
-                    view = TRANSFORMS.build(
-                        dict(type=MULTI_VIEW, transforms=[pipeline]))
-                    _take_notes(view, notes)
-                    self._views.append((view, notes))
+                view = TRANSFORMS.build(
+                    dict(type=MULTI_VIEW, transforms=[pipeline]))
+                self._views += [view] * count
         self.names = (
             steps.names if len(steps.names) == len(self._views) else [])
 
@@ -197,7 +193,7 @@ class StageSource:
 
         Args:
             wanted (sequence of str): Names or numbers of clips.
-            seed (int): Fixes what is drawn if none is wanted.
+            seed (int): Fixes which clips are drawn if none is wanted.
             count (int): How many are drawn then, at most. Defaults to 3.
 
         Returns:
@@ -225,17 +221,23 @@ class StageSource:
         return clips
 
     def __getitem__(self, index: int) -> ClipStages:
-        """Run the steps on a clip."""
+        """Run the steps on a clip.
+
+        Raises:
+            ValueError: If the clip has another layout.
+        """
         results = self.dataset.get_data_info(index)
+        results['layout'] = self.layout
         # A transform may write into the array it is given.
         raw = np.array(results['keypoint'], np.float32)
         self.layout.check(raw.shape, f'clip {results["frame_dir"]!r}')
         results = self._normalize(results)
         normalized = results['keypoint'].copy()
         results = self._resize(results)
-        views, said = [], []
-        for transform, notes in self._views:
-            notes.clear()
-            views.extend(transform(dict(results))['views'])
-            said.append(''.join(notes).strip())
-        return ClipStages(raw, normalized, views, said)
+        views, notes = [], []
+        for transform in self._views:
+            said: list[str] = []
+            made = transform(dict(results, augmentations=said))
+            views.extend(made['views'])
+            notes.append('\n'.join(said))
+        return ClipStages(raw, normalized, views, notes)

@@ -9,8 +9,8 @@ from matplotlib.colors import to_hex, to_rgb
 from ..skeleton.layout import Layout
 from .limbs import joint_colors
 
-# To the right, upwards and to the viewer, who stands where the camera was.
-# Kinect's x runs to the left of the picture.
+# Directions to the right, upwards and to the viewer, who stands at the camera,
+# by the axis that points up. Kinect's x axis points to the picture's left.
 _VIEWERS = {
     'y': ((-1, 0, 0), (0, 1, 0), (0, 0, -1)),
     '-y': ((1, 0, 0), (0, -1, 0), (0, 0, -1)),
@@ -23,9 +23,10 @@ def projection(num_coords: int,
                up: Optional[str] = None,
                azimuth: float = 25.,
                elevation: float = 12.) -> np.ndarray:
-    """The matrix that takes joints onto the page: ``keypoint @ matrix``.
+    """Make the matrix that projects joints to the page.
 
-    A parallel projection, so that lengths compare anywhere on the page.
+    ``keypoint @ matrix`` is a parallel projection, so that lengths can be
+    compared anywhere on the page.
 
     Args:
         num_coords (int): Coordinates C, 2 or 3.
@@ -38,7 +39,7 @@ def projection(num_coords: int,
             Defaults to 12.
 
     Returns:
-        np.ndarray: (C, 2), to the right and upwards.
+        np.ndarray: (C, 2); the columns point to the right and upwards.
 
     Raises:
         ValueError: If C is neither 2 nor 3, or there is no such axis.
@@ -63,10 +64,10 @@ def projection(num_coords: int,
 def hide_missing(keypoint: np.ndarray,
                  layout: Layout,
                  joints: bool = True) -> np.ndarray:
-    """Mark what is not there, so that it is not drawn.
+    """Replace missing bodies and joints by NaN, so that they are not drawn.
 
-    Missing are bodies without any joint in a frame, and single joints at
-    exactly 0 other than the centre, which a normalisation puts there.
+    A body without any joint in a frame is missing. A single joint at exactly
+    0 is missing too, except the centre, which a normalisation moves there.
 
     Args:
         keypoint (np.ndarray): (M, T, V, C).
@@ -74,7 +75,7 @@ def hide_missing(keypoint: np.ndarray,
         joints (bool): Whether to hide single joints too. Defaults to True.
 
     Returns:
-        np.ndarray: A new array, (M, T, V, C), NaN where there is nothing.
+        np.ndarray: A new array, (M, T, V, C).
     """
     present = np.asarray(keypoint.any(axis=-1))
     body = present.any(axis=-1, keepdims=True)
@@ -86,7 +87,7 @@ def hide_missing(keypoint: np.ndarray,
 
 
 def pale(color: str) -> str:
-    """A colour half way to white."""
+    """Mix a colour with white, half of each."""
     red, green, blue = to_rgb(color)
     return to_hex(((1 + red) / 2, (1 + green) / 2, (1 + blue) / 2))
 
@@ -98,16 +99,16 @@ class StickFigure:
     colours, the others are pale.
 
     Args:
-        axes (Axes): Where to draw.
+        axes (Axes): Axes to draw on.
         layout (Layout): The joints and their parents.
-        matrix (np.ndarray): (C, 2), of :func:`projection`.
+        matrix (np.ndarray): (C, 2), from :func:`projection`.
         num_person (int): Bodies M.
         size (float): Factor of the widths. Defaults to 1.
 
     Attributes:
-        bones (list[LineCollection]): A body's bones: V - 1 lines in the order
-            of the joints they lead to, from the parent on.
-        joints (list[PathCollection]): A body's V joints.
+        bones (list[LineCollection]): Bones of each body: V - 1 lines from
+            parent to joint, in the order of the joints.
+        joints (list[PathCollection]): V joints of each body.
     """
 
     def __init__(self,
@@ -125,7 +126,7 @@ class StickFigure:
         self.bones: list[LineCollection] = []
         self.joints: list[PathCollection] = []
         nowhere = np.full(layout.num_joints, np.nan)
-        # The first body comes last: nothing covers it.
+        # The first body is drawn last, so that nothing covers it.
         for body in reversed(range(num_person)):
             first = body == 0
             colors = joint_colors(layout)
@@ -152,7 +153,7 @@ class StickFigure:
         """Show a pose.
 
         Args:
-            pose (np.ndarray): (M, V, C); what is NaN is not drawn.
+            pose (np.ndarray): (M, V, C); NaN is not drawn.
         """
         page = pose @ self.matrix
         for lines, points, body in zip(self.bones, self.joints, page):
@@ -162,11 +163,11 @@ class StickFigure:
 
 
 def draw_compass(axes: Axes, matrix: np.ndarray) -> None:
-    """Show in a corner where x, y and z point to.
+    """Show the directions of x, y and z in a corner.
 
     Args:
-        axes (Axes): Where to draw.
-        matrix (np.ndarray): (C, 2), of :func:`projection`.
+        axes (Axes): Axes to draw on.
+        matrix (np.ndarray): (C, 2), from :func:`projection`.
     """
     inch = axes.figure.dpi / np.array(axes.bbox.size)
     origin = 1 - np.array([0.26, 0.3]) * inch

@@ -24,13 +24,13 @@ REACH = 0.25  # beyond the first clip of a space, of its size
 
 
 class Strip(NamedTuple):
-    """A clip and what is said about it.
+    """A clip and its title.
 
     Args:
-        clip (np.ndarray): (M, T, V, C); what is NaN is not drawn.
+        clip (np.ndarray): (M, T, V, C); NaN is not drawn.
         title (str): A few short lines.
-        color (str, optional): Of the title and the frame around it.
-            Defaults to None: black and grey.
+        color (str, optional): Colour of the title and the frame. Defaults to
+            None: black and grey.
         space (str): Strips of one space show the same part of it. Other
             spaces have other units and another origin, and are scaled until
             the first clip's bones are as long. Defaults to ``''``.
@@ -42,7 +42,11 @@ class Strip(NamedTuple):
 
 
 def pick_frames(num_frames: int, count: int) -> np.ndarray:
-    """``count`` frames of T, evenly from the first to the last one.
+    """Pick frames evenly from the first to the last one.
+
+    Args:
+        num_frames (int): Frames T of the clip.
+        count (int): Number of frames to pick.
 
     Returns:
         np.ndarray: Indices, (count, ), int64.
@@ -51,7 +55,7 @@ def pick_frames(num_frames: int, count: int) -> np.ndarray:
 
 
 def bone_length(clip: np.ndarray, layout: Layout) -> float:
-    """Mean length of a clip's bones; 1 if none has a length."""
+    """Compute the mean length of a clip's bones; 1 if none has a length."""
     bones = clip - clip[..., list(layout.bone_starts), :]
     lengths = np.linalg.norm(bones, axis=-1)
     lengths = lengths[lengths > 0]  # less the root and what is NaN
@@ -59,7 +63,7 @@ def bone_length(clip: np.ndarray, layout: Layout) -> float:
 
 
 def bounds(page: np.ndarray) -> Optional[np.ndarray]:
-    """The part of the page that a clip takes, but for a few odd frames.
+    """Find the area of the page that a clip takes, without odd frames.
 
     Args:
         page (np.ndarray): Joints on the page, (M, T, V, 2).
@@ -79,7 +83,7 @@ def bounds(page: np.ndarray) -> Optional[np.ndarray]:
 
 
 class _Page:
-    """The part of the page each strip shows, all at one scale."""
+    """The area of the page that each strip shows, all at one scale."""
 
     def __init__(self, strips: Sequence[Strip], layout: Layout,
                  matrix: np.ndarray) -> None:
@@ -99,15 +103,15 @@ class _Page:
         self.centers = dict.fromkeys(self.units, np.zeros(2))
         size = np.full(2, 1e-6)
         for space, (first, every) in corners.items():
-            # What an augmentation throws far out is cut off, lest the rest
-            # become too small to see.
+            # Joints that an augmentation moves far away are cut off, so
+            # that the others are large enough to see.
             reach = REACH * np.ptp(first, axis=0).max()
             low, high = every.clip(first[0] - reach, first[1] + reach)
             self.centers[space] = (low + high) / 2
             size = np.maximum(size, (high - low) / self.units[space])
         width, height = size * 1.15
         inner = float(np.clip(WIDTH * height / width, *HEIGHTS))
-        # What is wider than the frame makes it taller, and so on.
+        # A clip that is wider than the frame makes the scale smaller.
         self.scale = max(width / WIDTH, height / inner)
         self.height = inner + CAPTION_HEIGHT
 
@@ -125,7 +129,7 @@ class _Page:
 
 
 def remark(stick: StickFigure, pose: np.ndarray) -> str:
-    """Why nothing of a pose is to be seen; empty if something is."""
+    """Say why a pose cannot be seen; empty if a joint of it can be."""
     page = pose @ stick.matrix
     page = page[np.isfinite(page).all(axis=-1)]
     if not len(page):
@@ -141,17 +145,20 @@ class StripFigure:
     Args:
         strips (Sequence[Strip]): The clips.
         layout (Layout): Their layout.
-        num_frames (int): Frames of each, evenly over it. Defaults to 5.
-        rows (int, optional): Frames to be seen at once, the first ones.
+        num_frames (int): Frames of each clip, evenly over it. Defaults to 5.
+        rows (int, optional): Frames to show at once, from the first on.
             Defaults to None: all.
         up (str, optional): As in :func:`projection`.
-        title (str): Of the whole. Defaults to ``''``.
+        title (str): Title of the figure. Defaults to ``''``.
         names (bool): Whether to add the joints' names, on the first clip.
             Defaults to False.
 
     Attributes:
         figure (Figure): The figure.
-        sticks (list[list[StickFigure]]): Those of each row.
+        sticks (list[list[StickFigure]]): The stick figures of each row.
+
+    Raises:
+        ValueError: If a clip has another layout.
     """
 
     def __init__(self,
@@ -247,11 +254,13 @@ def save_gif(strips: StripFigure, path: Path, fps: int = 12) -> None:
 
     Args:
         strips (StripFigure): The figure.
-        path (Path): File to write, ``.gif``. Its folder is made if need be.
+        path (Path): File to write, ``.gif``. Its folder is made if it is
+            missing.
         fps (int): Frames a second. Defaults to 12.
     """
     writer = PillowWriter(fps=fps)
-    with replacing(path) as part, writer.saving(strips.figure, str(part), 80):
+    with replacing(path) as temporary, writer.saving(
+            strips.figure, str(temporary), 80):
         for _ in strips.frames():
             writer.grab_frame()
     strips.show(0)

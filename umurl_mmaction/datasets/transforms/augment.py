@@ -21,6 +21,8 @@ def draw_matrices(num: int, num_coords: int,
 class JointMapTransform(BaseTransform):
     """A random linear map for each joint.
 
+    A subclass writes ``draw_maps`` and ``describe``.
+
     Required Keys:
 
         - keypoint
@@ -28,6 +30,8 @@ class JointMapTransform(BaseTransform):
     Modified Keys:
 
         - keypoint
+        - augmentations (optional): a list of str, to which the words of
+          ``describe`` are appended
     """
 
     def draw_maps(self,
@@ -48,10 +52,23 @@ class JointMapTransform(BaseTransform):
         """
         raise NotImplementedError
 
+    def describe(self, maps: Tensor) -> str:
+        """Say in one line what the maps of a clip do.
+
+        Args:
+            maps (Tensor): (V, C, C), from ``draw_maps``.
+
+        Returns:
+            str: Words for a reader.
+        """
+        raise NotImplementedError
+
     def transform(self, results: dict) -> dict:
         """Map ``keypoint``, (M, T, V, C)."""
         keypoint = torch.from_numpy(results['keypoint'])
         maps = self.draw_maps(1, *keypoint.shape[-2:])[0]
+        if 'augmentations' in results:
+            results['augmentations'].append(self.describe(maps))
         results['keypoint'] = map_joints(keypoint, maps).numpy()
         return results
 
@@ -72,6 +89,8 @@ class TemporalCropResize(BaseTransform):
 
         - keypoint
         - total_frames
+        - augmentations (optional): a list of str, to which the frames of the
+          part are appended
 
     Args:
         ratio (tuple[float, float]): Range of the cropped share of the clip,
@@ -122,7 +141,11 @@ class TemporalCropResize(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Resample ``keypoint``, (M, T, V, C) -> (M, clip_len, V, C)."""
         keypoint = torch.from_numpy(results['keypoint'])
-        start, length = self.draw_crops(torch.tensor(keypoint.shape[1]))
+        total = keypoint.shape[1]
+        start, length = self.draw_crops(torch.tensor(total))
+        if 'augmentations' in results:
+            results['augmentations'].append(
+                f'frames {start + 1} to {start + length} of {total}')
         results['keypoint'] = crop_resize(keypoint, start, length,
                                           self.clip_len).numpy()
         results['total_frames'] = self.clip_len
@@ -147,6 +170,8 @@ class JointCorruption(JointMapTransform):
     Modified Keys:
 
         - keypoint
+        - augmentations (optional): a list of str, to which the change is
+          appended
 
     Args:
         ratio (float): Share of the joints, within 0..1. Defaults to 0.6: 15
@@ -178,6 +203,13 @@ class JointCorruption(JointMapTransform):
         return corruption_map(joints,
                               matrices.masked_fill(to_zero[:, None, None], 0))
 
+    def describe(self, maps: Tensor) -> str:
+        """Such as ``'15 of 25 joints set to 0'``."""
+        num_joints, num_coords = maps.shape[:2]
+        changed = (maps != torch.eye(num_coords)).flatten(1).any(dim=1)
+        what = 'distorted' if maps[changed].any() else 'set to 0'
+        return f'{int(changed.sum())} of {num_joints} joints {what}'
+
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}(ratio={self.ratio})'
 
@@ -193,6 +225,8 @@ class PoseShear(JointMapTransform):
     Modified Keys:
 
         - keypoint
+        - augmentations (optional): a list of str, to which the change is
+          appended
 
     Args:
         amplitude (float): The off-diagonal entries are drawn from
@@ -213,6 +247,10 @@ class PoseShear(JointMapTransform):
         matrices = self.amplitude * draw_matrices(num, num_coords, generator)
         matrices.diagonal(dim1=1, dim2=2).fill_(1)
         return shear_map(matrices, num_joints)
+
+    def describe(self, maps: Tensor) -> str:
+        """Always ``'sheared'``."""
+        return 'sheared'
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}(amplitude={self.amplitude})'

@@ -1,0 +1,106 @@
+"""Arguments that the tools share. Importing this module imports nothing heavy,
+so that --help is fast."""
+from argparse import (
+    Action,
+    ArgumentParser,
+    Namespace,
+    RawDescriptionHelpFormatter,
+)
+from typing import TYPE_CHECKING, Any, Optional
+
+if TYPE_CHECKING:
+    from umurl_mmaction.apis import UmURLInferencer
+
+
+class CfgOptions(Action):
+    """MMEngine's ``DictAction``, imported only when the option is given."""
+
+    def __call__(self, parser: ArgumentParser, namespace: Namespace,
+                 values: Any, option_string: Optional[str] = None) -> None:
+        from mmengine.config import DictAction
+        DictAction(self.option_strings, self.dest, nargs='+')(
+            parser, namespace, values, option_string)
+
+
+def make_parser(description: Optional[str], epilog: str) -> ArgumentParser:
+    """Make the parser of a tool.
+
+    Args:
+        description (str): The docstring of the tool.
+        epilog (str): An example, shown as it is.
+
+    Returns:
+        ArgumentParser: It takes no abbreviated options.
+    """
+    return ArgumentParser(
+        allow_abbrev=False,
+        description=description,
+        epilog=epilog,
+        formatter_class=RawDescriptionHelpFormatter)
+
+
+def add_model(
+    parser: ArgumentParser,
+    config: str = 'path or base name of a linear, fine-tuning or retrieval '
+    'config'
+) -> None:
+    """Add CONFIG and CKPT.
+
+    Args:
+        parser (ArgumentParser): The parser.
+        config (str): Help of CONFIG.
+    """
+    parser.add_argument('config', metavar='CONFIG', help=config)
+    parser.add_argument('checkpoint', metavar='CKPT', help='its weights')
+
+
+def add_batches(parser: ArgumentParser) -> None:
+    """Add ``--batch-size`` and ``--precision``."""
+    parser.add_argument(
+        '--batch-size', type=int, default=64, help='(%(default)s)')
+    parser.add_argument(
+        '--precision', choices=['fp32', 'bf16', 'fp16'], default='fp32',
+        help='(%(default)s)')
+
+
+def add_device(
+        parser: ArgumentParser,
+        default: Optional[str] = None,
+        what: str = 'such as cpu or cuda:0 (the best that there is)') -> None:
+    """Add ``--device``.
+
+    Args:
+        parser (ArgumentParser): The parser.
+        default (str, optional): None for the best device that there is.
+        what (str): Help of the option.
+    """
+    parser.add_argument('--device', default=default, help=what)
+
+
+def add_cfg_options(parser: ArgumentParser) -> None:
+    """Add ``--cfg-options``, changes of CONFIG."""
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=CfgOptions, metavar='KEY=VALUE',
+        help='settings of the config to change')
+
+
+def build_inferencer(args: Namespace, **settings: Any) -> 'UmURLInferencer':
+    """Build the inferencer that a command line asks for.
+
+    Args:
+        args (Namespace): With the arguments above.
+        settings: Further arguments of ``UmURLInferencer``.
+
+    Returns:
+        UmURLInferencer: The inferencer.
+    """
+    from umurl_mmaction.apis import UmURLInferencer
+    for name in ('batch_size', 'precision'):
+        if name in args:
+            settings[name] = getattr(args, name)
+    return UmURLInferencer(
+        args.config,
+        args.checkpoint,
+        device=args.device,
+        cfg_options=args.cfg_options,
+        **settings)
