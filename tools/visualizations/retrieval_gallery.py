@@ -58,11 +58,12 @@ def draw(cfg: 'Config', args: Namespace) -> None:
 
     for row, query in track_iter_progress(list(enumerate(chosen))):
         name, label = queries.labels[query]
-        neighbors = [
-            Neighbor(show(gallery, index), *gallery.labels[index], cosine)
-            for index, cosine in zip(found['nearest_indices'][row],
-                                     found['similarities'][row])
-        ]
+        neighbors = []
+        for index, cosine in zip(found['nearest_indices'][row],
+                                 found['similarities'][row]):
+            near, its_label = gallery.labels[index]
+            neighbors.append(
+                Neighbor(show(gallery, index), near, its_label, cosine))
         strips = gallery_strips(
             show(queries, query), name, label, neighbors, names)
         figure = StripFigure(

@@ -140,11 +140,9 @@ class FeatureExtraction:
                 for sample in samples
             ]
             with replacing(self._path(i)) as temporary:
-                np.savez(
-                    temporary,
-                    **features,
-                    names=np.array(names),
-                    labels=np.array(labels))
+                arrays: dict[str, Any] = dict(
+                    features, names=np.array(names), labels=np.array(labels))
+                np.savez(temporary, **arrays)
         return self._merge()
 
     def _merge(self) -> dict[str, np.ndarray]:

@@ -88,14 +88,14 @@ def fill_facts(cfg: Config, checkpoint: Mapping[str, Any]) -> None:
     """
     meta = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
     skeleton = meta.get('skeleton')
-    facts = dict(
+    facts: dict[str, dict[str, Any]] = dict(
         backbone=dict(
             graph_cfg=skeleton and dict(layout=skeleton),
             in_channels=meta.get('in_channels'),
             num_person=meta.get('num_person')),
         cls_head=dict(num_classes=len(meta.get('classes', ())) or None))
     for name, settings in facts.items():
-        module = cfg.model.get(name) or {}
+        module: Any = cfg.model.get(name) or {}
         ann_file = module.get('ann_file')
         if ann_file is None or Path(ann_file).is_file():
             continue
