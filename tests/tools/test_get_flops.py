@@ -84,11 +84,10 @@ def test_late_fusion_is_three_models_and_costs_more(tool):
         assert getattr(fused, field) < getattr(late, field)
 
 
-@pytest.mark.parametrize('modality', ['joint', 'bone', 'motion'])
-def test_a_stream_is_that_of_the_uni_modal_config(tool, modality):
-    name = NTU60.replace('umurl_', f'umurl-unimodal-{modality}_')
-    derived = tool.single_stream(narrow(), modality)
-    assert derived.model.backbone.modalities == (modality, )
+def test_a_stream_is_that_of_the_uni_modal_config(tool):
+    name = NTU60.replace('umurl_', 'umurl-unimodal-joint_')
+    derived = tool.single_stream(narrow(), 'joint')
+    assert derived.model.backbone.modalities == ('joint', )
     assert tool.measure('', derived, 4) == tool.measure('', narrow(name), 4)
 
 

@@ -55,10 +55,12 @@ def folder(tmp_path_factory):
         'train_dataloader.batch_size': 4,
         'train_dataloader.num_workers': 0,
         'train_dataloader.persistent_workers': False,
+        'val_dataloader': None,
+        'val_cfg': None,
+        'val_evaluator': None,
         'train_cfg.max_epochs': 1,
         'model.backbone.embed_dims': 16,
-        'model.neck': dict(
-            type='ModalityProjector', in_channels=32, out_channels=64),
+        'model.neck.out_channels': 64,
         'work_dir': str(path / 'pretrain'),
         'experiment_name': 'pictures-pretrain'
     })
@@ -96,14 +98,14 @@ def inferencer(folder):
         batch_size=4)
 
 
-def the_test_set(folder):
+def queries(folder):
     return DATASETS.build(knn_config(folder).test_dataloader.dataset)
 
 
 def unit_features(folder, clips):
     """Features of test clips, fused and of each modality, of length 1."""
     model = inferencer(folder)
-    dataset = torch.utils.data.Subset(the_test_set(folder), clips)
+    dataset = torch.utils.data.Subset(queries(folder), clips)
     features, _ = model.encode_dataset(dataset, model.kinds)
     return {
         kind: feature / np.linalg.norm(feature, axis=1, keepdims=True)
@@ -237,7 +239,7 @@ def test_feature_map(folder, tmp_path):
     assert sorted(x.name for x in out.iterdir()) == [
         'pca.png', 'projector', 'tsne.png'
     ]
-    dataset = the_test_set(folder)
+    dataset = queries(folder)
     chosen = [i for i, (_, label) in enumerate(dataset.labels) if label != 1]
     features = unit_features(folder, chosen)
     assert list(features) == ['fused', 'joint', 'bone', 'motion']
@@ -256,12 +258,16 @@ def test_feature_map(folder, tmp_path):
 
 def test_features_are_those_of_the_streams(folder):
     """A modality's own feature is what the encoder makes of its stream."""
-    dataset = the_test_set(folder)
+    dataset = queries(folder)
     features = unit_features(folder, range(len(dataset)))
     backbone = inferencer(folder).model.backbone
-    inputs = torch.cat([dataset[i]['inputs'] for i in range(len(dataset))])
+    # The encoder brings every clip to the same number of bodies.
+    clips = [backbone.streams(dataset[i]['inputs']) for i in range(9)]
+    streams = {
+        name: torch.cat([clip[name] for clip in clips])
+        for name in backbone.modalities
+    }
     with torch.no_grad():
-        streams = backbone.streams(inputs)
         for name, feature in features.items():
             chosen = streams if name == 'fused' else {name: streams[name]}
             wanted = torch.nn.functional.normalize(backbone(chosen))
@@ -306,7 +312,7 @@ def test_retrieval_gallery(folder, tmp_path, monkeypatch):
     label = {x['frame_dir']: x['label'] for x in data['annotations']}
     model = inferencer(folder).model
     known = model.encoded_gallery.features
-    dataset = the_test_set(folder)
+    dataset = queries(folder)
     for i, figure in enumerate(figures):
         with torch.no_grad():
             feature = model.backbone(dataset[i]['inputs'])[0]

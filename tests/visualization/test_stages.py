@@ -52,8 +52,9 @@ def test_stages_are_those_of_the_pipeline(cfg, ann_file, place):
     results = TRANSFORMS.build(normalize)(dict(clip))
     np.testing.assert_array_equal(stages.normalized, results['keypoint'])
     seed(3)
-    wanted = TRANSFORMS.build(
-        cfg.model.data_preprocessor.views)(results)['views']
+    views = TRANSFORMS.build(cfg.model.data_preprocessor.views)
+    views.fit(4, 64)
+    wanted = views(results)['views']
     assert len(stages.views) == len(wanted) == 4
     for got, want in zip(stages.views, wanted):
         np.testing.assert_array_equal(got, want)
@@ -144,8 +145,8 @@ def test_clips_of_another_layout_are_refused(cfg):
 
 
 def test_what_a_config_does_not_have(cfg):
-    with pytest.raises(ValueError, match="no 'val_dataloader', only .'train"):
-        find_steps(cfg, 'val_dataloader')
+    with pytest.raises(ValueError, match="no 'test_dataloader', only .'train"):
+        find_steps(cfg, 'test_dataloader')
 
 
 def test_the_layout_is_the_encoders_else_the_datas(cfg):
