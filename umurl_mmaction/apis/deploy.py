@@ -18,7 +18,8 @@ from ..datasets.transforms import (
     TemporalCropResize,
 )
 from ..fileio.atomic import replacing
-from ..skeleton.batched import normalize_batch
+from ..skeleton.layout import Layout
+from ..skeleton.normalize import normalize
 from ..skeleton.temporal import resize
 from .inferencer import UmURLInferencer
 
@@ -48,7 +49,7 @@ def normalize_pixels(joints: Tensor, img_shape: Sequence[int]) -> Tensor:
     return (joints - center) / scale * present[:, :, None, None, None]
 
 
-def _whole_clip(transform: TemporalCropResize) -> Step:
+def _whole_clip(transform: TemporalCropResize, layout: Layout) -> Step:
     if min(transform.ratio) < 1:
         raise ValueError(f'{transform} crops at random, which cannot be '
                          'exported; wanted is ratio=(1, 1)')
@@ -57,23 +58,28 @@ def _whole_clip(transform: TemporalCropResize) -> Step:
 
 # The same for batches and tracers, by the transform's class. A transform of
 # one's own is one more entry.
-STEPS: dict[type, Callable[[Any], Step]] = {
+STEPS: dict[type, Callable[[Any, Layout], Step]] = {
     SkeletonPreNormalize:
-    lambda transform: partial(normalize_batch, layout=transform.layout),
+    lambda transform, layout: partial(
+        normalize,
+        layout=transform.layout or layout,
+        rotate_in=torch.float32),
     PreNormalize2D:
-    lambda transform: partial(
+    lambda transform, layout: partial(
         normalize_pixels, img_shape=transform.img_shape),
     TemporalCropResize: _whole_clip,
     # The number of bodies is part of the input's shape.
-    PackSkeletonInputs: lambda transform: nn.Identity(),
+    PackSkeletonInputs: lambda transform, layout: nn.Identity(),
 }
 
 
-def traceable_steps(transforms: Sequence[Any]) -> list[Step]:
+def traceable_steps(transforms: Sequence[Any],
+                    layout: Layout) -> list[Step]:
     """What a test pipeline does to a clip, for batches and tracers.
 
     Args:
         transforms (sequence): The pipeline's transforms.
+        layout (Layout): The encoder's, for transforms that name none.
 
     Returns:
         list[Callable]: Each maps joints (N, M, T, V, C) to the same.
@@ -87,7 +93,7 @@ def traceable_steps(transforms: Sequence[Any]) -> list[Step]:
             known = ', '.join(kind.__name__ for kind in STEPS)
             raise ValueError(f'{type(transform).__name__} of the test '
                              f'pipeline cannot be exported, only {known}')
-        steps.append(STEPS[type(transform)](transform))
+        steps.append(STEPS[type(transform)](transform, layout))
     return steps
 
 
@@ -103,13 +109,14 @@ class DeployModel(nn.Module):
 
     def __init__(self, inferencer: UmURLInferencer) -> None:
         super().__init__()
-        self.steps = traceable_steps(inferencer.pipeline.transforms)
         model = inferencer.model
         self.backbone = model.backbone
         if not hasattr(self.backbone, 'input_shape'):
             raise ValueError(f'{type(self.backbone).__name__} does not say '
                              'its input_shape (M, T, V, C), so it cannot be '
                              'exported')
+        self.steps = traceable_steps(inferencer.pipeline.transforms,
+                                     self.backbone.layout)
         self.head = model.cls_head if model.with_cls_head else None
         self.output_names = ['features'] + ['scores'] * bool(self.head)
         self.eval().requires_grad_(False)
