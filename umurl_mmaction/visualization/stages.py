@@ -69,8 +69,6 @@ def find_steps(cfg: Config, loader: str) -> ConfigSteps:
     dataset = copy.deepcopy(cfg[loader].dataset)
     while 'dataset' in dataset:  # wrappers such as RepeatDataset
         dataset = dataset.dataset
-    # Only the clips of this split are shown.
-    dataset.pop('keep_splits', None)
     steps = [*dataset.pop('prepare', ()), *dataset.pop('pipeline', ())]
     prepare = []
     views = None

@@ -31,7 +31,5 @@ train_dataloader = dict(
         type='SkeletonDataset',
         ann_file='???',
         split='???',
-        # For the retrieval monitor.
-        keep_splits=True,
         prepare=[dict(type='SkeletonPreNormalize', layout='nturgb+d')],
         pipeline=train_pipeline))

@@ -3,7 +3,7 @@ import math
 from typing import Any, Optional
 
 import torch
-from mmaction.registry import HOOKS
+from mmaction.registry import DATASETS, HOOKS
 from mmcv.transforms import Compose
 from mmengine import dist
 from mmengine.hooks import Hook
@@ -48,10 +48,7 @@ class RetrievalMonitorHook(Hook):
         queries, reason = None, ''
         if runner.val_loop is None and self.interval:
             queries, reason = self._queries(
-                runner.cfg.train_dataloader.dataset.get('split') or '',
-                train.dataset)
-        if isinstance(train.dataset, SkeletonDataset):
-            train.dataset.drop_splits()
+                runner.cfg.train_dataloader.dataset, train.dataset)
         if queries is None:
             if reason:
                 print_log(f'Retrieval is not monitored: {reason}', 'current')
@@ -100,9 +97,10 @@ class RetrievalMonitorHook(Hook):
         if self.gallery is not None:
             self._model(runner).gallery = None
 
-    def _queries(self, train_split: str,
+    def _queries(self, cfg: Any,
                  train_set: Any) -> tuple[Optional[Any], str]:
         """The validation set, or why there is none."""
+        train_split = cfg.get('split') or ''
         split = self.val_split or train_split.replace('train', 'val')
         if split == train_split:
             return None, f'no validation split goes with {split!r}'
@@ -110,7 +108,8 @@ class RetrievalMonitorHook(Hook):
                 label is None for _, label in train_set.labels):
             return None, 'not all clips have labels'
         try:
-            queries = train_set.other_split(split)
+            queries = DATASETS.build(
+                dict(cfg, split=split, test_mode=True, label_fraction=1.0))
         except ValueError as error:
             return None, str(error)
         if any(label is None for _, label in queries.labels):
