@@ -25,7 +25,8 @@ def save(cfg, **meta):
 
 
 def test_a_model_loads_without_the_file_of_its_data(cfg, tmp_path):
-    checkpoint = save(cfg, skeleton='coco')
+    checkpoint = save(
+        cfg, skeleton='coco', num_person=2, in_channels=2, num_classes=3)
     first = load_model(cfg.copy(), checkpoint, 'cpu')
     (tmp_path / 'own.pkl').unlink()
     second = load_model(cfg.copy(), checkpoint, 'cpu')
@@ -36,7 +37,7 @@ def test_a_model_loads_without_the_file_of_its_data(cfg, tmp_path):
 
 
 def test_settings_of_the_config_come_first(cfg, tmp_path):
-    checkpoint = save(cfg)
+    checkpoint = save(cfg, num_person=2, in_channels=2, num_classes=3)
     (tmp_path / 'own.pkl').unlink()
     cfg.model.backbone.update(graph_cfg=dict(layout='coco'))
     model = load_model(cfg, checkpoint, 'cpu')
