@@ -7,7 +7,7 @@ from mmaction.registry import DATASETS
 
 TO_MODEL = [
     dict(type='TemporalCropResize', ratio=(1, 1)),
-    dict(type='PackSkeletonInputs')
+    dict(type='PackSkeletonInputs', num_person=2)
 ]
 
 

@@ -276,8 +276,8 @@ def read_npz(path: Union[str, Path], with_arrays: bool = True
     Raises:
         Exception: Of many types, if it is not such a file.
     """
-    file = np.load(path, allow_pickle=False)
-    if not isinstance(file, Mapping):
+    file: Any = np.load(path, allow_pickle=False)
+    if not isinstance(file, np.lib.npyio.NpzFile):
         raise ValueError('it is a single array')
     with file:
         if 'format' not in file:
