@@ -21,7 +21,6 @@ from ..models.utils.encoding import (
     extract_features,
     kinds_of,
 )
-from ..models.utils.retrieval import unit_mean
 from ..skeleton.batch import Streams
 from .clips import (
     Clip,
@@ -269,7 +268,7 @@ class UmURLInferencer:
             gallery = model.encoded_gallery
         named = self.num_nearest or model.num_neighbors
         cosines, nearest = gallery.search(
-            unit_mean(feature), max(named, model.num_neighbors))
+            gallery.query(feature), max(named, model.num_neighbors))
         scores = gallery.vote(cosines[:, :model.num_neighbors],
                               nearest[:, :model.num_neighbors], model.weights)
         nearest = nearest[:, :named]

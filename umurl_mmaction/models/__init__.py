@@ -1,5 +1,5 @@
 from .algorithms import UmURL
-from .backbones import SkeletonEncoder, UmURLBackbone
+from .backbones import RawJoints, SkeletonEncoder, UmURLBackbone
 from .data_preprocessors import SkeletonDataPreprocessor
 from .heads import (
     InterModalConsistencyHead,
@@ -11,7 +11,8 @@ from .necks import ModalityProjector
 from .recognizers import SkeletonKNN
 
 __all__ = [
-    'InterModalConsistencyHead', 'IntraModalConsistencyHead', 'LinearClsHead',
-    'ModalityProjector', 'SkeletonDataPreprocessor', 'SkeletonEncoder',
-    'SkeletonKNN', 'UmURL', 'UmURLBackbone', 'VarianceCovarianceHead'
+    'InterModalConsistencyHead', 'IntraModalConsistencyHead',
+    'LinearClsHead', 'ModalityProjector', 'RawJoints',
+    'SkeletonDataPreprocessor', 'SkeletonEncoder', 'SkeletonKNN', 'UmURL',
+    'UmURLBackbone', 'VarianceCovarianceHead'
 ]

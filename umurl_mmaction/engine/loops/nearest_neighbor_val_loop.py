@@ -17,7 +17,7 @@ from ...models.utils.encoding import (
     extract_features,
     kinds_of,
 )
-from ...models.utils.retrieval import Gallery, build_gallery, unit_mean
+from ...models.utils.retrieval import Gallery, build_gallery
 from ..unwrap import bare_model
 
 
@@ -35,6 +35,7 @@ class NearestNeighborValLoop(ValLoop):
         runner (Runner): The runner.
         dataloader (dict | DataLoader): Labelled validation clips, ragged.
         evaluator (dict | list | Evaluator): A ``NearestNeighborMetric``.
+        standardize (bool): As in ``SkeletonKNN``. Defaults to False.
         fp16 (bool): As in ``ValLoop``. Defaults to False.
     """
 
@@ -42,7 +43,9 @@ class NearestNeighborValLoop(ValLoop):
                  runner: Runner,
                  dataloader: Union[DataLoader, dict],
                  evaluator: Union[Evaluator, dict, list],
+                 standardize: bool = False,
                  fp16: bool = False) -> None:
+        self.standardize = standardize
         self._galleries: dict[str, Gallery] = {}
         self._skipped = ''
         try:
@@ -118,7 +121,7 @@ class NearestNeighborValLoop(ValLoop):
             num_workers=train.num_workers,
             collate_fn=pack_collate)
         return {
-            kind: build_gallery(feature, samples)
+            kind: build_gallery(feature, samples, self.standardize)
             for kind, feature in features.items()
         }
 
@@ -129,7 +132,7 @@ class NearestNeighborValLoop(ValLoop):
         found = {}
         for kind, feature in features.items():
             gallery = self._galleries[kind]
-            _, index = gallery.search(unit_mean(feature))
+            _, index = gallery.search(gallery.query(feature))
             found[kind] = gallery.labels[index[:, 0]].tolist()
         for i, sample in enumerate(samples):
             sample.set_field({kind: labels[i]

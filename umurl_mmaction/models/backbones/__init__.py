@@ -1,4 +1,5 @@
 from .base import SkeletonEncoder
+from .raw_joints import RawJoints
 from .umurl_backbone import UmURLBackbone
 
-__all__ = ['SkeletonEncoder', 'UmURLBackbone']
+__all__ = ['RawJoints', 'SkeletonEncoder', 'UmURLBackbone']

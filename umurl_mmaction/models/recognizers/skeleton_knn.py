@@ -10,12 +10,7 @@ from torch import Tensor
 
 from ...registry import mmaction_scope
 from ..utils.encoding import FUSED, encode_dataset, extract_features
-from ..utils.retrieval import (
-    Gallery,
-    build_gallery,
-    check_weights,
-    unit_mean,
-)
+from ..utils.retrieval import Gallery, build_gallery, check_weights
 
 
 @MODELS.register_module()
@@ -35,6 +30,9 @@ class SkeletonKNN(RecognizerGCN):
         weights (str): Weight of a vote: ``'cosine'`` for (1 + cosine) / 2,
             ``'uniform'`` for 1, as the paper's retrieval script counts.
             Defaults to ``'cosine'``.
+        standardize (bool): Whether to compare features that have mean 0 and
+            deviation 1 over the gallery in each dimension. The paper compares
+            them as they are. Defaults to False.
         data_preprocessor (dict): Defaults to ``SkeletonDataPreprocessor``.
 
     Raises:
@@ -46,6 +44,7 @@ class SkeletonKNN(RecognizerGCN):
                  gallery: dict,
                  num_neighbors: int = 1,
                  weights: str = 'cosine',
+                 standardize: bool = False,
                  data_preprocessor: Mapping = dict(
                      type='SkeletonDataPreprocessor')) -> None:
         super().__init__(
@@ -58,6 +57,7 @@ class SkeletonKNN(RecognizerGCN):
         self.gallery = gallery
         self.num_neighbors = num_neighbors
         self.weights = weights
+        self.standardize = standardize
         self._encoded: Optional[Gallery] = None
         self._register_load_state_dict_pre_hook(self._before_load)
 
@@ -76,7 +76,8 @@ class SkeletonKNN(RecognizerGCN):
                 batch_size=loader.batch_size,
                 num_workers=loader.num_workers,
                 collate_fn=loader.collate_fn)
-            self._encoded = build_gallery(features[FUSED], samples)
+            self._encoded = build_gallery(features[FUSED], samples,
+                                          self.standardize)
         return self._encoded
 
     def train(self, mode: bool = True) -> 'SkeletonKNN':
@@ -107,7 +108,7 @@ class SkeletonKNN(RecognizerGCN):
             ``pred_label`` (1, ).
         """
         gallery = self.encoded_gallery
-        query = unit_mean(extract_features(self, inputs)[FUSED])
+        query = gallery.query(extract_features(self, inputs)[FUSED])
         cosines, nearest = gallery.search(query, self.num_neighbors)
         scores = gallery.vote(cosines, nearest, self.weights)
         for sample, score in zip(data_samples, scores):

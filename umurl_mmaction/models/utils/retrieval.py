@@ -62,11 +62,6 @@ def _search_chunks(query: Tensor, gallery: Tensor, num_neighbors: int,
     return best, best_index
 
 
-def unit_mean(features: Tensor) -> Tensor:
-    """Average a sample's clips: (N, num_clips, F) -> unit (N, F), float32."""
-    return F.normalize(features.mean(dim=1).float(), dim=1)
-
-
 class Gallery(NamedTuple):
     """Encoded clips with labels, to be searched.
 
@@ -74,10 +69,28 @@ class Gallery(NamedTuple):
         features (Tensor): Of unit length, (G, F), float32.
         labels (Tensor): (G, ), int64.
         names (list[str]): Names of the G clips.
+        center (Tensor): Subtracted from features before they are compared,
+            (F, ).
+        scale (Tensor): Multiplies the difference, (F, ).
     """
     features: Tensor
     labels: Tensor
     names: list[str]
+    center: Tensor
+    scale: Tensor
+
+    def query(self, features: Tensor) -> Tensor:
+        """Make features comparable to those of the gallery.
+
+        Args:
+            features (Tensor): (N, num_clips, F).
+
+        Returns:
+            Tensor: The mean over a sample's clips, centred and scaled as the
+            gallery, of unit length, (N, F), float32.
+        """
+        means = features.mean(dim=1).float()
+        return F.normalize((means - self.center) * self.scale, dim=1)
 
     def search(self,
                query: Tensor,
@@ -131,12 +144,16 @@ def check_weights(weights: str) -> None:
 
 
 def build_gallery(features: Tensor,
-                  samples: Sequence[ActionDataSample]) -> Gallery:
+                  samples: Sequence[ActionDataSample],
+                  standardize: bool = False) -> Gallery:
     """Make a gallery of what ``encode_dataset`` returns.
 
     Args:
         features (Tensor): (G, num_clips, F).
         samples (sequence of ActionDataSample): G data samples with labels.
+        standardize (bool): Whether to compare features that have mean 0 and
+            deviation 1 over the gallery in each dimension. The paper compares
+            them as they are. Defaults to False.
 
     Returns:
         Gallery: On the device of the features.
@@ -149,4 +166,12 @@ def build_gallery(features: Tensor,
         if 'gt_label' not in sample:
             raise ValueError(f'clip {name!r} of the gallery has no label')
     labels = torch.cat([sample.gt_label for sample in samples])
-    return Gallery(unit_mean(features), labels.to(features.device), names)
+    means = features.mean(dim=1).float()
+    center, scale = torch.zeros_like(means[0]), torch.ones_like(means[0])
+    if standardize:
+        center = means.mean(dim=0)
+        deviation = (means - center).square().mean(dim=0).sqrt()
+        # A dimension that is the same for all clips tells nothing.
+        scale = torch.where(deviation > 1e-6, 1 / deviation, 0)
+    gallery = Gallery(means, labels.to(features.device), names, center, scale)
+    return gallery._replace(features=gallery.query(features))
