@@ -37,7 +37,7 @@ def samples(count):
 
 
 def test_gallery_holds_every_clip_in_order(knn):
-    features, labels, names = knn.encoded_gallery
+    features, labels, names = knn.encoded_gallery[:3]
     assert names == [f'clip{i:03d}' for i in range(12)]
     assert features.shape == (12, 32)
     assert labels.tolist() == [i % 3 for i in range(12)]
@@ -49,7 +49,7 @@ def test_gallery_holds_every_clip_in_order(knn):
 def test_prediction_equals_brute_force(knn, num_neighbors, weights):
     knn.num_neighbors, knn.weights = num_neighbors, weights
     inputs = torch.randn(4, 1, 2, 64, 25, 3)
-    features, labels, _ = knn.encoded_gallery
+    features, labels = knn.encoded_gallery[:2]
     with torch.no_grad():
         query = knn.backbone(inputs[:, 0])
     cosine = torch.cosine_similarity(query[:, None], features[None], dim=-1)

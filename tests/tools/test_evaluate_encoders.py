@@ -1,0 +1,72 @@
+"""Encoders beside raw joints and untrained ones, in one table."""
+import json
+
+import pytest
+import torch
+from conftest import REPO
+from tiny_models import KNN, run_test_loop, save_weights, tiny_config
+from tools_loading import load_script, refusal
+
+from umurl_mmaction.models import RawJoints
+
+TOOL = load_script(REPO / 'tools/analysis/evaluate_encoders.py')
+
+
+@pytest.fixture
+def config(ann_file, tmp_path):
+    cfg = tiny_config(ann_file, KNN)
+    cfg.dump(str(tmp_path / 'knn.py'))
+    return cfg
+
+
+def test_rows_of_raw_joints_untrained_encoders_and_checkpoints(
+        config, tmp_path, capsys):
+    checkpoint = save_weights(config, tmp_path / 'weights.pth')
+    TOOL.main([
+        str(tmp_path / 'knn.py'), checkpoint, '--modalities', '--labels', '2',
+        '--draws', '2', '--seeds', '2', '--json',
+        str(tmp_path / 'rows.json')
+    ])
+    rows = json.loads((tmp_path / 'rows.json').read_text())
+    assert [(row['encoder'], row['feature']) for row in rows] == [
+        ('raw joints', 'fused'),
+        *(('untrained', kind) for kind in ('fused', 'joint', 'bone',
+                                           'motion')),
+        *((checkpoint, kind) for kind in ('fused', 'joint', 'bone',
+                                          'motion')),
+    ]
+    columns = ['1-NN', '1-NN standardised', 'logistic',
+               'logistic, 2 a class']
+    for row in rows:
+        assert list(row['mean']) == columns
+        assert all(0 <= value <= 1 for value in row['mean'].values())
+        assert row['runs'] == (2 if row['encoder'] == 'untrained' else 1)
+    # The classes are three poses.
+    assert rows[0]['mean']['1-NN'] == 1
+    # The same number as the test loop's.
+    printed = capsys.readouterr().out.splitlines()
+    table = [line for line in printed if line.startswith('|')]
+    assert len(table) == 11 and '±' in table[3]
+    assert table[0].startswith('| encoder | feature | 1-NN |')
+    samples = run_test_loop(config, checkpoint, tmp_path / 'test')
+    right = sum(int(x.pred_label) == int(x.gt_label) for x in samples)
+    assert rows[5]['mean']['1-NN'] == pytest.approx(right / len(samples))
+
+
+def test_misuse_is_one_line(config, tmp_path, capsys):
+    path = str(tmp_path / 'knn.py')
+    assert '--seeds must be at least 1' in refusal(TOOL, capsys, path,
+                                                   '--seeds', '0')
+    assert '--labels must be at least 1' in refusal(TOOL, capsys, path,
+                                                    '--labels', '0')
+    other = REPO / 'configs/umurl/linear/umurl-linear_synthetic.py'
+    assert 'no model.gallery' in refusal(TOOL, capsys, other)
+
+
+def test_raw_joints_are_flattened():
+    encoder = RawJoints(num_person=1, clip_len=8)
+    joints = torch.randn(3, 1, 8, 25, 3)
+    assert torch.equal(encoder(joints), joints.flatten(1))
+    assert encoder.out_channels == 8 * 25 * 3
+    two = RawJoints(num_person=1, clip_len=8, modalities=('bone', 'joint'))
+    assert two(joints).shape == (3, two.out_channels)
