@@ -15,6 +15,7 @@ from tiny_models import KNN, PRETRAIN, VIEWS, tiny_config
 
 import umurl_mmaction  # noqa: F401
 from umurl_mmaction.models.utils.encoding import FUSED, encode_dataset
+from umurl_mmaction.skeleton.batch import Views
 
 GLOBAL_BATCH = 8
 STEPS = 5
@@ -142,7 +143,7 @@ def train_uneven(ann_file, folder, rank, world_size, double=False):
         views = torch.randn(4, size, 2, 8, 25, 3, generator=generator)
         views = views[:, start:start + share[rank]]
         # As they are collated, or as the data preprocessor leaves them.
-        inputs = [x.double() if double else list(x) for x in views]
+        inputs = Views([x.double() if double else list(x) for x in views])
         logs = model.train_step(dict(inputs=inputs), optim)
         losses.append(logs['loss'].item())
     return dict(losses=losses, gradients=all_gradients, state=state(model))

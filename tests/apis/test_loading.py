@@ -6,9 +6,6 @@ from tiny_models import LINEAR, save_weights, tiny_config
 
 from umurl_mmaction.apis import load_model
 
-META = dict(
-    skeleton='coco', in_channels=2, num_person=2, classes=['a', 'b', 'c'])
-
 
 @pytest.fixture
 def cfg(tmp_path):
@@ -22,13 +19,14 @@ def cfg(tmp_path):
     return cfg
 
 
-def save(cfg, meta=META):
+def save(cfg, **meta):
     path = cfg.model.backbone.ann_file.replace('.pkl', '.pth')
     return save_weights(cfg, path, meta=dict(dataset_meta=meta))
 
 
 def test_a_model_loads_without_the_file_of_its_data(cfg, tmp_path):
-    checkpoint = save(cfg)
+    checkpoint = save(
+        cfg, skeleton='coco', num_person=2, in_channels=2, num_classes=3)
     first = load_model(cfg.copy(), checkpoint, 'cpu')
     (tmp_path / 'own.pkl').unlink()
     second = load_model(cfg.copy(), checkpoint, 'cpu')
@@ -39,15 +37,15 @@ def test_a_model_loads_without_the_file_of_its_data(cfg, tmp_path):
 
 
 def test_settings_of_the_config_come_first(cfg, tmp_path):
-    checkpoint = save(cfg, dict(META, skeleton='nturgb+d'))
+    checkpoint = save(cfg, num_person=2, in_channels=2, num_classes=3)
     (tmp_path / 'own.pkl').unlink()
-    cfg.model.backbone.graph_cfg = dict(layout='coco')
+    cfg.model.backbone.update(graph_cfg=dict(layout='coco'))
     model = load_model(cfg, checkpoint, 'cpu')
     assert model.backbone.input_shape == (2, 64, 17, 2)
 
 
 def test_what_nothing_describes_is_to_be_set(cfg, tmp_path):
-    checkpoint = save(cfg, {})
+    checkpoint = save(cfg)
     (tmp_path / 'own.pkl').unlink()
     with pytest.raises(ValueError, match=(
             "own.pkl' is not there, and the checkpoint does not describe the "

@@ -1,4 +1,3 @@
-import copy
 import pickle
 import subprocess
 import sys
@@ -10,10 +9,11 @@ import pytest
 from conftest import make_annotations
 from mmaction.registry import DATASETS
 
-from umurl_mmaction.datasets import skeleton_dataset
+from umurl_mmaction.datasets import MissingSplitError
 from umurl_mmaction.datasets.subset import class_balanced_subset
 from umurl_mmaction.datasets.transforms import SkeletonPreNormalize
-from umurl_mmaction.fileio.annotations import load_annotations
+from umurl_mmaction.fileio.annotations import save_annotations
+from umurl_mmaction.skeleton import build_layout
 
 
 def build(ann_file, split='train', **kwargs):
@@ -53,46 +53,71 @@ def test_names_of_the_classes_are_metainfo(ann_file, tmp_path):
     assert 'classes' not in build(ann_file).metainfo
 
 
-@pytest.mark.parametrize('kept', [True, False])
-@pytest.mark.parametrize('overlap', [True, False])
-def test_another_split_of_the_file(tmp_path, monkeypatch, kept, overlap):
-    data = make_annotations()
-    if overlap:
-        data['split']['val'].append(data['split']['train'][0])
-    ann_file = str(tmp_path / 'set.pkl')
-    mmengine.dump(data, ann_file)
-    prepare = [dict(type='SkeletonPreNormalize')]
-    want = build(ann_file, 'val', prepare=prepare, test_mode=True)
-    reads = []
-    monkeypatch.setattr(
-        skeleton_dataset, 'load_annotations',
-        lambda *args: reads.append(args) or load_annotations(*args))
-    train = build(
-        ann_file, prepare=prepare, keep_splits=kept, label_fraction=0.5)
-    before = [x['keypoint'] for x in train]
-    got = train.other_split('val')
-    # The arrays of a clip in both are prepared already.
-    assert len(reads) == (1 if kept and not overlap else 2)
-    assert got.test_mode and len(got) == len(want) > 0
-    for a, b in zip(got, want):
-        assert a['frame_dir'] == b['frame_dir'] and a['label'] == b['label']
+SKELETON = dict(
+    name='mine',
+    joints=list('abcde'),
+    parents=[-1, 0, 1, 1, 1],
+    center=2,
+    shoulders=[3, 4])
+
+
+def write(path, **kwargs):
+    """Write a set of five joints that says so."""
+    data = dict(make_annotations(num_joints=5), skeleton=SKELETON)
+    save_annotations(dict(data, **kwargs), path)
+    return str(path)
+
+
+@pytest.mark.parametrize('suffix', ['.pkl', '.npz'])
+def test_the_skeleton_goes_where_it_is_needed(tmp_path, suffix):
+    path = write(tmp_path / f'a{suffix}')
+    prepared = build(path, prepare=[dict(type='SkeletonPreNormalize')])
+    told = build(path, prepare=[
+        dict(type='SkeletonPreNormalize', layout=SKELETON)])
+    assert prepared.layout == build_layout(SKELETON)
+    assert prepared.metainfo['skeleton'] == SKELETON
+    assert [x['layout'] for x in prepared] == 12 * [prepared.layout]
+    for a, b in zip(prepared, told):
         np.testing.assert_array_equal(a['keypoint'], b['keypoint'])
-    assert not train.test_mode and len(train) == len(before)
-    for a, b in zip(train, before):
-        np.testing.assert_array_equal(a['keypoint'], b)
-    # Used up: a second one is read again.
-    assert len(train.other_split('val')) == len(got)
-    assert len(reads) == (2 if kept and not overlap else 3)
-    with pytest.raises(ValueError, match="no split 'test'"):
-        train.other_split('test')
+        assert not a['keypoint'][0, :, 2].any()  # the centre
+    # It is not stored with each clip.
+    assert 'layout' not in pickle.loads(prepared.data_bytes[:int(
+        prepared.data_address[0])])
 
 
-def test_kept_splits_stay_where_they_were_read(ann_file):
-    train = build(ann_file, keep_splits=True)
-    size = len(pickle.dumps(train))
-    assert size == len(pickle.dumps(copy.deepcopy(train)))
-    train.drop_splits()
-    assert size == len(pickle.dumps(train))
+def test_a_transform_s_own_layout_counts_more(tmp_path):
+    path = write(tmp_path / 'a.pkl')
+    own = dict(SKELETON, center=0, shoulders=None)
+    clip = build(path, prepare=[
+        dict(type='SkeletonPreNormalize', layout=own)])[0]['keypoint']
+    assert not clip[0, :, 0].any() and clip[0, :, 2].any()
+
+
+def test_a_file_without_a_skeleton_has_no_layout(ann_file):
+    dataset = build(ann_file)
+    assert dataset.layout is None and 'layout' not in dataset[0]
+    assert 'skeleton' not in dataset.metainfo
+
+
+def test_clips_that_are_not_of_the_skeleton_are_named(tmp_path):
+    path = write(tmp_path / 'a.pkl', skeleton='coco')
+    with pytest.raises(ValueError) as info:
+        build(path)
+    assert str(info.value) == (
+        f"clip 'clip000' of {path!r} has shape (1, 42, 5, 3), but layout "
+        "'coco' wants 17 joints: (..., 17, C)")
+
+
+def test_a_split_of_an_npz_does_not_keep_the_others(tmp_path):
+    path = write(tmp_path / 'a.npz')
+    for split, number in (('train', 12), ('val', 6), (None, 18)):
+        dataset = build(path, split)
+        bases = {id(x.base): x.base for x in dataset._keypoints
+                 if x.base is not None}
+        held = sum(base.size for base in bases.values()) or sum(
+            x.size for x in dataset._keypoints)
+        assert held == sum(x.size for x in dataset._keypoints)
+        assert len(dataset) == number
 
 
 def test_missing_file_is_named():
@@ -111,8 +136,10 @@ def test_empty_split_is_named(tmp_path):
 
 def test_missing_split_lists_those_there(ann_file):
     with pytest.raises(
-            ValueError, match=r"no split 'xsub', only \['train', 'val'\]"):
+            MissingSplitError,
+            match=r"no split 'xsub', only \['train', 'val'\]"):
         build(ann_file, 'xsub')
+    assert issubclass(MissingSplitError, ValueError)
 
 
 @pytest.mark.parametrize('fraction, counts', [(0.01, (1, 1, 1)),

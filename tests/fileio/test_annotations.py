@@ -16,7 +16,7 @@ from mmaction.registry import DATASETS
 from payloads import Call, run
 from tools_loading import load_script, refusal
 
-from umurl_mmaction.datasets import annotation_files, annotation_npz
+from umurl_mmaction.fileio import annotations as annotations_module
 from umurl_mmaction.fileio.annotations import (
     load_annotations,
     load_plain,
@@ -25,6 +25,12 @@ from umurl_mmaction.fileio.annotations import (
 
 TOOLS = REPO / 'tools' / 'data'
 SUFFIXES = ['.pkl', '.npz']
+SKELETON = dict(
+    joints=[f'joint{v}' for v in range(17)],
+    parents=[-1, *range(16)],
+    center=3,
+    shoulders=None,
+    name='größe')
 
 
 def assert_same(a, b):
@@ -89,6 +95,7 @@ def rich():
         split=dict(train=names[:4], val=names[4:] + ['elsewhere'], test=[]),
         annotations=clips,
         classes=['a', 'b'],
+        skeleton=SKELETON,
         version=2,
         rate=29.97,
         origin='here',
@@ -128,7 +135,7 @@ def test_dtype_of_coordinates_is_kept(tmp_path, dtype):
 
 
 def test_an_npz_is_arrays(tmp_path, rich):
-    """As the description in `annotation_npz.py` says, for any reader."""
+    """As the description in `annotations_npz.py` says, for any reader."""
     path = tmp_path / 'a.npz'
     save_annotations(rich, path)
     clips = rich['annotations']
@@ -204,6 +211,8 @@ UNFIT = {
     'zeros': (lambda clips: clips[0].update(extra='a\0'), 'end with zeros'),
     'a key that is no string': (lambda clips: clips[0].update({3: 4}),
                                 'the key 3 is no string'),
+    'a dict of arrays': (lambda clips: clips[0].update(
+        extra=dict(a=np.zeros(2))), 'dict does not go into an .npz'),
     'a name twice': (lambda clips: clips[0].update(
         {'label.clips': 3, 'keypoint.shape': 3}), 'two things'),
 }
@@ -235,8 +244,8 @@ def test_failed_write_leaves_the_old_file(monkeypatch, tmp_path, error,
 
     path = tmp_path / f'a{suffix}'
     path.write_bytes(b'old')
-    monkeypatch.setattr(annotation_files.pickle, 'dump', half)
-    monkeypatch.setattr(annotation_files, 'write_npz', half)
+    monkeypatch.setattr(annotations_module.pickle, 'dump', half)
+    monkeypatch.setattr(annotations_module, 'write_npz', half)
     with pytest.raises(type(error)):
         save_annotations({}, path)
     assert path.read_bytes() == b'old' and list(tmp_path.iterdir()) == [path]
@@ -679,6 +688,30 @@ STRUCTURES = {
     'name no string': (
         lambda data: data['annotations'][4].update(frame_dir=1) or data,
         'annotation 4: frame_dir is of type int'),
+    'classes no list': (lambda data: {**data, 'classes': 'ab'},
+                        "classes must be a list of names, got 'ab'"),
+    'classes no names': (lambda data: {**data, 'classes': ['a', 1]},
+                         "classes must be a list of names, got ['a', 1]"),
+    'skeleton no dict': (lambda data: {**data, 'skeleton': [1]},
+                         'skeleton must be the name of a layout or a dict, '
+                         'got list'),
+    'skeleton without joints': (
+        lambda data: {**data, 'skeleton': dict(parents=[-1])},
+        'skeleton has no joints'),
+    'skeleton with another key': (
+        lambda data: {**data, 'skeleton': dict(SKELETON, root=0)},
+        "skeleton has the unknown key 'root', known are joints, parents, "
+        'center, shoulders, name'),
+    **{f'{key} of the skeleton': (
+        lambda data, key=key, value=value: {
+            **data, 'skeleton': {**SKELETON, key: value}},
+        f'{key} of the skeleton must be {wanted}, got {value!r}')
+       for key, value, wanted in (
+           ('joints', [1, 2], 'a list of names'),
+           ('parents', [-1, 0.5], 'a list of integers'),
+           ('center', None, 'an integer'),
+           ('shoulders', [1], 'a pair of integers, or None'),
+           ('name', 7, 'a string'))},
 }
 
 
@@ -745,13 +778,3 @@ def test_pickles_in_an_npz_are_not_loaded(tmp_path):
     with np.load(path, allow_pickle=True) as file:
         file['split/train']
     assert marker.exists()
-
-
-def test_large_arrays_are_read_whole_or_not(tmp_path, monkeypatch):
-    """As the disk, not the zip, says how long they are."""
-    path = tmp_path / 'a.npz'
-    save_annotations(make_annotations(), path)
-    fromfile = np.fromfile
-    monkeypatch.setattr(annotation_npz.np, 'fromfile',
-                        lambda *args: fromfile(*args)[:-1])
-    assert 'annotations/keypoint is not whole' in broken(path)

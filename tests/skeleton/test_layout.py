@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import torch
 
@@ -94,3 +96,27 @@ def test_wrong_joint_count_says_why():
     with pytest.raises(ValueError, match="'nturgb\\+d' wants 25 joints"):
         generate_modalities(
             torch.zeros(1, 1, 1, 17, 3), ['joint'], build_layout('nturgb+d'))
+
+
+def test_bones_of_mmaction2_s_transform_differ_where_the_comment_says():
+    from mmaction.datasets.transforms.pose_transforms import JointToBone
+    differ = {}
+    for name, layout in LAYOUTS.items():
+        theirs = dict(JointToBone(dataset=name).pairs)
+        differ[name] = {
+            layout.joints[v]
+            for v, start in enumerate(layout.bone_starts)
+            if start != theirs[v]
+        }
+    assert differ == {
+        'nturgb+d': set(),
+        'coco': {'left_hip', 'right_hip'},
+        'openpose': {'nose', 'neck'}
+    }
+
+
+def test_a_layout_is_described_by_plain_data():
+    for layout in LAYOUTS.values():
+        plain = json.loads(json.dumps(layout.to_dict()))
+        assert plain == layout.to_dict()
+        assert build_layout(plain) == layout

@@ -18,8 +18,8 @@ from ..datasets.transforms import (
     TemporalCropResize,
 )
 from ..fileio.atomic import replacing
-from ..skeleton.batched import normalize_batch
 from ..skeleton.layout import Layout
+from ..skeleton.normalize import normalize
 from ..skeleton.temporal import resize
 from .inferencer import UmURLInferencer
 
@@ -51,7 +51,10 @@ def normalize_pixels(joints: Tensor, img_shape: Sequence[int]) -> Tensor:
 
 
 def _normalize(transform: SkeletonPreNormalize, layout: Layout) -> Step:
-    return partial(normalize_batch, layout=transform.layout or layout)
+    return partial(
+        normalize,
+        layout=transform.layout or layout,
+        rotate_in=torch.float32)
 
 
 def _normalize_pixels(transform: PreNormalize2D, layout: Layout) -> Step:

@@ -93,7 +93,7 @@ def fill_facts(cfg: Config, checkpoint: Mapping[str, Any]) -> None:
             graph_cfg=skeleton and dict(layout=skeleton),
             in_channels=meta.get('in_channels'),
             num_person=meta.get('num_person')),
-        cls_head=dict(num_classes=len(meta.get('classes', ())) or None))
+        cls_head=dict(num_classes=meta.get('num_classes')))
     for name, settings in facts.items():
         module: Any = cfg.model.get(name) or {}
         ann_file = module.get('ann_file')

@@ -1,5 +1,9 @@
 from . import transforms
 from .collate import pack_collate
-from .skeleton_dataset import SkeletonDataset
+from .facts import DataFacts, read_facts
+from .skeleton_dataset import MissingSplitError, SkeletonDataset
 
-__all__ = ['SkeletonDataset', 'pack_collate', 'transforms']
+__all__ = [
+    'DataFacts', 'MissingSplitError', 'SkeletonDataset', 'pack_collate',
+    'read_facts', 'transforms'
+]

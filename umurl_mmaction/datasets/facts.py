@@ -1,26 +1,114 @@
-"""placeholder, replaced on merge"""
+"""What an annotation file says of its clips as a whole."""
+import os
 from dataclasses import dataclass
-from typing import Optional
+from functools import lru_cache
+from typing import Any, Optional
 
 from ..fileio.annotations import load_annotations
 from ..skeleton.layout import Layout, build_layout
+from .check_clip import check_clip
 
 
 @dataclass(frozen=True)
 class DataFacts:
+    """Facts about the clips of an annotation file.
+
+    Attributes:
+        layout (Layout, optional): The file's ``skeleton``; None if it has
+            none.
+        num_person (int): Largest number of bodies M of a clip.
+        in_channels (int): Number of coordinates C.
+        num_classes (int): Number of ``classes``, else the largest label
+            plus 1; 0 if there are no labels.
+    """
     layout: Optional[Layout]
     num_person: int
     in_channels: int
     num_classes: int
 
 
+def layout_of(data: dict[str, Any], ann_file: str) -> Optional[Layout]:
+    """Build the layout that annotations carry.
+
+    Args:
+        data (dict): Annotations of ``load_annotations``.
+        ann_file (str): Their file, for messages.
+
+    Returns:
+        Layout | None: The layout, None if they carry none.
+
+    Raises:
+        ValueError: If ``skeleton`` is no layout. Names the file.
+    """
+    if 'skeleton' not in data:
+        return None
+    try:
+        return build_layout(data['skeleton'])
+    except ValueError as error:
+        raise ValueError(f'{ann_file}: skeleton: {error}') from None
+
+
 def read_facts(ann_file: str) -> DataFacts:
-    data = load_annotations(ann_file)
+    """Read the facts of an annotation file.
+
+    The coordinates of an .npz are not read. A pickle is read as a whole, but
+    only once in a process while it stays the same.
+
+    Args:
+        ann_file (str): A pickle or an .npz.
+
+    Returns:
+        DataFacts: The facts.
+
+    Raises:
+        OSError: If there is no such file.
+        ValueError: If it is broken, has no clip, or its clips do not agree
+            in the number of coordinates. Names the file.
+    """
+    try:
+        status = os.stat(ann_file)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f'annotation file {ann_file!r} is not there; '
+            'tools/data/README.md tells how each one is made') from None
+    return _read_facts(ann_file, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _read_facts(ann_file: str, size: int, mtime: int) -> DataFacts:
+    data = load_annotations(ann_file, with_arrays=False)
+    for clip in data['annotations']:
+        check_clip(clip, ann_file)
+    return facts_of(data, ann_file)
+
+
+def facts_of(data: dict[str, Any], ann_file: str) -> DataFacts:
+    """Collect the facts of annotations.
+
+    Args:
+        data (dict): Annotations of ``load_annotations``.
+        ann_file (str): Their file, for messages.
+
+    Returns:
+        DataFacts: The facts.
+
+    Raises:
+        ValueError: If there is no clip, or the clips do not agree in the
+            number of coordinates. Names the file.
+    """
     clips = data['annotations']
-    labels = [clip['label'] for clip in clips if 'label' in clip]
-    skeleton = data.get('skeleton')
+    if not clips:
+        raise ValueError(f'{ann_file}: it has no clip')
+    shapes = [clip['keypoint'].shape for clip in clips]
+    coords = {shape[-1] for shape in shapes}
+    if len(coords) > 1:
+        raise ValueError(f'{ann_file}: its clips have different numbers of '
+                         f'coordinates: {sorted(coords)}')
+    labels = [clip['label'] for clip in clips
+              if clip.get('label') is not None]
     return DataFacts(
-        build_layout(skeleton) if skeleton else None,
-        max(clip['keypoint'].shape[0] for clip in clips),
-        clips[0]['keypoint'].shape[-1],
-        len(data.get('classes', ())) or max(labels, default=-1) + 1)
+        layout=layout_of(data, ann_file),
+        num_person=max(shape[0] for shape in shapes),
+        in_channels=coords.pop(),
+        num_classes=len(data.get('classes', ())) or
+        int(max(labels, default=-1)) + 1)

@@ -1,13 +1,13 @@
-"""Annotation files, of strangers too: nothing that they hold is run.
+"""Annotation files. Nothing that an untrusted file holds is run.
 
-They are MMAction2's pickles or, by the suffix, the .npz files of
-``annotation_npz.py``.
+The suffix tells MMAction2's pickles from the .npz files of
+``annotations_npz.py``.
 """
 import os
 import pickle
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, BinaryIO, Union
+from typing import Any, BinaryIO, Callable, Union
 
 import numpy as np
 
@@ -17,10 +17,10 @@ from .plain_dtypes import PlainDtypes
 
 _NUMPY_MODULES = ('numpy', 'numpy.core.multiarray', 'numpy._core.multiarray',
                   'numpy.core.numeric', 'numpy._core.numeric')
-# Asking a pickle for them works in NumPy 1 and 2.
+# A pickle's own functions have these names in NumPy 1 and 2.
 _scalar: Any = np.int64(0).__reduce__()[0]
 _frombuffer: Any = np.empty(0).__reduce_ex__(5)[0]
-# Each as protocols up to 2 name it, too.
+# Protocols up to 2 name them after `__builtin__`.
 _PLAIN = {
     **{(module, x.__name__): x
        for x in (bytearray, bytes, complex, frozenset, set)
@@ -56,7 +56,7 @@ class PlainUnpickler(pickle.Unpickler):
         }
 
     def find_class(self, module: str, name: str) -> Any:
-        """What stands for a name in the pickle."""
+        """Return the object that a name in the pickle stands for."""
         for table in (self._own, _PLAIN):
             if (module, name) in table:
                 return table[module, name]
@@ -65,14 +65,13 @@ class PlainUnpickler(pickle.Unpickler):
             'and NumPy arrays are loaded')
 
     def load(self) -> Any:
-        """Load it."""
+        """Load the pickle and check the dtypes that it has made."""
         data = super().load()
         self._dtypes.check()
         return data
 
     def _encode(self, text: str, encoding: str) -> bytes:
-        # As protocols up to 2 write bytes; other codecs have no business
-        # here.
+        # Protocols up to 2 write bytes like this; no other codec is needed.
         return text.encode('latin1')
 
     def _scalar(self, dtype: np.dtype, data: Any) -> Any:
@@ -117,7 +116,8 @@ def load_plain(path: Union[str, Path], trusted: bool = False) -> Any:
 
 
 def load_annotations(path: Union[str, Path],
-                     trusted: bool = False) -> dict[str, Any]:
+                     trusted: bool = False,
+                     with_arrays: bool = True) -> dict[str, Any]:
     """Load annotations in MMAction2's format.
 
     Args:
@@ -125,12 +125,17 @@ def load_annotations(path: Union[str, Path],
         trusted (bool): Load whatever a pickle holds, which runs whatever it
             asks for. Defaults to False: plain containers, strings, numbers
             and NumPy arrays only.
+        with_arrays (bool): Whether the clips' arrays are needed. If not, an
+            .npz is read without them: they have the right shape, and zeros.
+            Defaults to True.
 
     Returns:
         dict: ``split``, name -> names of clips, empty if the file has none;
         ``annotations``, a list of dicts with ``frame_dir``,
-        ``total_frames``, ``keypoint`` (M, T, V, C) and more; and what else
-        the file has.
+        ``total_frames``, ``keypoint`` (M, T, V, C) and more; ``skeleton``,
+        the name of a layout or a dict with ``joints`` and ``parents``, and
+        ``classes``, a list of names, if the file has them; and any other
+        entry of the file.
 
     Raises:
         OSError: If there is no such file.
@@ -140,7 +145,7 @@ def load_annotations(path: Union[str, Path],
     data: Any
     if str(path).endswith('.npz'):
         try:
-            data = read_npz(path)
+            data = read_npz(path, with_arrays)
         except OSError as error:
             raise type(error)(f'{path}: {error.strerror or error}') from error
         except Exception as error:
@@ -197,6 +202,12 @@ def _check(data: Any) -> None:
         if not isinstance(names, (list, tuple, set, frozenset, np.ndarray)):
             raise ValueError(f'split {name!r} is of type '
                              f'{type(names).__name__}, not a list of names')
+    _check_skeleton(data.get('skeleton', ''))
+    classes = data.get('classes', [])
+    if not isinstance(classes, (list, tuple)) or not all(
+            isinstance(name, str) for name in classes):
+        raise ValueError(f'classes must be a list of names, got '
+                         f'{classes!r:.60}')
     for i, clip in enumerate(data['annotations']):
         if not isinstance(clip, dict):
             raise ValueError(f'annotation {i}: expected a dict, got '
@@ -204,6 +215,41 @@ def _check(data: Any) -> None:
         for key, kind in _WANTED:
             if not isinstance(clip.get(key), kind):
                 _fail(i, clip, key)
+
+
+# The keys of a skeleton that is a dict, and what each must be.
+_SKELETON: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
+    ('joints', 'a list of names', lambda x: _is_list_of(x, str)),
+    ('parents', 'a list of integers', lambda x: _is_list_of(x, int)),
+    ('center', 'an integer', lambda x: type(x) is int),
+    ('shoulders', 'a pair of integers, or None',
+     lambda x: x is None or _is_list_of(x, int) and len(x) == 2),
+    ('name', 'a string', lambda x: isinstance(x, str)))
+
+
+def _is_list_of(value: Any, kind: type) -> bool:
+    return isinstance(value, (list, tuple)) and all(
+        type(item) is kind for item in value)
+
+
+def _check_skeleton(skeleton: Any) -> None:
+    """Check the types; ``Layout`` checks that the parents are a tree."""
+    if isinstance(skeleton, str):
+        return
+    if not isinstance(skeleton, dict):
+        raise ValueError('skeleton must be the name of a layout or a dict, '
+                         f'got {type(skeleton).__name__}')
+    for key in ('joints', 'parents'):
+        if key not in skeleton:
+            raise ValueError(f'skeleton has no {key}')
+    for key, wanted, fits in _SKELETON:
+        if key in skeleton and not fits(skeleton[key]):
+            raise ValueError(f'{key} of the skeleton must be {wanted}, got '
+                             f'{skeleton[key]!r:.60}')
+    unknown = sorted(map(str, set(skeleton) - {x[0] for x in _SKELETON}))
+    if unknown:
+        raise ValueError(f'skeleton has the unknown key {unknown[0]!r:.30}, '
+                         f'known are {", ".join(x[0] for x in _SKELETON)}')
 
 
 def _fail(i: int, clip: dict, key: str) -> None:
@@ -217,9 +263,9 @@ def save_annotations(data: dict[str, Any], path: Path) -> None:
     """Write annotations; ``path`` holds the old file or the whole new one.
 
     Args:
-        data (dict): ``split`` and ``annotations``.
+        data (dict): ``split``, ``annotations`` and more.
         path (Path): File to write, an .npz if that is its suffix, else a
-            pickle. Its folder is made if need be.
+            pickle. Its folder is made if it is missing.
 
     Raises:
         ValueError: If something does not go into an .npz.

@@ -1,23 +1,21 @@
 """Annotations as an .npz: arrays only, which no reader has to trust.
 
-The arrays are called after their place in MMAction2's annotations. Of each
-key of the clips there is one array for all of them:
+The arrays are named after their place in MMAction2's annotations. Each key of
+the clips becomes one array for all clips:
 
-- ``annotations/frame_dir``, ``annotations/label``, ...: a value a clip.
+- ``annotations/frame_dir``, ``annotations/label``, ...: a value for each clip.
 - ``annotations/keypoint``: the frames of all clips and bodies one after the
   other, (sum of M*T, V, C), and likewise for other keys that are arrays;
   ``annotations/keypoint.shape`` has each clip's shape and
   ``annotations/keypoint.offset`` its first row.
 - ``annotations/label.clips``: which clips have the key, if not all do.
 
-``split/NAME`` has the names of a split's clips, ``NAME`` what else there is.
-``format`` is a JSON that says what kind each of them is of.
+``split/NAME`` has the names of a split's clips, ``NAME`` any other entry.
+``format`` is a JSON string that names the kind of each of them.
 """
 import json
-import os
-import struct
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Union
 
@@ -33,7 +31,7 @@ _KINDS = 'biufcSU'
 
 # Values and arrays --------------------------------------------------------
 def _kind(value: Any) -> str:
-    """Name what a value is; empty if an array cannot tell it exactly."""
+    """Name the kind of a value; '' if an array cannot hold it exactly."""
     if type(value) in _SCALARS:
         return type(value).__name__
     if isinstance(value, np.ndarray):
@@ -44,6 +42,11 @@ def _kind(value: Any) -> str:
         types = {type(item) for item in value} or {int}
         if len(types) == 1 and types <= set(_SCALARS):
             return f'{type(value).__name__} of {types.pop().__name__}'
+    if isinstance(value, dict):
+        try:
+            return 'json' if json.loads(json.dumps(value)) == value else ''
+        except (TypeError, ValueError):
+            return ''
     return ''
 
 
@@ -54,6 +57,8 @@ def _pack(values: list, kind: str) -> np.ndarray:
                 values[0].dtype.kind not in 'SU'):
             raise ValueError('its NumPy scalars are not of one dtype')
         packed = np.array(values)
+    elif kind == 'json':
+        packed = np.array([json.dumps(value) for value in values])
     else:
         name = kind.rpartition(' ')[2]
         packed = np.array(
@@ -65,26 +70,31 @@ def _pack(values: list, kind: str) -> np.ndarray:
 
 
 def _unpack(packed: np.ndarray, kind: str) -> list:
-    """The values of :func:`_pack`."""
+    """Return the values that :func:`_pack` was given."""
     if kind == 'scalar':
         return list(packed)
-    sequence = kind.partition(' of ')[0]
     values = packed.tolist()
+    if kind == 'json':
+        return [json.loads(value) for value in values]
+    sequence = kind.partition(' of ')[0]
     return values if sequence == kind else list(
         map(_SEQUENCES[sequence], values))
 
 
 class _Rows(NamedTuple):
-    """Arrays of one key, one after the other."""
-    arrays: Sequence[np.ndarray]
-    # Of each: its shape, and its first row.
+    """Shape and place of arrays that stand one after the other.
+
+    Attributes:
+        shapes (np.ndarray): Shape of each array, (N, D).
+        offsets (np.ndarray): First row of each array, (N, ).
+        shape (tuple[int]): Shape of all of them together.
+    """
     shapes: np.ndarray
     offsets: np.ndarray
-    # Of all of them.
     shape: tuple[int, ...]
 
 
-def _stack(arrays: Sequence[np.ndarray]) -> _Rows:
+def _stack(arrays: list) -> _Rows:
     """Lay out arrays: the first two axes become rows, more if need be."""
     if len({array.dtype for array in arrays}) > 1:
         raise ValueError('its arrays are not of one dtype')
@@ -95,14 +105,14 @@ def _stack(arrays: Sequence[np.ndarray]) -> _Rows:
     while (shapes[:, axes:] != shapes[0, axes:]).any():
         axes += 1
     rows = shapes[:, :axes].prod(axis=1)
-    return _Rows(arrays, shapes,
+    return _Rows(shapes,
                  np.cumsum(rows) - rows,
                  (int(rows.sum()), *shapes[0, axes:].tolist()))
 
 
 def _unstack(data: np.ndarray, shapes: np.ndarray,
              offsets: np.ndarray) -> list[np.ndarray]:
-    """The arrays of :func:`_stack`, as views."""
+    """Cut the rows into the arrays of :func:`_stack`, as views."""
     axes = shapes.shape[1] - data.ndim + 1
     rows = shapes[:, :axes].prod(axis=1)
     if (axes < 0 or (shapes < 0).any()
@@ -116,11 +126,11 @@ def _unstack(data: np.ndarray, shapes: np.ndarray,
     ]
 
 
-# Files --------------------------------------------------------------------
+# Writing ------------------------------------------------------------------
 class _Writer:
-    """The members of an .npz; a context.
+    """Writes the members of an .npz; a context manager.
 
-    Unlike ``np.savez`` it needs no copy of what it writes.
+    ``np.savez`` would need a copy of all coordinates in one array.
 
     Args:
         file (BinaryIO): Where to write.
@@ -137,7 +147,7 @@ class _Writer:
 
     def write(self, name: str, dtype: np.dtype, shape: tuple[int, ...],
               arrays: Iterable[np.ndarray]) -> None:
-        """Write an array that is given in parts."""
+        """Write one member; ``arrays`` are its rows, one after the other."""
         if f'{name}.npy' in self.archive.namelist():
             raise ValueError(f'two things would be called {name!r}')
         header = dict(
@@ -154,17 +164,17 @@ class _Writer:
         self.write(name, array.dtype, array.shape, [array])
 
     def write_column(self, name: str, values: list, kind: str) -> None:
-        """Write what the clips have of a key."""
+        """Write the clips' values of one key."""
         if kind != 'array':
             self.write_array(name, _pack(values, kind))
             return
         rows = _stack(values)
-        self.write(name, values[0].dtype, rows.shape, rows.arrays)
+        self.write(name, values[0].dtype, rows.shape, values)
         self.write_array(f'{name}.shape', rows.shapes)
         self.write_array(f'{name}.offset', rows.offsets)
 
     def write_value(self, name: str, value: Any) -> str:
-        """Write what is there once; returns its kind."""
+        """Write a single value; return its kind."""
         kind = _check_kind(value)
         self.write_array(
             name, value if kind == 'array' else _pack([value], kind)[0])
@@ -176,7 +186,8 @@ def _check_kind(value: Any) -> str:
     if not kind:
         raise ValueError(
             f'{type(value).__name__} does not go into an .npz, only numbers, '
-            'strings, and arrays or lists of one kind of these; write a .pkl')
+            'strings, arrays or lists of one kind of these, and dicts that '
+            'JSON can hold; write a .pkl')
     return kind
 
 
@@ -184,7 +195,7 @@ def write_npz(data: dict[str, Any], file: BinaryIO) -> None:
     """Write annotations.
 
     Args:
-        data (dict): ``split`` and ``annotations``.
+        data (dict): ``split``, ``annotations`` and more.
         file (BinaryIO): Where to write.
 
     Raises:
@@ -219,11 +230,11 @@ def write_npz(data: dict[str, Any], file: BinaryIO) -> None:
             if len(having) < len(clips):
                 writer.write_array(f'{name}.clips', having)
             kinds['annotations'][key] = kind
-        for part, prefix, items in (('split', 'split/', data['split']),
-                                    ('other', '', others)):
+        for group, prefix, items in (('split', 'split/', data['split']),
+                                     ('other', '', others)):
             for key, value in items.items():
                 try:
-                    kinds[part][key] = writer.write_value(
+                    kinds[group][key] = writer.write_value(
                         f'{prefix}{key}', value)
                 except (OverflowError, ValueError) as error:
                     raise ValueError(f'{prefix}{key}: {error}') from error
@@ -231,72 +242,33 @@ def write_npz(data: dict[str, Any], file: BinaryIO) -> None:
             'format', json.dumps(dict(format=FORMAT, kinds=kinds)))
 
 
-class _Reader:
-    """The members of an .npz; a context.
-
-    Args:
-        path (str | Path): The file.
-    """
-
-    def __init__(self, path: Union[str, Path]) -> None:
-        self.path = path
-        self.archive = zipfile.ZipFile(path)
-
-    def __enter__(self) -> '_Reader':
-        return self
-
-    def __exit__(self, *args: Any) -> None:
-        self.archive.close()
-
-    def __contains__(self, name: str) -> bool:
-        return f'{name}.npy' in self.archive.namelist()
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        with self.archive.open(f'{name}.npy') as f:
-            return np.lib.format.read_array(f, allow_pickle=False)
-
-    def read_large(self, name: str) -> np.ndarray:
-        """Read a member past the zip, which takes a quarter of the time."""
-        info = self.archive.getinfo(f'{name}.npy')
-        with self.archive.open(info) as f:
-            if info.compress_type != zipfile.ZIP_STORED or (
-                    np.lib.format.read_magic(f) != (1, 0)):
-                return self[name]
-            shape, by_columns, dtype = (
-                np.lib.format.read_array_header_1_0(f))
-            count = int(np.prod(shape, dtype=object))
-            size = info.file_size - f.tell()
-            if by_columns or min(shape) < 0 or count * dtype.itemsize != size:
-                raise ValueError(f'{name} is not whole')
-            with open(self.path, 'rb') as whole:
-                whole.seek(info.header_offset + 26)
-                # Lengths of the name and of what else is before the data.
-                start = sum(struct.unpack('<HH', whole.read(4))) + f.tell()
-                whole.seek(start, os.SEEK_CUR)
-                data = np.fromfile(whole, dtype, count)
-        if len(data) != count:
-            raise ValueError(f'{name} is not whole')
-        return data.reshape(shape)
-
-    def read_column(self, name: str, kind: str) -> list:
-        """What :meth:`_Writer.write_column` wrote."""
-        if kind != 'array':
-            return _unpack(self[name], kind)
-        return _unstack(
-            self.read_large(name), self[f'{name}.shape'],
-            self[f'{name}.offset'])
-
-    def read_value(self, name: str, kind: str) -> Any:
-        """What :meth:`_Writer.write_value` wrote."""
-        array = self[name]
-        return array if kind == 'array' else _unpack(array[None], kind)[0]
+# Reading ------------------------------------------------------------------
+def _read_column(file: Mapping[str, np.ndarray], name: str, kind: str,
+                 with_data: bool) -> list:
+    """Read what :meth:`_Writer.write_column` wrote."""
+    if kind != 'array':
+        return _unpack(file[name], kind)
+    shapes = file[f'{name}.shape']
+    if not with_data:
+        nothing = np.zeros((), np.float16)
+        return [np.broadcast_to(nothing, shape) for shape in shapes.tolist()]
+    return _unstack(file[name], shapes, file[f'{name}.offset'])
 
 
-def read_npz(path: Union[str, Path]) -> dict[str, Any]:
+def _read_value(file: Mapping[str, np.ndarray], name: str, kind: str) -> Any:
+    """Read what :meth:`_Writer.write_value` wrote."""
+    array = file[name]
+    return array if kind == 'array' else _unpack(array[None], kind)[0]
+
+
+def read_npz(path: Union[str, Path], with_arrays: bool = True
+             ) -> dict[str, Any]:
     """Read annotations; nothing is unpickled.
 
     Args:
         path (str | Path): File of :func:`write_npz`.
+        with_arrays (bool): Whether to read the clips' arrays. If not, arrays
+            of zeros that take no memory have their shapes. Defaults to True.
 
     Returns:
         dict: What was written. The arrays of a key are views of one array.
@@ -304,7 +276,10 @@ def read_npz(path: Union[str, Path]) -> dict[str, Any]:
     Raises:
         Exception: Of many types, if it is not such a file.
     """
-    with _Reader(path) as file:
+    file = np.load(path, allow_pickle=False)
+    if not isinstance(file, Mapping):
+        raise ValueError('it is a single array')
+    with file:
         if 'format' not in file:
             raise ValueError('it has no array called format')
         header = json.loads(str(file['format']))
@@ -320,25 +295,25 @@ def read_npz(path: Union[str, Path]) -> dict[str, Any]:
             having = clips
             if f'{name}.clips' in file:
                 having = [clips[i] for i in file[f'{name}.clips'].tolist()]
-            values = file.read_column(name, kind)
+            values = _read_column(file, name, kind, with_arrays)
             if len(values) != len(having):
                 raise ValueError(f'{name} has {len(values)} values for '
                                  f'{len(having)} clips')
             for clip, value in zip(having, values):
                 clip[key] = value
         split = {
-            key: file.read_value(f'split/{key}', kind)
+            key: _read_value(file, f'split/{key}', kind)
             for key, kind in kinds['split'].items()
         }
         others = {
-            key: file.read_value(key, kind)
+            key: _read_value(file, key, kind)
             for key, kind in kinds['other'].items()
         }
     return dict(split=split, annotations=clips, **others)
 
 
 def is_annotations(path: Union[str, Path]) -> bool:
-    """Whether a file is an .npz that ``write_npz`` has made."""
+    """Tell whether a file is an .npz that ``write_npz`` has made."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:

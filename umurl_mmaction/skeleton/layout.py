@@ -1,12 +1,12 @@
 """Skeleton layouts as data."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The joints of a skeleton and how they hang together.
+    """The joints of a skeleton and the tree that they form.
 
     Args:
         name (str): Name used in messages.
@@ -61,6 +61,20 @@ class Layout:
         return tuple(v if parent == -1 else parent
                      for v, parent in enumerate(self.parents))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Describe the layout in lists, integers and strings.
+
+        Returns:
+            dict: The arguments of :class:`Layout`; JSON and checkpoints can
+            hold it, and :func:`build_layout` takes it.
+        """
+        return dict(
+            name=self.name,
+            joints=list(self.joints),
+            parents=list(self.parents),
+            center=self.center,
+            shoulders=self.shoulders and list(self.shoulders))
+
     def check(self, shape: Sequence[int], what: str) -> None:
         """Raise if an array of ``shape`` (..., V, C) has another V.
 
@@ -92,6 +106,12 @@ _NTURGBD = Layout(
     center=1,
     shoulders=(4, 8))
 
+# The trees of `coco` and `openpose` follow the `inward` edges of MMAction2's
+# `Graph`. Its transform `JointToBone` has other trees under the same names:
+# for `coco`, it hangs both hips from the nose (here from the shoulder of their
+# side); for `openpose`, its root is the nose, and the neck hangs from it (here
+# the neck is the root). So the bones at these joints differ.
+
 # Keypoints of the COCO person annotations.
 _COCO = Layout(
     name='coco',
@@ -121,7 +141,7 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def build_layout(layout: Union[str, Mapping, Layout]) -> Layout:
-    """The layout of that name, or one described by a dict.
+    """Find the layout of a name, or make the one that a dict describes.
 
     Args:
         layout (str | dict | Layout): A key of ``LAYOUTS``, or the arguments

@@ -1,14 +1,17 @@
-"""The paper's normalisation, on numpy arrays.
+"""The paper's normalisation, on batches of clips.
 
-The recipe is the one of the NTU RGB+D preparation that UmURL shares with
-2s-AGCN (Shi et al., CVPR 2019), without its spine rotation.
+The recipe is that of the NTU RGB+D preparation which UmURL shares with
+2s-AGCN (Shi et al., CVPR 2019), without its spine rotation. No loop and no
+branch depends on the data, so that ``torch.export`` and ``torch.jit.trace``
+can follow; all operations exist in ONNX.
 """
-import numpy as np
+import torch
+from torch import Tensor
 
 from .layout import Layout
 
 
-def repair_missing_frames(keypoint: np.ndarray) -> np.ndarray:
+def repair_missing_frames(joints: Tensor) -> Tensor:
     """Close the gap before a body's first frame and after its last one.
 
     A body that is absent at first loses all its empty frames and starts at
@@ -16,65 +19,96 @@ def repair_missing_frames(keypoint: np.ndarray) -> np.ndarray:
     loop. Empty frames between are left.
 
     Args:
-        keypoint (np.ndarray): (M, T, V, C).
+        joints (Tensor): (N, M, T, V, C).
 
     Returns:
-        np.ndarray: A new array, (M, T, V, C), of the same dtype.
+        Tensor: (N, M, T, V, C), of the same dtype.
     """
-    repaired = keypoint.copy()
-    for body in repaired:
-        present = np.flatnonzero(body.any(axis=(1, 2)))
-        if not len(present):
-            continue
-        if present[0] > 0:
-            body[:len(present)] = body[present]
-            num_frames = len(present)
-        else:
-            num_frames = present[-1] + 1
-        body[num_frames:] = body[np.arange(len(body) - num_frames) %
-                                 num_frames]
-    return repaired
+    num_frames = joints.shape[2]
+    present = joints.abs().flatten(3).amax(dim=-1) > 0
+    frame = torch.arange(num_frames, device=joints.device)
+    # A body that is there at once keeps its inner gaps, a late one does not.
+    end = (present * (frame + 1)).amax(dim=-1, keepdim=True)
+    kept = present | (present[..., :1] & (frame < end))
+    # The kept frames come first, in order, and are then repeated.
+    order = torch.argsort(frame + num_frames * ~kept, dim=-1)
+    count = kept.sum(dim=-1, keepdim=True).clamp(min=1)
+    source = order.gather(-1, frame % count)
+    return joints.gather(2, source[..., None, None].expand_as(joints))
 
 
-def rotation_onto_x(vector: np.ndarray) -> np.ndarray:
-    """The smallest rotation that turns a 3D vector onto +x.
+def rotations_onto_x(vectors: Tensor) -> Tensor:
+    """Find the smallest rotation that turns each 3D vector onto +x.
 
     Args:
-        vector (np.ndarray): (3, ).
+        vectors (Tensor): (N, 3), float32 or float64.
 
     Returns:
-        np.ndarray: (3, 3) float64; the identity for a zero vector, half a
-        turn around y for one along -x.
+        Tensor: (N, 3, 3) of the same dtype; the identity for a zero vector,
+        half a turn around y for one along -x.
     """
-    length = np.linalg.norm(vector)
-    if length < 1e-6:
-        return np.eye(3)
-    x, y, z = vector / length
-    if x < -1 + 1e-12:
-        return np.diag([-1., 1., -1.])
-    # Rodrigues' formula for the axis (vector x e_x) and cos(angle) = x.
-    cross = np.array([[0., y, z], [-y, 0., 0.], [-z, 0., 0.]])
-    return np.eye(3) + cross + cross @ cross / (1 + x)
+    length = vectors.norm(dim=-1, keepdim=True)
+    eye = torch.eye(3, dtype=vectors.dtype, device=vectors.device)
+    unit = torch.where(length < 1e-6, eye[0], vectors / length)
+    x, rest = unit[:, :1], unit[:, 1:]
+    height = 1 + x
+    if height.dtype == torch.float32:
+        # Towards x = -1 the sum cancels: take y^2 + z^2 = (1 - x) (1 + x).
+        sine2 = (rest * rest).sum(dim=-1, keepdim=True)
+        height = torch.where(x < 0, sine2 / (1 - x), height)
+    # With u the unit vector and h = u + e_x: I - h h' / (1 + x) + 2 e_x u',
+    # of which the first row is u'.
+    half = torch.cat([height, rest], dim=-1)
+    outer = half[:, 1:, None] * (half / height)[:, None]
+    rotation = torch.cat([unit[:, None], eye[1:] - outer], dim=1)
+    half_turn = eye * vectors.new_tensor([-1., 1., -1.])
+    return torch.where(height[..., None] < 1e-12, half_turn, rotation)
 
 
-def align_bodies(keypoint: np.ndarray, layout: Layout) -> np.ndarray:
-    """Centre both bodies on body 0 and turn its shoulder line onto +x.
+def align_bodies(joints: Tensor,
+                 layout: Layout,
+                 rotate_in: torch.dtype = torch.float64) -> Tensor:
+    """Centre all bodies on body 0 and turn its shoulder line onto +x.
 
     Args:
-        keypoint (np.ndarray): (M, T, V, C). Joints at exactly 0 are missing
-            and stay there.
+        joints (Tensor): (N, M, T, V, C). Joints at exactly 0 are missing and
+            stay there.
         layout (Layout): Gives the centre joint, and the shoulders if bodies
             are to be rotated (C = 3 only).
+        rotate_in (torch.dtype): Precision of the rotation. Defaults to
+            ``torch.float64``.
 
     Returns:
-        np.ndarray: (M, T, V, C) of the same dtype.
+        Tensor: (N, M, T, V, C), of the dtype of ``joints``.
     """
-    present = keypoint.any(axis=-1, keepdims=True)
-    center = keypoint[:1, :, layout.center:layout.center + 1]
-    aligned = (keypoint - center) * present
-    if layout.shoulders is None or keypoint.shape[-1] != 3:
+    present = joints.bool().any(dim=-1, keepdim=True)
+    center = joints[:, :1, :, layout.center:layout.center + 1]
+    aligned = (joints - center) * present
+    if layout.shoulders is None or joints.shape[-1] != 3:
         return aligned
     start, end = layout.shoulders
-    shoulder_line = aligned[0, 0, end] - aligned[0, 0, start]
-    rotation = rotation_onto_x(shoulder_line.astype(np.float64))
-    return (aligned @ rotation.T).astype(keypoint.dtype)
+    first = aligned[:, 0, 0]
+    line = first[:, end] - first[:, start]
+    rotation = rotations_onto_x(line.to(rotate_in))
+    # One product a clip: a product for each frame takes several times longer.
+    turned = aligned.flatten(1, 3).to(rotate_in) @ rotation.mT
+    return turned.to(joints.dtype).view_as(joints)
+
+
+def normalize(joints: Tensor,
+              layout: Layout,
+              rotate_in: torch.dtype = torch.float64) -> Tensor:
+    """Repair, centre and rotate every clip of a batch.
+
+    Args:
+        joints (Tensor): (N, M, T, V, C), float32; missing bodies, frames and
+            joints are zeros.
+        layout (Layout): The skeleton.
+        rotate_in (torch.dtype): Precision of the rotation; exported models
+            stay in ``torch.float32``. Defaults to ``torch.float64``.
+
+    Returns:
+        Tensor: (N, M, T, V, C), of the same dtype. Clips without any body
+        stay zero.
+    """
+    return align_bodies(repair_missing_frames(joints), layout, rotate_in)

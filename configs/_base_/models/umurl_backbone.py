@@ -6,4 +6,5 @@ model = dict(
         num_heads=1,
         num_layers=1,
         modalities=('joint', 'bone', 'motion')),
-    data_preprocessor=dict(type='SkeletonDataPreprocessor'))
+    # Stock recognizers look it up outside of MMAction2's scope.
+    data_preprocessor=dict(type='mmaction.SkeletonDataPreprocessor'))

@@ -1,0 +1,136 @@
+"""The normalisation gives the bits of the former numpy one."""
+import numpy as np
+import pytest
+import torch
+from mmengine import load
+from reference import normalize as former
+
+from umurl_mmaction.datasets.transforms import SkeletonPreNormalize
+from umurl_mmaction.skeleton import (
+    Layout,
+    build_layout,
+    crop_resize,
+    normalize,
+    resize,
+)
+from umurl_mmaction.skeleton.normalize import rotations_onto_x
+
+NTU = build_layout('nturgb+d')
+
+
+def assert_same_bits(keypoint, layout, noise=0):
+    """Compare the former code with the transform and with a batch.
+
+    Coordinates that cancel to less than ``noise`` may differ.
+    """
+    want = former.normalize(keypoint, layout)
+    results = SkeletonPreNormalize(layout)(dict(keypoint=keypoint))
+    batch = normalize(torch.from_numpy(keypoint)[None], layout)[0].numpy()
+    for got in (results['keypoint'], batch):
+        assert got.dtype == want.dtype
+        if noise:
+            np.testing.assert_allclose(got, want, rtol=1e-7, atol=noise)
+            got = np.where(abs(want) < noise, want, got)
+        assert got.tobytes() == want.tobytes()
+
+
+@pytest.mark.shared
+def test_equals_the_papers_code(golden):
+    arrays = golden('ntu_preprocess.npz')
+    assert len(arrays['names']) == 24
+    for name in arrays['names']:
+        raw = arrays[f'{name}/raw'].astype(np.float32)
+        assert_same_bits(raw, NTU)
+        # As exported models compute it.
+        np.testing.assert_allclose(
+            normalize(torch.from_numpy(raw)[None], NTU, torch.float32)[0],
+            arrays[f'{name}/normalized'],
+            atol=1e-5,
+            err_msg=name)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize('name', ['gtu3d', 'nw_ucla', 'utd_mhad', 'msrc12'])
+def test_bits_of_real_clips(shared, name):
+    clips = load(shared(f'data/{name}.pkl'))['annotations']
+    num_joints = clips[0]['keypoint'].shape[2]
+    layout = Layout('any', tuple(map(str, range(num_joints))),
+                    (-1, *range(num_joints - 1)), 1, (4, 8))
+    for clip in clips[::10]:
+        assert_same_bits(clip['keypoint'].astype(np.float32), layout)
+
+
+@pytest.mark.parametrize('num_frames', [1, 2, 5, 40])
+@pytest.mark.parametrize('layout, coords', [('nturgb+d', 3), ('coco', 2),
+                                            ('openpose', 3)])
+def test_bits_of_the_former_one_wherever_frames_are_missing(
+        num_frames, layout, coords):
+    layout = build_layout(layout)
+    rng = np.random.default_rng(num_frames)
+    clips = rng.normal(
+        size=(64, 3, num_frames, layout.num_joints, coords)).astype('f')
+    # Bodies that come and go, or are never there; and single joints.
+    clips *= rng.random((64, 3, num_frames, 1, 1)) < rng.random(
+        (64, 3, 1, 1, 1)).round(1)
+    clips *= rng.random(clips.shape[:-1])[..., None] < 0.95
+    clips[0] = 0
+    clips[1, 0] = 0
+    clips += 0  # no -0
+    got = normalize(torch.from_numpy(clips), layout, torch.float32)
+    assert got.dtype == torch.float32
+    for clip, one in zip(clips, got):
+        np.testing.assert_allclose(
+            one, former.normalize(clip, layout), atol=1e-5)
+        # Of a line with one shoulder missing, y and z cancel.
+        assert_same_bits(clip, layout, noise=1e-14)
+
+
+@pytest.mark.parametrize('vector', [[1., 0, 0], [0, 1., 0], [0, 0, -2.],
+                                    [-1., 0, 0], [-1., 1e-3, 0], [3., 4, 12]])
+def test_rotations_onto_x(vector):
+    vector = torch.tensor(vector, dtype=torch.float64)
+    rotation, = rotations_onto_x(vector[None])
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-9)
+    assert torch.linalg.det(rotation).item() == pytest.approx(1)
+    np.testing.assert_allclose(
+        rotation @ vector, [vector.norm(), 0, 0], atol=1e-9)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_no_shoulder_line_no_rotation(dtype):
+    rotation, = rotations_onto_x(torch.zeros(1, 3, dtype=dtype))
+    assert torch.equal(rotation, torch.eye(3, dtype=dtype))
+
+
+@pytest.mark.parametrize('turn', [1., 1e-2, 1e-4, 1e-5, 1e-6, 1e-8, 0.])
+def test_rotations_close_to_half_a_turn(turn):
+    """Where 1 + cos(angle) is all rounding error."""
+    vectors = np.array([[-2., turn, -turn], [-2., 0, turn], [2., turn, 0],
+                        [turn, turn, -turn]], 'f')
+    got = rotations_onto_x(torch.from_numpy(vectors))
+    for vector, rotation in zip(vectors.astype(np.float64), got):
+        np.testing.assert_allclose(
+            rotation, former.rotation_onto_x(vector), atol=1e-6)
+
+
+@pytest.mark.filterwarnings('ignore::torch.jit.TracerWarning')
+def test_tracers_follow_any_length():
+    clip = torch.randn(2, 2, 7, 25, 3)
+    traced = torch.jit.trace(
+        lambda x: resize(normalize(x, NTU), 16), clip)
+    other = torch.randn(3, 2, 50, 25, 3)
+    other[:, 0, :4] = 0
+    torch.testing.assert_close(
+        traced(other), resize(normalize(other, NTU), 16))
+
+
+@pytest.mark.parametrize('num_frames', [1, 15, 16, 90])
+def test_resize_is_the_crop_of_all_frames(num_frames):
+    clip = torch.randn(2, num_frames, 25, 3)
+    torch.testing.assert_close(
+        resize(clip, 16), crop_resize(clip, 0, num_frames, 16), rtol=0,
+        atol=0)
+    expected = torch.nn.functional.interpolate(
+        clip.permute(0, 2, 3, 1).flatten(1, 2), 16, mode='linear')
+    torch.testing.assert_close(
+        resize(clip, 16).permute(0, 2, 3, 1).flatten(1, 2), expected)
