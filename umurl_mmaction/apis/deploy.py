@@ -19,7 +19,7 @@ from ..datasets.transforms import (
 )
 from ..fileio.atomic import replacing
 from ..skeleton.layout import Layout
-from ..skeleton.normalize import normalize
+from ..skeleton.normalize import normalize_clips
 from ..skeleton.temporal import resize
 from .inferencer import UmURLInferencer
 
@@ -61,7 +61,7 @@ def _whole_clip(transform: TemporalCropResize, layout: Layout) -> Step:
 STEPS: dict[type, Callable[[Any, Layout], Step]] = {
     SkeletonPreNormalize:
     lambda transform, layout: partial(
-        normalize,
+        normalize_clips,
         layout=transform.layout or layout,
         rotate_in=torch.float32),
     PreNormalize2D:

@@ -277,7 +277,7 @@ def read_npz(path: Union[str, Path], with_arrays: bool = True
         Exception: Of many types, if it is not such a file.
     """
     file = np.load(path, allow_pickle=False)
-    if not isinstance(file, Mapping):
+    if isinstance(file, np.ndarray):
         raise ValueError('it is a single array')
     with file:
         if 'format' not in file:

@@ -95,9 +95,9 @@ def align_bodies(joints: Tensor,
     return turned.to(joints.dtype).view_as(joints)
 
 
-def normalize(joints: Tensor,
-              layout: Layout,
-              rotate_in: torch.dtype = torch.float64) -> Tensor:
+def normalize_clips(joints: Tensor,
+                    layout: Layout,
+                    rotate_in: torch.dtype = torch.float64) -> Tensor:
     """Repair, centre and rotate every clip of a batch.
 
     Args:
