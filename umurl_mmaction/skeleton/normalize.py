@@ -31,7 +31,8 @@ def repair_missing_frames(joints: Tensor) -> Tensor:
     end = (present * (frame + 1)).amax(dim=-1, keepdim=True)
     kept = present | (present[..., :1] & (frame < end))
     # The kept frames come first, in order, and are then repeated.
-    order = torch.argsort(frame + num_frames * ~kept, dim=-1)
+    key = torch.where(kept, frame, frame + num_frames)
+    order = torch.argsort(key, dim=-1)
     count = kept.sum(dim=-1, keepdim=True).clamp(min=1)
     source = order.gather(-1, frame % count)
     return joints.gather(2, source[..., None, None].expand_as(joints))
