@@ -10,7 +10,7 @@ from umurl_mmaction.skeleton import (
     crop_resize,
     crop_resize_packed,
     map_joints,
-    normalize,
+    normalize_clips,
     pack_clips,
     shear_map,
 )
@@ -19,7 +19,7 @@ NTU = build_layout('nturgb+d')
 
 
 def normalize_clip(clip, layout=NTU):
-    return normalize(torch.from_numpy(clip)[None], layout)[0].numpy()
+    return normalize_clips(torch.from_numpy(clip)[None], layout)[0].numpy()
 
 
 @pytest.mark.shared

@@ -10,7 +10,7 @@ from umurl_mmaction.skeleton import (
     Layout,
     build_layout,
     crop_resize,
-    normalize,
+    normalize_clips,
     resize,
 )
 from umurl_mmaction.skeleton.normalize import rotations_onto_x
@@ -25,8 +25,8 @@ def assert_same_bits(keypoint, layout, noise=0):
     """
     want = former.normalize(keypoint, layout)
     results = SkeletonPreNormalize(layout)(dict(keypoint=keypoint))
-    batch = normalize(torch.from_numpy(keypoint)[None], layout)[0].numpy()
-    for got in (results['keypoint'], batch):
+    batch = normalize_clips(torch.from_numpy(keypoint)[None], layout)
+    for got in (results['keypoint'], batch[0].numpy()):
         assert got.dtype == want.dtype
         if noise:
             np.testing.assert_allclose(got, want, rtol=1e-7, atol=noise)
@@ -41,9 +41,10 @@ def test_equals_the_papers_code(golden):
     for name in arrays['names']:
         raw = arrays[f'{name}/raw'].astype(np.float32)
         assert_same_bits(raw, NTU)
+        batch = torch.from_numpy(raw)[None]
         # As exported models compute it.
         np.testing.assert_allclose(
-            normalize(torch.from_numpy(raw)[None], NTU, torch.float32)[0],
+            normalize_clips(batch, NTU, torch.float32)[0],
             arrays[f'{name}/normalized'],
             atol=1e-5,
             err_msg=name)
@@ -76,7 +77,7 @@ def test_bits_of_the_former_one_wherever_frames_are_missing(
     clips[0] = 0
     clips[1, 0] = 0
     clips += 0  # no -0
-    got = normalize(torch.from_numpy(clips), layout, torch.float32)
+    got = normalize_clips(torch.from_numpy(clips), layout, torch.float32)
     assert got.dtype == torch.float32
     for clip, one in zip(clips, got):
         np.testing.assert_allclose(
@@ -117,11 +118,11 @@ def test_rotations_close_to_half_a_turn(turn):
 def test_tracers_follow_any_length():
     clip = torch.randn(2, 2, 7, 25, 3)
     traced = torch.jit.trace(
-        lambda x: resize(normalize(x, NTU), 16), clip)
+        lambda x: resize(normalize_clips(x, NTU), 16), clip)
     other = torch.randn(3, 2, 50, 25, 3)
     other[:, 0, :4] = 0
     torch.testing.assert_close(
-        traced(other), resize(normalize(other, NTU), 16))
+        traced(other), resize(normalize_clips(other, NTU), 16))
 
 
 @pytest.mark.parametrize('num_frames', [1, 15, 16, 90])

@@ -4,14 +4,15 @@ import numpy as np
 
 
 def check_clip(clip: dict, source: str) -> None:
-    """Refuse an annotation that cannot be what it says.
+    """Refuse an annotation with a value that cannot be right.
 
     Args:
         clip (dict): An annotation of MMAction2's format.
-        source (str): The file it is from, for the message.
+        source (str): Its file, for the message.
 
     Raises:
-        ValueError: In one line that names the clip, and what is wanted.
+        ValueError: If a value is wrong. Names the clip, the value and what is
+            wanted.
     """
     name = f'clip {clip.get("frame_dir")!r} of {source!r}'
     keypoint = clip.get('keypoint')
@@ -42,7 +43,7 @@ def finite_keypoint(keypoint: np.ndarray, name: str,
 
     Args:
         keypoint (np.ndarray): (M, T, V, C).
-        name (str): The clip's, for the message.
+        name (str): Name of the clip, for the message.
         nonfinite (str): ``'error'``, or ``'missing'`` to set such joints to
             0, as joints that the sensor has not seen.
 
@@ -50,7 +51,8 @@ def finite_keypoint(keypoint: np.ndarray, name: str,
         np.ndarray: The array itself if it is finite, else a new one.
 
     Raises:
-        ValueError: In one line that names the first such joint.
+        ValueError: If ``nonfinite`` is ``'error'`` and a joint is not finite.
+            Names the first such joint.
     """
     # The sum is not finite if a summand is not, and takes one pass.
     if np.isfinite(keypoint.sum(dtype=np.float64)):

@@ -1,10 +1,10 @@
-"""Chance in a pipeline that depends on seed, epoch and sample alone.
+"""Random draws that depend on seed, epoch and sample alone.
 
-What a sample's pipeline draws may depend neither on the worker that runs it
-nor on how often the training was resumed. So the sampler's indices say which
-pass over the set they are for (:class:`PassSampler`), and a dataset runs its
-pipeline inside :func:`sample_chance`. Indices are loaded ahead of time; an
-epoch kept anywhere else would be the wrong one for some of them.
+The draws of a sample's pipeline depend neither on the worker that runs it nor
+on how often the training was resumed. For this, the sampler's indices carry
+the epoch that they are for (:class:`PassSampler`), and a dataset runs its
+pipeline inside :func:`sample_chance`. Workers load samples ahead of time; an
+epoch stored anywhere else would be wrong for some of them.
 """
 import random
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from torch.utils.data import BatchSampler, DataLoader
 
 
 class SampleIndex(int):
-    """An index that says which pass over the set it is for.
+    """An index that carries the epoch it is for.
 
     Attributes:
         key (tuple[int, int]): Seed and epoch.
@@ -29,11 +29,12 @@ class SampleIndex(int):
 
 @contextmanager
 def sample_chance(index: int) -> Iterator[None]:
-    """Draw from ``random``, NumPy and torch (CPU) as this sample does.
+    """Seed ``random``, NumPy and torch (CPU) for one sample.
 
-    The global generators are seeded by seed, epoch and index, and are as
-    before afterwards: without workers they are those of the training itself.
-    A plain ``int`` changes nothing, as where a loader is not prepared.
+    The global generators are seeded by seed, epoch and index. Their states
+    are restored afterwards, because a loader without workers shares them with
+    the training. A plain ``int`` changes nothing; a loader that is not
+    prepared gives such indices.
 
     Args:
         index (int): A :class:`SampleIndex`.
@@ -58,10 +59,10 @@ def sample_chance(index: int) -> Iterator[None]:
 
 
 class PassSampler:
-    """Another sampler's indices, as :class:`SampleIndex`.
+    """Yields another sampler's indices as :class:`SampleIndex`.
 
-    Each pass counts as an epoch, from 0 on or from where :meth:`start` says;
-    so do the passes of an endless sampler.
+    Each pass counts as an epoch, from 0 on or from the number that
+    :meth:`start` is given; so do the passes of an endless sampler.
 
     Args:
         sampler (Sampler): Sampler of indices. An ``InfiniteSampler`` is
@@ -80,11 +81,11 @@ class PassSampler:
         self.skipped = 0
 
     def start(self, epoch: int, skipped: int = 0) -> None:
-        """Say which pass is next.
+        """Set the next pass.
 
         Args:
             epoch (int): Its number.
-            skipped (int): How many of its first indices are left out.
+            skipped (int): Number of its first indices that are left out.
                 Defaults to 0.
         """
         self.epoch = epoch
@@ -110,27 +111,27 @@ class PassSampler:
         return len(self.sampler) - self.skipped
 
     def set_epoch(self, epoch: int) -> None:
-        """As hooks that are told of the sampler only expect it."""
+        """Pass the epoch on to the inner sampler, as MMEngine's hooks do."""
         if hasattr(self.sampler, 'set_epoch'):
             self.sampler.set_epoch(epoch)
 
 
 def inner_sampler(loader: DataLoader) -> Any:
-    """The sampler that a loader takes single indices from."""
+    """Return the sampler that a loader takes single indices from."""
     return getattr(loader.batch_sampler, 'sampler', loader.sampler)
 
 
 def number_passes(loader: DataLoader, seed: int) -> Optional[PassSampler]:
-    """Let a loader's indices say which pass they are for.
+    """Make a loader's indices carry the epoch that they are for.
 
     Args:
-        loader (DataLoader): Loader with torch's own batch sampler, as those
-            are that MMEngine builds by default.
+        loader (DataLoader): Loader with torch's own batch sampler, which
+            MMEngine builds by default.
         seed (int): Fixes the draws of all samples.
 
     Returns:
-        PassSampler | None: What gives the indices from now on; None for any
-        other loader, which stays as it is.
+        PassSampler | None: The loader's new sampler; None for a loader with
+        another batch sampler, which stays as it is.
     """
     batches = loader.batch_sampler
     if not isinstance(batches, BatchSampler):

@@ -31,7 +31,8 @@ def repair_missing_frames(joints: Tensor) -> Tensor:
     end = (present * (frame + 1)).amax(dim=-1, keepdim=True)
     kept = present | (present[..., :1] & (frame < end))
     # The kept frames come first, in order, and are then repeated.
-    order = torch.argsort(frame + num_frames * (~kept).long(), dim=-1)
+    key = torch.where(kept, frame, frame + num_frames)
+    order = torch.argsort(key, dim=-1)
     count = kept.sum(dim=-1, keepdim=True).clamp(min=1)
     source = order.gather(-1, frame % count)
     return joints.gather(2, source[..., None, None].expand_as(joints))
@@ -95,9 +96,9 @@ def align_bodies(joints: Tensor,
     return turned.to(joints.dtype).view_as(joints)
 
 
-def normalize(joints: Tensor,
-              layout: Layout,
-              rotate_in: torch.dtype = torch.float64) -> Tensor:
+def normalize_clips(joints: Tensor,
+                    layout: Layout,
+                    rotate_in: torch.dtype = torch.float64) -> Tensor:
     """Repair, centre and rotate every clip of a batch.
 
     Args:

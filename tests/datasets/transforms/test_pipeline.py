@@ -286,3 +286,22 @@ def test_wrong_joint_count_names_the_clip():
 def test_settings_are_shown_and_keys_documented(transform):
     assert 'Required Keys' in transform.__doc__
     assert repr(transform()).startswith(f'{transform.__name__}(')
+
+
+def test_normalising_again_changes_only_bodies_whose_last_frame_is_empty():
+    """As tools/data/README.md says of arrays that are normalised already."""
+    normalize = SkeletonPreNormalize()
+
+    def twice(gap):
+        clip = np.random.default_rng(0).normal(size=(1, 12, 25, 3))
+        clip[:, gap] = clip[:, 8:] = 0
+        once = normalize(dict(keypoint=clip))['keypoint']
+        again = normalize(dict(keypoint=once.copy()))['keypoint']
+        return once, again
+
+    for gap in range(1, 7):
+        once, again = twice(gap)
+        ends_empty = not once[0, -1].any()
+        assert ends_empty == (gap == 3)
+        changed = abs(once - again).max(axis=(0, 2, 3)) > 1e-5
+        assert changed.tolist() == [False] * 11 + [ends_empty]
