@@ -1,10 +1,9 @@
-"""Random draws that depend on seed, epoch and sample alone.
+"""Random numbers of a sample that depend on seed, epoch and index alone.
 
-The draws of a sample's pipeline depend neither on the worker that runs it nor
-on how often the training was resumed. For this, the sampler's indices carry
-the epoch that they are for (:class:`PassSampler`), and a dataset runs its
-pipeline inside :func:`sample_chance`. Workers load samples ahead of time; an
-epoch stored anywhere else would be wrong for some of them.
+They depend neither on the worker nor on how often the training was resumed.
+Each index of the sampler carries its epoch (:class:`PassSampler`), because
+workers load samples of the next epoch in advance. The dataset runs its
+pipeline inside :func:`sample_chance`.
 """
 import random
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from torch.utils.data import BatchSampler, DataLoader
 
 
 class SampleIndex(int):
-    """An index that carries the epoch it is for.
+    """An index with the seed and the epoch that it is for.
 
     Attributes:
         key (tuple[int, int]): Seed and epoch.
@@ -31,13 +30,11 @@ class SampleIndex(int):
 def sample_chance(index: int) -> Iterator[None]:
     """Seed ``random``, NumPy and torch (CPU) for one sample.
 
-    The global generators are seeded by seed, epoch and index. Their states
-    are restored afterwards, because a loader without workers shares them with
-    the training. A plain ``int`` changes nothing; a loader that is not
-    prepared gives such indices.
+    The seed consists of the training's seed, the epoch and the index. The
+    former states of the generators are restored at the end.
 
     Args:
-        index (int): A :class:`SampleIndex`.
+        index (int): A :class:`SampleIndex`; a plain ``int`` seeds nothing.
     """
     key = getattr(index, 'key', None)
     if key is None:
@@ -48,7 +45,7 @@ def sample_chance(index: int) -> Iterator[None]:
     words = np.random.SeedSequence([*key, int(index)]).generate_state(4)
     random.seed(int(words[0]))
     np.random.seed(words)
-    # Not `torch.manual_seed`, which seeds the accelerators as well.
+    # `torch.manual_seed` would seed the accelerators as well.
     torch.default_generator.manual_seed(int(words[:2].view(np.uint64)[0]))
     try:
         yield
@@ -59,15 +56,15 @@ def sample_chance(index: int) -> Iterator[None]:
 
 
 class PassSampler:
-    """Yields another sampler's indices as :class:`SampleIndex`.
+    """A sampler that turns the indices of another into :class:`SampleIndex`.
 
-    Each pass counts as an epoch, from 0 on or from the number that
-    :meth:`start` is given; so do the passes of an endless sampler.
+    Each pass over the dataset counts as an epoch, also with an
+    ``InfiniteSampler``. The first epoch is 0, or that of :meth:`start`.
 
     Args:
-        sampler (Sampler): Sampler of indices. An ``InfiniteSampler`` is
-            started anew, as it has only one iterator.
-        seed (int): Fixes the draws of all samples.
+        sampler (Sampler): Sampler of indices. An ``InfiniteSampler`` starts
+            anew, because it has only one iterator.
+        seed (int): Seed of the samples.
     """
 
     def __init__(self, sampler: Any, seed: int) -> None:
@@ -81,7 +78,7 @@ class PassSampler:
         self.skipped = 0
 
     def start(self, epoch: int, skipped: int = 0) -> None:
-        """Set the next pass.
+        """Set the next epoch.
 
         Args:
             epoch (int): Its number.
@@ -101,9 +98,10 @@ class PassSampler:
             yield number
 
     def _passes(self, position: int) -> int:
+        """Count the passes before a position of an endless sampler."""
         if not self.endless:
             return 0
-        # The ranks take turns at one sequence of indices.
+        # The ranks take the indices in turn.
         position = position * self.sampler.world_size + self.sampler.rank
         return position // len(self.sampler)
 
@@ -111,27 +109,27 @@ class PassSampler:
         return len(self.sampler) - self.skipped
 
     def set_epoch(self, epoch: int) -> None:
-        """Pass the epoch on to the inner sampler, as MMEngine's hooks do."""
+        """Pass on MMEngine's call before each epoch."""
         if hasattr(self.sampler, 'set_epoch'):
             self.sampler.set_epoch(epoch)
 
 
 def inner_sampler(loader: DataLoader) -> Any:
-    """Return the sampler that a loader takes single indices from."""
+    """Return the sampler from which a loader takes single indices."""
     return getattr(loader.batch_sampler, 'sampler', loader.sampler)
 
 
 def number_passes(loader: DataLoader, seed: int) -> Optional[PassSampler]:
-    """Make a loader's indices carry the epoch that they are for.
+    """Put a :class:`PassSampler` around the sampler of a loader.
 
     Args:
-        loader (DataLoader): Loader with torch's own batch sampler, which
-            MMEngine builds by default.
-        seed (int): Fixes the draws of all samples.
+        loader (DataLoader): A loader with torch's ``BatchSampler``, which is
+            MMEngine's default.
+        seed (int): Seed of the samples.
 
     Returns:
-        PassSampler | None: The loader's new sampler; None for a loader with
-        another batch sampler, which stays as it is.
+        PassSampler | None: The new sampler; None if the loader has another
+        batch sampler, and stays unchanged.
     """
     batches = loader.batch_sampler
     if not isinstance(batches, BatchSampler):

@@ -107,7 +107,7 @@ def test_regularisers_leave_half_precision():
 
 
 @pytest.mark.parametrize('batch, dims', [(6, 40), (40, 7)])
-@pytest.mark.parametrize('part', [(0, 1), (1, 3)])
+@pytest.mark.parametrize('shard', [(0, 1), (1, 3)])
 def test_gradients_of_the_regulariser(batch, dims, shard):
     x = torch.randn(batch, dims, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: variance_covariance(x, shard), x)

@@ -10,10 +10,7 @@ from mmengine.runner import Runner, load_checkpoint
 
 from umurl_mmaction.models import UmURLBackbone
 from umurl_mmaction.models.official.files import to_official, to_ours
-from umurl_mmaction.models.official.names import (
-    convert_key,
-    convert_state_dict,
-)
+from umurl_mmaction.models.official.names import our_name
 
 CONFIGS = REPO / 'configs' / 'umurl'
 TRAINED = 'fixtures/golden/trained_h128.pth.tar'
@@ -58,7 +55,7 @@ def test_names_order_and_shapes_are_the_papers(shared):
 
 def test_every_weight_has_a_name_in_the_papers_code(official):
     path, ours = official
-    keys = [convert_key(key) for key in torch.load(path)['state_dict']]
+    keys = [our_name(key) for key in torch.load(path)['state_dict']]
     assert sorted(filter(None, keys)) == sorted(ours)
 
 
@@ -240,7 +237,7 @@ def test_retrieval_of_an_official_file_is_the_papers(shared, tmp_path, name,
 
 
 def test_state_dicts_are_renamed_as_files_are(official):
-    """The converter's function and the loading hooks agree."""
+    """The converter and the loading hooks agree."""
     path, ours = official
-    renamed = convert_state_dict(torch.load(path)['state_dict'])
+    renamed = to_ours(torch.load(path))['state_dict']
     torch.testing.assert_close(renamed, dict(ours), atol=0, rtol=0)
