@@ -19,7 +19,7 @@ from ..datasets.transforms import (
 )
 from ..fileio.atomic import replacing
 from ..skeleton.layout import Layout
-from ..skeleton.normalize import normalize
+from ..skeleton.normalize import normalize_clips
 from ..skeleton.temporal import resize
 from .inferencer import UmURLInferencer
 
@@ -52,7 +52,7 @@ def normalize_pixels(joints: Tensor, img_shape: Sequence[int]) -> Tensor:
 
 def _normalize(transform: SkeletonPreNormalize, layout: Layout) -> Step:
     return partial(
-        normalize,
+        normalize_clips,
         layout=transform.layout or layout,
         rotate_in=torch.float32)
 
