@@ -25,7 +25,7 @@ SMALLER = {
     'my_knn.py': BACKBONE + 'test_dataloader' + LOADER +
     "model['gallery']" + LOADER,
     'my_linear.py': BACKBONE + 'train_dataloader' + LOADER +
-    "model['cls_head'] = dict(data, in_channels=32)\n",
+    "model['cls_head'].update(in_channels=32)\n",
 }
 
 
