@@ -121,6 +121,8 @@ def test_each_command_of_the_tutorial(tmp_path, monkeypatch):
     assert last(rows, 'my_pretrain')['epochs'] == 30
     assert 'acc/top1' in last(rows, 'my_knn')['test']
     linear = last(rows, 'my_linear')
+    assert list((tmp_path / 'work_dirs/my_linear').glob(
+        'best_acc_top1_epoch_*.pth'))
     # The last epoch's weights, on the same clips.
     assert linear['test']['acc/top1'] == linear['val']['acc/top1']['last']
 
