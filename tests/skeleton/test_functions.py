@@ -147,7 +147,7 @@ def test_normalisation_ignores_position_and_heading():
     turn = former.rotation_onto_x(np.array([1., -2., 0.5]))
     moved = ((clip @ turn.T + [1., 2., 3.]) * present).astype(np.float32)
 
-    # The smallest turn leaves the roll around +x open: compare what is fixed.
+    # The rotation does not determine the roll around +x: compare the rest.
     a, b = normalize_clip(clip), normalize_clip(moved)
     np.testing.assert_allclose(a[..., 0], b[..., 0], atol=1e-4)
     np.testing.assert_allclose(

@@ -1,4 +1,4 @@
-"""The normalisation gives the bits of the former numpy one."""
+"""The normalisation gives the same bits as the former one in NumPy."""
 import numpy as np
 import pytest
 import torch
@@ -42,7 +42,7 @@ def test_equals_the_papers_code(golden):
         raw = arrays[f'{name}/raw'].astype(np.float32)
         assert_same_bits(raw, NTU)
         batch = torch.from_numpy(raw)[None]
-        # As exported models compute it.
+        # Exported models compute it like this.
         np.testing.assert_allclose(
             normalize_clips(batch, NTU, torch.float32)[0],
             arrays[f'{name}/normalized'],
@@ -70,7 +70,7 @@ def test_bits_of_the_former_one_wherever_frames_are_missing(
     rng = np.random.default_rng(num_frames)
     clips = rng.normal(
         size=(64, 3, num_frames, layout.num_joints, coords)).astype('f')
-    # Bodies that come and go, or are never there; and single joints.
+    # Bodies that come and go or never appear, and single joints.
     clips *= rng.random((64, 3, num_frames, 1, 1)) < rng.random(
         (64, 3, 1, 1, 1)).round(1)
     clips *= rng.random(clips.shape[:-1])[..., None] < 0.95
@@ -82,7 +82,7 @@ def test_bits_of_the_former_one_wherever_frames_are_missing(
     for clip, one in zip(clips, got):
         np.testing.assert_allclose(
             one, former.normalize(clip, layout), atol=1e-5)
-        # Of a line with one shoulder missing, y and z cancel.
+        # With one shoulder missing, y and z cancel.
         assert_same_bits(clip, layout, noise=1e-14)
 
 
@@ -105,7 +105,7 @@ def test_no_shoulder_line_no_rotation(dtype):
 
 @pytest.mark.parametrize('turn', [1., 1e-2, 1e-4, 1e-5, 1e-6, 1e-8, 0.])
 def test_rotations_close_to_half_a_turn(turn):
-    """Where 1 + cos(angle) is all rounding error."""
+    """For these angles, 1 + cos(angle) is nothing but rounding error."""
     vectors = np.array([[-2., turn, -turn], [-2., 0, turn], [2., turn, 0],
                         [turn, turn, -turn]], 'f')
     got = rotations_onto_x(torch.from_numpy(vectors))

@@ -62,8 +62,8 @@ class PassSampler:
     ``InfiniteSampler``. The first epoch is 0, or that of :meth:`start`.
 
     Args:
-        sampler (Sampler): Sampler of indices. An ``InfiniteSampler`` starts
-            anew, because it has only one iterator.
+        sampler (Sampler): Sampler of indices. An ``InfiniteSampler`` is
+            replaced by a new one, because it has a single iterator.
         seed (int): Seed of the samples.
     """
 

@@ -32,7 +32,7 @@ def clip(num_frames=100, num_person=2, num_joints=25, coords=3):
 
 
 def within(count, total, probability):
-    """Whether a binomial count lies within five standard deviations."""
+    """Tell whether a binomial count lies within five deviations."""
     deviation = np.sqrt(total * probability * (1 - probability))
     return abs(count - total * probability) < 5 * deviation
 
@@ -42,9 +42,9 @@ def test_crop_is_drawn_as_the_paper_says():
     crops = transform.draw_crops(torch.full((draws, ), num_frames))
     start, length = (x.numpy() for x in crops)
     assert length.min() == 64 and length.max() == 199
-    # floor(200 s) <= 64 for s < 0.325, of s ~ U(0.1, 1).
+    # With s ~ U(0.1, 1), floor(200 s) <= 64 for s < 0.325.
     assert within((length == 64).sum(), draws, (0.325 - 0.1) / 0.9)
-    # Above that the length is uniform, and the start uniform in its room.
+    # Other lengths are uniform, and so is the start within its range.
     assert within((length >= 132).sum(), draws, (1 - 0.66) / 0.9)
     assert start.min() == 0 and (start + length).max() == num_frames
     place = (start + 0.5) / (num_frames - length + 1)
@@ -78,7 +78,7 @@ def test_corrupted_joints_are_drawn_uniformly():
     assert all(within(n, draws, 15 / 25) for n in changed.sum(0).numpy())
     zeroed = (maps == 0).all(-1).all(-1)
     assert within(int(zeroed.any(1).sum()), draws, 0.5)
-    # All of a clip's joints or none.
+    # A clip has all joints changed, or none.
     assert (zeroed.sum(1).unique() == torch.tensor([0, 15])).all()
 
 
@@ -151,8 +151,8 @@ def test_views_of_a_batch_are_drawn_like_those_of_a_clip():
     assert not torch.equal(views[0], other[0])
     assert len(views) == 4 and views[0].shape == (300, 2, 64, 25, 3)
     assert not torch.equal(views[0], views[1])
-    # Of clips that are shorter than a crop all is left but the joints: each
-    # is a map of the resized clip.
+    # Clips shorter than a crop stay whole: each view maps the joints of the
+    # resized clip.
     corrupted = sheared = 0
     for n in range(0, 300, 3):
         whole = crop_resize(

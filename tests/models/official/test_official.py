@@ -1,4 +1,4 @@
-"""The paper's checkpoints, named in configs as they are."""
+"""Configs take the paper's checkpoints without conversion."""
 import json
 
 import pytest
@@ -44,7 +44,7 @@ def official(tmp_path):
 
 @pytest.mark.shared
 def test_names_order_and_shapes_are_the_papers(shared):
-    """Of what is computed for a model that never was an official file."""
+    """A model that never was an official file gives such a file, too."""
     paper = torch.load(shared(TRAINED))
     ours = to_ours(paper)['state_dict']
     computed = to_official(dict(state_dict=dict(sorted(ours.items()))))
@@ -83,7 +83,7 @@ def test_recognizers_take_an_official_file(official, capsys, config,
         config,
         backbone=dict(embed_dims=16, num_layers=2, modalities=modalities))
     load_checkpoint(model, path)
-    # The table is no weight of ours, and no reason for a warning.
+    # The position table causes no warning.
     assert 'ma_encoder' not in capsys.readouterr().out
     weights = model.backbone.state_dict()
     assert weights

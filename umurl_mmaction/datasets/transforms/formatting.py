@@ -35,7 +35,7 @@ class PackSkeletonInputs(BaseTransform):
 
     Args:
         num_person (int, optional): Number of bodies for a model that needs a
-            fixed one: missing bodies become zeros, further ones are left out.
+            fixed one: missing bodies become zeros, extra ones are left out.
             Defaults to None: the number of the clip.
         meta_keys (sequence of str): Keys kept in the data sample. Defaults
             to ``('frame_dir', )``.

@@ -137,7 +137,7 @@ class UmURL(BaseModel):
     def project(
         self, views: Sequence[Tensor]
     ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
-        """Project this rank's share of the batch.
+        """Project this rank's part of the batch.
 
         Args:
             views (sequence of Tensor): As for :meth:`loss`.

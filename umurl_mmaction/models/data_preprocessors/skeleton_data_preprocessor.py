@@ -67,7 +67,7 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
         if self.views is not None:
             self.views.fit(num_views, input_shape[1])
 
-    # Packed clips vary in size: torch.compile would compile each batch anew.
+    # Packed clips vary in size: torch.compile would compile every batch.
     @torch.compiler.disable
     def forward(self, data: dict, training: bool = False) -> dict:
         """Stack the samples of a batch, or make its views.

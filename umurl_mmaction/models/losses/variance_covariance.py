@@ -26,9 +26,9 @@ def variance_covariance(feature: Tensor,
     For the centred batch Z the squares of all covariances sum to
     |Z Z'|_F^2 / (B - 1)^2, so the D x D matrix is formed only if D <= B.
 
-    Both terms are computed in float32 or wider, whatever the autocast. The
-    backward pass keeps the smaller of the two matrices and centres the batch
-    anew; it cannot be differentiated again.
+    Both terms are computed in float32 or wider, also under autocast. The
+    smaller of the two matrices is kept for the backward pass, which cannot be
+    differentiated again.
 
     Args:
         feature (Tensor): (B, D), B >= 2.

@@ -75,7 +75,7 @@ def measure(checkpoint: Mapping[str, Any]) -> Size:
     Args:
         checkpoint (dict): The content of a file of either kind. A file of
             this package may lack modalities or the projectors, and may have
-            further weights outside ``backbone`` and ``neck``.
+            other weights outside ``backbone`` and ``neck``.
 
     Returns:
         Size: Sizes with which every weight agrees.
