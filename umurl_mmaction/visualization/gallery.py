@@ -12,7 +12,7 @@ RIGHT_COLOR, WRONG_COLOR = '#1a7f37', '#c1121f'
 
 
 class Neighbor(NamedTuple):
-    """A gallery clip near to a query.
+    """A gallery clip near a query.
 
     Args:
         clip (np.ndarray): (M, T, V, C); NaN is not drawn.
@@ -30,13 +30,9 @@ def mark(query: Optional[int],
          found: Optional[int]) -> tuple[str, Optional[str]]:
     """Mark a neighbour as right if it has the query's class.
 
-    Args:
-        query (int, optional): Label of the query.
-        found (int, optional): Label of the neighbour.
-
     Returns:
-        tuple[str, str | None]: Text and colour; an empty text and None if a
-        label is not known.
+        tuple[str, str | None]: Text and colour; an empty text and None if one
+        of the labels is not known.
     """
     if query is None or found is None:
         return '', None
@@ -48,17 +44,14 @@ def mark(query: Optional[int],
 def gallery_strips(clip: np.ndarray, name: str, label: Optional[int],
                    neighbors: Sequence[Neighbor],
                    names: ClassNames) -> list[Strip]:
-    """Make the columns of a query and its neighbours, the nearest first.
+    """Make a strip of a query and of each neighbour, the nearest first.
 
     Args:
         clip (np.ndarray): The query, (M, T, V, C).
-        name (str): Name of the clip.
+        name (str): Its name.
         label (int, optional): Its class.
         neighbors (sequence of Neighbor): Its neighbours.
         names (ClassNames): Names of the classes.
-
-    Returns:
-        list[Strip]: The query's and one for each neighbour.
     """
 
     def title(head: str, name: str, label: Optional[int]) -> str:
