@@ -1,4 +1,4 @@
-"""A trained encoder for clips as they are recorded."""
+"""A trained encoder for recorded clips."""
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,10 +37,10 @@ PRECISIONS = dict(fp32=None, bf16=torch.bfloat16, fp16=torch.float16)
 
 
 class UmURLInferencer:
-    """A trained encoder for clips as they are recorded.
+    """A trained encoder for recorded clips.
 
-    The config's own test pipeline prepares the clips, so that the numbers
-    are those of MMEngine's test loop.
+    The config's test pipeline prepares the clips, so that the results equal
+    those of MMEngine's test loop.
 
     Args:
         config (str | Path | Config): A linear, fine-tuning or retrieval
@@ -49,7 +49,7 @@ class UmURLInferencer:
         checkpoint (str | Path): Path or URL of its weights, of ours or of
             the paper's code.
         device (str, optional): Such as ``'cuda:0'``. Defaults to the best
-            device that there is.
+            available device.
         precision (str): Precision of the encoder: ``'fp32'``, or by autocast
             ``'bf16'`` or ``'fp16'``. Defaults to ``'fp32'``.
         batch_size (int): Clips that are encoded together. Defaults to 64.

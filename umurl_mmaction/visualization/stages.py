@@ -169,14 +169,12 @@ class StageSource:
         self.names = (
             steps.names if len(steps.names) == len(self._views) else [])
 
-    def pick(self, wanted: Sequence[str], seed: int,
-             count: int = 3) -> list[int]:
-        """Find clips by their names or numbers, or draw some at random.
+    def pick(self, wanted: Sequence[str], seed: int) -> list[int]:
+        """Find clips by their names or numbers, or draw three at random.
 
         Args:
             wanted (sequence of str): Names or numbers of clips.
             seed (int): The seed of the draw, if nothing is wanted.
-            count (int): The largest number of clips to draw. Defaults to 3.
 
         Returns:
             list[int]: Indices of the clips.
@@ -186,10 +184,9 @@ class StageSource:
         """
         names = [name for name, _ in self.labels]
         if not wanted:
-            rng = np.random.default_rng(seed)
-            count = min(count, len(names))
-            return sorted(
-                rng.choice(len(names), count, replace=False).tolist())
+            drawn = np.random.default_rng(seed).choice(
+                len(names), min(3, len(names)), replace=False)
+            return sorted(drawn.tolist())
         clips = []
         for clip in wanted:
             if clip in names:

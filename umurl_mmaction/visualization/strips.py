@@ -244,15 +244,9 @@ class StripFigure:
             yield first
 
 
-def save_gif(strips: StripFigure, path: Path, fps: int = 12) -> None:
-    """Write a figure of one row as an animation.
-
-    Args:
-        strips (StripFigure): The figure.
-        path (Path): File to write, ``.gif``.
-        fps (int): Frames a second. Defaults to 12.
-    """
-    writer = PillowWriter(fps=fps)
+def save_gif(strips: StripFigure, path: Path) -> None:
+    """Write a figure of one row as an animation, 12 frames a second."""
+    writer = PillowWriter(fps=12)
     with replacing(path) as temporary, writer.saving(
             strips.figure, str(temporary), 80):
         for _ in strips.frames():
