@@ -74,11 +74,8 @@ class SkeletonEncoder(BaseModule, metaclass=_FrozenAfterInit):
         super().__init__(init_cfg=init_cfg)
         check_modalities(modalities)
         facts = read_facts(ann_file) if ann_file else None
-        if graph_cfg is not None:
-            self.layout = build_layout(graph_cfg['layout'])
-        else:
-            self.layout = build_layout(
-                (facts and facts.layout) or 'nturgb+d')
+        layout = graph_cfg['layout'] if graph_cfg else facts and facts.layout
+        self.layout = build_layout(layout or 'nturgb+d')
         if in_channels is None:
             in_channels = facts.in_channels if facts else 3
         if num_person is None:
