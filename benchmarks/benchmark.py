@@ -12,10 +12,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Optional
 
-from parts import PARTS, measure
+import numpy as np
+from parts import PARTS
 
 EPILOG = '''parts:
   data       views of a batch: NumPy clip by clip, our pipeline, our batches
@@ -44,90 +46,65 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        '--parts',
-        nargs='+',
-        choices=PARTS,
-        default=list(PARTS),
-        metavar='PART',
-        help='what to measure (default: all)')
+        '--parts', nargs='+', choices=PARTS, default=list(PARTS),
+        metavar='PART', help='what to measure (default: all)')
     parser.add_argument(
-        '--device',
-        choices=('cpu', 'cuda'),
+        '--device', choices=('cpu', 'cuda'),
         help='default: cuda where there is one')
     parser.add_argument(
-        '--precision',
-        choices=('fp32', 'bf16', 'fp16'),
-        default='bf16',
+        '--precision', choices=('fp32', 'bf16', 'fp16'), default='bf16',
         help='compared with fp32 (default: %(default)s)')
     parser.add_argument(
-        '--embed-dims',
-        type=int,
-        nargs='+',
-        default=[1024],
+        '--embed-dims', type=int, nargs='+', default=[1024],
         help="widths of the encoder (default: 1024, the paper's)")
     parser.add_argument(
-        '--batch-size',
-        type=int,
-        nargs='+',
+        '--batch-size', type=int, nargs='+',
         help='samples of a step; parts that need one size take the largest '
         '(default: 128 512 on cuda, 32 on cpu)')
     parser.add_argument(
-        '--steps',
-        type=int,
+        '--steps', type=int,
         help='timed rounds (default: 20 on cuda, 5 on cpu)')
     parser.add_argument(
-        '--num-workers',
-        type=int,
-        default=min(8, os.cpu_count() or 1),
+        '--num-workers', type=int, default=min(8, os.cpu_count() or 1),
         help='of a dataloader (default: %(default)s)')
     parser.add_argument(
-        '--num-clips',
-        type=int,
+        '--num-clips', type=int,
         help='size of the sets of probe, loader and loop (default on cuda: '
         '4096, 114000, 40091; on cpu: 256, 4000, four batches)')
     parser.add_argument(
-        '--compile',
-        action='store_true',
+        '--compile', action='store_true',
         help='also measure the product under torch.compile; the loop only so')
     parser.add_argument(
-        '--smoke',
-        action='store_true',
+        '--smoke', action='store_true',
         help='run every part in a tiny size to see that it works; the numbers '
         'mean nothing')
     parser.add_argument(
-        '--json',
-        type=Path,
+        '--json', type=Path,
         help='file for the numbers, written after each part')
     parser.add_argument(
-        '--plot',
-        type=Path,
+        '--plot', type=Path,
         help='PNG of the samples per second of the steps')
     parser.add_argument(
-        '--table',
-        type=Path,
-        metavar='JSON',
+        '--table', type=Path, metavar='JSON',
         help='measure nothing, but print the tables of an earlier --json (and '
         'draw its --plot)')
     parser.add_argument(
-        '--fill',
-        type=Path,
-        metavar='PAGE.md',
+        '--fill', type=Path, metavar='PAGE.md',
         help='measure nothing, but renew the tables of this page from the '
         'JSON files that it names')
     args = parser.parse_args(argv)
     for name, low in (('embed_dims', 2), ('batch_size', 2), ('steps', 1),
                       ('num_workers', 0), ('num_clips', 2)):
         value = getattr(args, name)
-        values = value if isinstance(value, list) else [value]
-        if any(x is not None and x < low for x in values):
+        if value is not None and min(np.atleast_1d(value)) < low:
             parser.error(f'--{name.replace("_", "-")} must be at least '
                          f'{low}, got {value}')
     from umurl_mmaction.command_line import make_folders
     make_folders(parser, [args.json, args.plot])
     if args.table or args.fill:
-        for path in filter(None, (args.table, args.fill)):
-            if not path.is_file():
-                parser.error(f'{path} is not there')
+        path = args.fill or args.table
+        if not path.is_file():
+            parser.error(f'{path} is not there')
         return args
     if args.plot and 'step' not in args.parts:
         parser.error('--plot draws steps: add step to --parts')
@@ -182,12 +159,7 @@ def make_settings(args: argparse.Namespace) -> Any:
 
 def run(settings: Any, parts: Sequence[str],
         path: Optional[Path]) -> dict[str, Any]:
-    """Measure the parts, and write the results after each of them.
-
-    Args:
-        settings (Settings): The settings of the run.
-        parts (sequence of str): Keys of ``PARTS``.
-        path (Path, optional): The JSON file to write.
+    """Measure the parts, and write the results to a file after each of them.
 
     Returns:
         dict: ``machine``, ``settings``, ``peak`` (FLOP/s by precision) and
@@ -213,7 +185,8 @@ def run(settings: Any, parts: Sequence[str],
     from umurl_mmaction.fileio.atomic import write_text
     for part in parts:
         announce(part)
-        results['rows'] += [asdict(row) for row in measure(part, settings)]
+        measure = getattr(import_module(f'parts.{PARTS[part]}'), part)
+        results['rows'] += [asdict(row) for row in measure(settings)]
         add_ratios(results['rows'])
         add_shares(results['rows'], results['peak'])
         if path:

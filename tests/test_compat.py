@@ -1,4 +1,4 @@
-"""Each gap: the failure without its mend, the cure, and the no-op."""
+"""Each gap fails without its mend, works with it, or needs none."""
 import importlib.util
 import os
 import shutil
@@ -88,7 +88,7 @@ def run_python(code, world_size=1, cwd=None):
 
 
 def load_copy():
-    """A second copy of the module, as another import would make it."""
+    """Make a second copy of the module, as another import would."""
     spec = importlib.util.spec_from_file_location('compat_copy', COMPAT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -96,7 +96,7 @@ def load_copy():
 
 
 def patched_names():
-    """All objects that a mend may replace."""
+    """Collect all objects that a mend may replace."""
     from mmengine.config import config
     from mmengine.dist import utils as dist_utils
     from mmengine.hub import hub
@@ -155,7 +155,7 @@ def test_mmaction_imports_after_mends():
         assert MODELS.get('BMN') and MODELS.get('RecognizerGCN')
         assert dependency.satisfy_requirement('mmengine>=0.7')
         assert not dependency.satisfy_requirement('no-such-package')
-        # The alias has not stayed behind.
+        # The alias is gone.
         assert 'No module' in error_of(__import__, 'importlib_metadata')
     ''')
 
@@ -266,7 +266,7 @@ def test_config_of_editable_package(tmp_path, hidden):
     (package / '.mim' / 'model-index.yml').write_text('Import: []')
     (package / '.mim' / 'configs' / 'some' / 'base.py').write_text('a = 1')
     shutil.copy(COMPAT, package)
-    # What PEP 660 leaves in site-packages.
+    # PEP 660 leaves this in site-packages.
     info = tmp_path / 'site' / 'umurl_mmaction-0.0.0.dist-info'
     info.mkdir(parents=True)
     (info / 'METADATA').write_text(
@@ -368,7 +368,7 @@ def test_runner_wraps_a_model_on_cpu():
 
 
 def without_mends(monkeypatch):
-    """Undo the mends for CPUs, as on a machine that has never had one."""
+    """Undo the mends for CPUs."""
     from mmengine.device import is_cuda_available
     from mmengine.dist import utils
     from mmengine.model import MMDistributedDataParallel as Ddp
@@ -389,7 +389,7 @@ def test_accelerator_keeps_everything_untouched(monkeypatch):
     before = patched_names()
     compat.apply()
     assert all(a is b for a, b in zip(patched_names(), before))
-    # On the CPU the same call does replace them.
+    # On the CPU, the same call replaces them.
     monkeypatch.setattr('mmengine.device.get_device', lambda: 'cpu')
     compat._mend_cpu_launchers()
     compat._mend_cpu_ddp()
@@ -400,7 +400,7 @@ def test_accelerator_keeps_everything_untouched(monkeypatch):
 def test_runner_without_device_ids_keeps_ddp(monkeypatch):
 
     def wrap_model(self, model_wrapper_cfg, model):
-        """As of an MMEngine that gives no device ids."""
+        """Stand for an MMEngine that passes no device ids."""
 
     without_mends(monkeypatch)
     monkeypatch.setattr('mmengine.device.get_device', lambda: 'cpu')
@@ -411,7 +411,7 @@ def test_runner_without_device_ids_keeps_ddp(monkeypatch):
 
 
 def test_import_changes_nothing_on_a_gpu_stack():
-    """All functions and methods of torch and MMEngine stay what they are.
+    """All functions and methods of torch and MMEngine stay the same.
 
     The exceptions are the look-ups of packages: their gaps do not depend on
     the device.
@@ -434,7 +434,7 @@ def test_import_changes_nothing_on_a_gpu_stack():
         assert get_device() == 'cuda'
 
         def functions():
-            """Functions by owner and name."""
+            """Collect functions by owner and name."""
             found = {}
             for module in list(sys.modules.values()):
                 name = getattr(module, '__name__', '')
@@ -470,7 +470,7 @@ def test_import_changes_nothing_on_a_gpu_stack():
 
 
 def test_config_with_amp_trains_on_cpus(tmp_path):
-    """Gaps 6 and 7 at once, as a stock tool runs into them."""
+    """A stock tool meets the gaps 6 and 7 at once."""
     run_python(
         '''
         import torch
@@ -511,7 +511,7 @@ def test_config_with_amp_trains_on_cpus(tmp_path):
                 optimizer=dict(type='SGD', lr=0.1)))))
         assert dist.get_backend() == 'gloo'
         model = runner.train().module
-        # All of 0, 2, ... on one process and 1, 3, ... on the other.
+        # One process has 0, 2, ..., the other 1, 3, ...
         mean = model.bn.running_mean
         expected = torch.full((4, ), 0.1 * 5.5 + 0.9 * 0.1 * 1.5)
         assert torch.allclose(mean, expected), (mean, expected)
@@ -557,7 +557,7 @@ def test_amp_on_cpu(monkeypatch):
         assert state['loss_scaler'] == {}
         wrapper.load_state_dict(state)
 
-    # What autocast cannot do is still an error.
+    # Operations that autocast does not support remain errors.
     wrapper = AmpOptimWrapper(dtype='float16', optimizer=optimizer)
     with pytest.raises(AssertionError, match='bfloat16'):
         with wrapper.optim_context(model):

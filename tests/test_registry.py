@@ -1,4 +1,4 @@
-"""The scope `umurl_mmaction`: everything is found, nothing warns."""
+"""The scope `umurl_mmaction` finds everything without a warning."""
 import importlib
 import logging
 import pickle
@@ -24,7 +24,7 @@ REGISTRIES = {
 
 @pytest.fixture
 def complaints(monkeypatch):
-    """What MMEngine logs as a warning; Python's warnings are errors."""
+    """Collect MMEngine's warnings; Python's warnings become errors."""
     messages = []
 
     def print_log(message, logger=None, level=logging.INFO):

@@ -13,16 +13,19 @@ from PIL import Image
 from tools_loading import page_blocks, write_page_configs
 
 TUTORIAL = REPO / 'tools' / 'tutorial.md'
+OWN_SKELETONS = REPO / 'tools' / 'data' / 'own_skeletons.md'
 CLASSES = ['sit down', 'wave']
 
 # What makes the page's configs tiny, appended to them.
+BACKBONE = "model['backbone'] = dict(data, embed_dims=16)\n"
 LOADER = '.update(batch_size=4, num_workers=0, persistent_workers=False)\n'
 SMALLER = {
-    'my_pretrain.py': "model['neck'] = dict(in_channels=32, out_channels=64)\n"
-                      'train_dataloader' + LOADER,
-    'my_knn.py': "model['gallery']" + LOADER + 'test_dataloader' + LOADER,
-    'my_linear.py': "model['cls_head'].update(in_channels=32)\n"
-                    'train_dataloader' + LOADER + 'val_dataloader' + LOADER,
+    'my_pretrain.py': BACKBONE + 'train_dataloader' + LOADER +
+    "model['neck'] = dict(in_channels=32, out_channels=64)\n",
+    'my_knn.py': BACKBONE + 'test_dataloader' + LOADER +
+    "model['gallery']" + LOADER,
+    'my_linear.py': BACKBONE + 'train_dataloader' + LOADER +
+    "model['cls_head'].update(in_channels=32)\n",
 }
 
 
@@ -43,6 +46,8 @@ def write_clips(folder):
         np.save(folder / f'clip{i}.npy', poses[i % 2] + noise)
         rows.append(f'clip{i},{CLASSES[i % 2]},{"train" if i < 16 else "val"}')
     (folder / 'labels.csv').write_text('\n'.join(rows))
+    skeleton, = page_blocks(OWN_SKELETONS, 'json')
+    (folder / 'skeleton.json').write_text(skeleton)
 
 
 def run(command, monkeypatch):
@@ -73,11 +78,8 @@ def test_each_command_of_the_tutorial(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'my_clips').mkdir()
     write_clips(tmp_path / 'my_clips')
-    for path in write_page_configs(
-            REPO / 'tools' / 'data' / 'own_skeletons.md', tmp_path):
-        if path.name in SMALLER:
-            path.write_text(f'{path.read_text()}{SMALLER[path.name]}'
-                            "model['backbone'].update(embed_dims=16)\n")
+    for path in write_page_configs(OWN_SKELETONS, tmp_path):
+        path.write_text(f'{path.read_text()}{SMALLER[path.name]}')
     for command in commands():
         run(command, monkeypatch)
 
@@ -119,6 +121,8 @@ def test_each_command_of_the_tutorial(tmp_path, monkeypatch):
     assert last(rows, 'my_pretrain')['epochs'] == 30
     assert 'acc/top1' in last(rows, 'my_knn')['test']
     linear = last(rows, 'my_linear')
+    assert list((tmp_path / 'work_dirs/my_linear').glob(
+        'best_acc_top1_epoch_*.pth'))
     # The last epoch's weights, on the same clips.
     assert linear['test']['acc/top1'] == linear['val']['acc/top1']['last']
 

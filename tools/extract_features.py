@@ -1,8 +1,8 @@
 """Encode a whole set of clips to a file of features.
 
-Writes an .npz with an array (G, F) for each kind of feature (fused, joint,
-bone or motion), names (G, ), and labels (G, ), -1 for a clip without one. A
-run that was stopped goes on where it was: its parts are in FILE.npz.parts
+The .npz file has an array (G, F) for each kind of feature (fused, joint, bone
+or motion), names (G, ), and labels (G, ), -1 for a clip without one. A run
+that was stopped continues after its last part: FILE.npz.parts keeps the parts
 until all are there.
 """
 from pathlib import Path
@@ -40,17 +40,18 @@ def main(argv: Optional[list[str]] = None) -> None:
         'motion (fused)')
     parser.add_argument(
         '--data', metavar='ANN.pkl',
-        help="annotations to take (those of the config's test set)")
+        help="annotations (default: the config's test set)")
     parser.add_argument(
         '--split',
-        help='split of them (that of the test set; with --data: all clips)')
+        help='split of the annotations (default: that of the test set; with '
+        '--data: all clips)')
     add_batches(parser)
     parser.add_argument(
         '--workers', type=int, default=0,
         help='processes that prepare the clips; 0: this one (%(default)s)')
     parser.add_argument(
         '--part-size', type=int, default=4096,
-        help='clips after which what is done is kept (%(default)s)')
+        help='clips in a part, which a stopped run keeps (%(default)s)')
     add_device(parser)
     add_cfg_options(parser)
     args = parser.parse_args(argv)

@@ -1,8 +1,8 @@
 """Predict the class of new clips, and find the clips most like them.
 
 A linear or fine-tuning config gives classes and their scores. A retrieval
-(knn) config gives the labels of the nearest clips of its gallery, and these
-clips.
+(knn) config gives the labels of the nearest clips of its gallery, and names
+these clips.
 """
 import csv
 import io
@@ -37,16 +37,12 @@ of annotations with many of them.
 
 def read_clips(path: Path, input_shape: tuple[int, ...],
                split: Optional[str]) -> list[dict[str, Any]]:
-    """Read the clips of a file.
+    """Read the annotations of a file, or its array as one.
 
     Args:
         path (Path): File with an array, or annotations.
         input_shape (tuple[int]): (M, T, V, C) of the encoder.
-        split (str, optional): Split of the annotations to take; None for
-            all clips.
-
-    Returns:
-        list[dict]: Annotations.
+        split (str, optional): Split of the annotations; None for all clips.
 
     Raises:
         ValueError: If there is no clip in it.
@@ -75,14 +71,7 @@ def read_clips(path: Path, input_shape: tuple[int, ...],
 
 
 def read_classes(path: Path) -> list[str]:
-    """Read the names of the classes.
-
-    Args:
-        path (Path): Annotations with ``classes``, or a text with a name a
-            line.
-
-    Returns:
-        list[str]: The names.
+    """Read the names of the classes from annotations or lines of text.
 
     Raises:
         ValueError: If there are none.
@@ -201,15 +190,14 @@ def main(argv: Optional[list[str]] = None) -> None:
     # Only the table goes to the standard output.
     with redirect_stdout(sys.stderr):
         from umurl_mmaction.command_line import one_line_errors
-        from umurl_mmaction.fileio.atomic import replacing
+        from umurl_mmaction.fileio.atomic import write_text
         with one_line_errors(parser, str(args.out or 'the table')):
             rows = predict(args)
             as_json = args.out is not None and args.out.suffix == '.json'
             text = json.dumps(rows, indent=2) + '\n' if as_json else (
                 to_csv(rows))
             if args.out is not None:
-                with replacing(args.out) as temporary:
-                    temporary.write_text(text, encoding='utf-8')
+                write_text(args.out, text)
     print(text if args.out is None else f'written to {args.out}\n', end='')
 
 

@@ -4,7 +4,6 @@ Each step runs a config of this package through MMEngine's Runner, and prints
 the command that does the same.
 """
 import argparse
-import json
 import os
 import os.path as osp
 import subprocess
@@ -14,7 +13,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-import torch
+from matplotlib.figure import Figure
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.hooks import Hook
@@ -23,8 +22,10 @@ from mmengine.runner import Runner, save_checkpoint, set_random_seed
 from mmengine.utils import ProgressBar
 
 import umurl_mmaction  # noqa: F401
+from umurl_mmaction.analysis.curves import read_run
 from umurl_mmaction.analysis.run_summary import summarize_run, to_markdown
 from umurl_mmaction.models.utils.retrieval import Gallery
+from umurl_mmaction.visualization.feature_map import flatten
 
 TOOLS = Path(__file__).resolve().parent
 CONFIGS = TOOLS.parent / 'configs' / 'umurl'
@@ -78,7 +79,7 @@ def announce(what: str, command: str) -> None:
 
 
 def write_untrained(args: argparse.Namespace) -> str:
-    """Write the model as it is before the first step; returns the path."""
+    """Write the model before the first step, and return the path."""
     cfg = Config.fromfile(CONFIGS / PRETRAIN)
     init_default_scope('mmaction')
     set_random_seed(args.seed)
@@ -89,7 +90,7 @@ def write_untrained(args: argparse.Namespace) -> str:
 
 
 def pretrain(args: argparse.Namespace) -> tuple[str, float]:
-    """Pre-train; returns the checkpoint and the seconds."""
+    """Pre-train, and return the checkpoint and the seconds."""
     command = f'mim train umurl_mmaction {Path(PRETRAIN).name}'
     settings = {}
     if args.epochs is not None:
@@ -105,7 +106,7 @@ def pretrain(args: argparse.Namespace) -> tuple[str, float]:
 
 def retrieve(args: argparse.Namespace, name: str,
              checkpoint: str) -> tuple[float, Gallery]:
-    """Retrieve; returns 1-NN top-1 in percent and the encoded gallery."""
+    """Retrieve, and return 1-NN top-1 in percent and the encoded gallery."""
     announce(
         f'retrieval, {name}', f'mim test umurl_mmaction {Path(KNN).name} '
         f'--checkpoint {checkpoint}')
@@ -115,7 +116,7 @@ def retrieve(args: argparse.Namespace, name: str,
 
 
 def probe(args: argparse.Namespace, name: str, checkpoint: str) -> float:
-    """Train a linear classifier on the frozen encoder; returns its top-1."""
+    """Train a classifier on the frozen encoder, and return its top-1."""
     announce(
         f'linear probe, {name}', f'mim train umurl_mmaction '
         f'{Path(LINEAR).name} --cfg-options load_from={checkpoint}')
@@ -125,31 +126,22 @@ def probe(args: argparse.Namespace, name: str, checkpoint: str) -> float:
     return 100 * runner.message_hub.get_scalar('val/acc/top1').current()
 
 
-def draw(path: str, scalars: str, galleries: dict[str, Gallery],
+def draw(path: Path, run: Path, galleries: dict[str, Gallery],
          scores: dict[str, list[float]]) -> None:
     """Draw the losses, and each gallery in its two main directions."""
-    import matplotlib
-    matplotlib.use('Agg')
-    from matplotlib import pyplot as plt
-
-    with open(scalars) as file:
-        lines = [json.loads(line) for line in file]
-    # The other lines are of the monitors.
-    log = [line for line in lines if 'loss' in line]
-    figure, axes = plt.subplots(1, 1 + len(galleries), figsize=(14, 4.5))
+    curves = read_run(run)
+    figure = Figure(figsize=(14, 4.5))
+    axes = figure.subplots(1, 1 + len(galleries))
     for term in ('loss', 'loss_intra', 'loss_inter', 'loss_var', 'loss_cov'):
-        axes[0].plot([x['step'] for x in log], [x[term] for x in log],
+        axes[0].plot(*zip(*curves[term]),
                      label=term,
                      marker='.',
                      linewidth=2 if term == 'loss' else 1)
     axes[0].set(title='pre-training', xlabel='iteration', yscale='log')
     axes[0].legend(fontsize=8)
     for axis, (name, gallery) in zip(axes[1:], galleries.items()):
-        centered = gallery.features - gallery.features.mean(dim=0)
-        torch.manual_seed(0)
-        directions = torch.pca_lowrank(centered, q=2, center=False)[2]
-        x, y = (centered @ directions).T.cpu()
-        axis.scatter(x, y, c=gallery.labels.cpu(), cmap='tab20', s=8)
+        points = flatten(gallery.features.cpu().numpy(), 'pca')
+        axis.scatter(*points.T, c=gallery.labels.cpu(), cmap='tab20', s=8)
         axis.set(
             title=f'{name}: 1-NN {scores[name][0]:.1f} %',
             xlabel='first principal direction',
@@ -167,17 +159,13 @@ def main() -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        '--data',
-        default='data/synthetic.pkl',
-        help='where the set is written (default: %(default)s)')
+        '--data', default='data/synthetic.pkl',
+        help='file of the set (default: %(default)s)')
     parser.add_argument(
-        '--work-dir',
-        default='work_dirs/quickstart',
-        help='where logs and checkpoints go (default: %(default)s)')
+        '--work-dir', default='work_dirs/quickstart',
+        help='folder of logs and checkpoints (default: %(default)s)')
     parser.add_argument(
-        '--subjects',
-        type=int,
-        default=16,
+        '--subjects', type=int, default=16,
         help='people in the set (default: %(default)s)')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
@@ -187,11 +175,8 @@ def main() -> None:
     os.makedirs(args.work_dir, exist_ok=True)
     script = str(TOOLS / 'data' / 'make_synthetic.py')
     announce('writing the set', f'python {osp.relpath(script)} {args.data}')
-    subprocess.run([
-        sys.executable, script, args.data, '--subjects',
-        str(args.subjects)
-    ],
-                   check=True)
+    subjects = ['--subjects', str(args.subjects)]
+    subprocess.run([sys.executable, script, args.data, *subjects], check=True)
 
     scores, galleries = {}, {}
     # MMEngine prints much about each checkpoint.
@@ -206,11 +191,9 @@ def main() -> None:
             linear = probe(args, name, path)
             scores[name] = [nearest, linear, took + time.time() - start]
 
-    picture = osp.join(args.work_dir, 'quickstart.png')
-    scalars = max(
-        Path(args.work_dir, 'pretrain').glob('*/vis_data/scalars.json'))
-    draw(picture, str(scalars), galleries, scores)
+    picture = Path(args.work_dir, 'quickstart.png')
     runs = [Path(args.work_dir, 'pretrain')]
+    draw(picture, runs[0], galleries, scores)
     runs += [Path(args.work_dir, f'{step}-{name}')
              for name in scores for step in ('knn', 'linear')]
     script = str(TOOLS / 'analysis' / 'summarize.py')

@@ -1,5 +1,7 @@
-"""Arguments that the tools share. Importing this module imports nothing heavy,
-so that --help is fast."""
+"""Arguments that the tools share.
+
+Importing this module imports nothing heavy, so that --help is fast.
+"""
 from argparse import (
     Action,
     ArgumentParser,
@@ -23,15 +25,7 @@ class CfgOptions(Action):
 
 
 def make_parser(description: Optional[str], epilog: str) -> ArgumentParser:
-    """Make the parser of a tool.
-
-    Args:
-        description (str): The docstring of the tool.
-        epilog (str): An example, shown as it is.
-
-    Returns:
-        ArgumentParser: It takes no abbreviated options.
-    """
+    """Make the parser of a tool, without abbreviations of options."""
     return ArgumentParser(
         allow_abbrev=False,
         description=description,
@@ -44,12 +38,7 @@ def add_model(
     config: str = 'path or base name of a linear, fine-tuning or retrieval '
     'config'
 ) -> None:
-    """Add CONFIG and CKPT.
-
-    Args:
-        parser (ArgumentParser): The parser.
-        config (str): Help of CONFIG.
-    """
+    """Add CONFIG, with its help, and CKPT."""
     parser.add_argument('config', metavar='CONFIG', help=config)
     parser.add_argument('checkpoint', metavar='CKPT', help='its weights')
 
@@ -66,14 +55,8 @@ def add_batches(parser: ArgumentParser) -> None:
 def add_device(
         parser: ArgumentParser,
         default: Optional[str] = None,
-        what: str = 'such as cpu or cuda:0 (the best that there is)') -> None:
-    """Add ``--device``.
-
-    Args:
-        parser (ArgumentParser): The parser.
-        default (str, optional): None for the best device that there is.
-        what (str): Help of the option.
-    """
+        what: str = 'such as cpu or cuda:0 (the best available)') -> None:
+    """Add ``--device``; no default means the best available device."""
     parser.add_argument('--device', default=default, help=what)
 
 
@@ -85,14 +68,9 @@ def add_cfg_options(parser: ArgumentParser) -> None:
 
 
 def build_inferencer(args: Namespace, **settings: Any) -> 'UmURLInferencer':
-    """Build the inferencer that a command line asks for.
+    """Build the inferencer for the arguments above.
 
-    Args:
-        args (Namespace): With the arguments above.
-        settings: Further arguments of ``UmURLInferencer``.
-
-    Returns:
-        UmURLInferencer: The inferencer.
+    ``settings`` are further arguments of ``UmURLInferencer``.
     """
     from umurl_mmaction.apis import UmURLInferencer
     for name in ('batch_size', 'precision'):

@@ -9,7 +9,7 @@ compat.apply()
 checkpoints.apply()
 
 with warnings.catch_warnings():
-    # MMCV names an operator that mmcv-lite lacks and no skeleton model uses.
+    # mmcv-lite lacks an operator that no skeleton model uses.
     warnings.filterwarnings('ignore', 'Fail to import ``MultiScaleDeform')
     from . import datasets, engine, evaluation, models, registry
 

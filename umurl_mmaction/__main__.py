@@ -1,8 +1,8 @@
-"""Run a script with the plugin imported first.
+"""Run a script after importing this package.
 
-The import registers the plugin's modules, mends what MMAction2 needs mended
-and makes the ``umurl_mmaction::`` configs known, so that MMAction2's own
-scripts serve as they are.
+The import registers the modules, closes the gaps of the released stack and
+makes the ``umurl_mmaction::`` configs known, so that MMAction2's own scripts
+work unchanged.
 """
 import importlib.util
 import os.path as osp
@@ -24,7 +24,7 @@ def fail(message: str) -> NoReturn:
 
 
 def run_script(script: str, args: Optional[list[str]] = None) -> None:
-    """Run a script under the name ``__main__``, the plugin imported.
+    """Run a script as ``__main__`` after importing this package.
 
     Args:
         script (str): Path of the script.
@@ -35,7 +35,7 @@ def run_script(script: str, args: Optional[list[str]] = None) -> None:
         fail(f'no such script: {script}')
     import umurl_mmaction  # noqa: F401
 
-    # As the interpreter does, so that a script finds its neighbours.
+    # Like the interpreter, let a script import its neighbours.
     sys.path.insert(0, osp.dirname(osp.abspath(script)))
     sys.argv = [script, *(sys.argv[1:] if args is None else args)]
     runpy.run_path(script, run_name='__main__')
@@ -51,7 +51,7 @@ def run_mmaction_tool(name: str) -> None:
     if spec is None or not spec.submodule_search_locations:
         fail('MMAction2 is not installed, run: pip install mmaction2')
     root = osp.abspath(list(spec.submodule_search_locations)[0])
-    # The second place is that of a checkout used in place.
+    # The second folder is that of a checkout.
     for tools in (osp.join(root, '.mim'), osp.dirname(root)):
         script = osp.join(tools, 'tools', name)
         if osp.isfile(script):

@@ -12,7 +12,7 @@ def one_line_errors(parser: ArgumentParser, out: str) -> Iterator[None]:
 
     Args:
         parser (ArgumentParser): Ends the program.
-        out (str): The output, which is left as it was.
+        out (str): The output, which the message calls unchanged.
     """
     try:
         yield
@@ -23,24 +23,13 @@ def one_line_errors(parser: ArgumentParser, out: str) -> Iterator[None]:
 
 
 def check_suffix(parser: ArgumentParser, name: str, path: Path) -> None:
-    """End the program if annotations cannot be written to a path.
-
-    Args:
-        parser (ArgumentParser): Ends the program.
-        name (str): Name of the argument.
-        path (Path): Its value.
-    """
+    """End the program if argument ``name`` is no path for annotations."""
     if path.suffix not in ('.npz', '.pkl') or path.is_dir():
         parser.error(f'{name} must be a .pkl or .npz file, got {path}')
 
 
 def make_folders(parser: ArgumentParser, paths: Iterable[Any]) -> None:
-    """Make the folders of files that will be written.
-
-    Args:
-        parser (ArgumentParser): Ends the program if that fails.
-        paths (iterable of Path | None): The files; None is skipped.
-    """
+    """Make the folders of files to write (None is skipped), or end."""
     for path in filter(None, paths):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,11 @@
-"""The gaps of the released stack, and nothing else.
+"""Fixes for gaps between the released versions of the dependencies.
 
 MMAction2 1.2.0, MMEngine 0.10.7 and the current PyTorch and setuptools do
-not quite fit together any more. Each function named ``_mend_*`` closes one
-gap. It first checks that the gap is there, and changes nothing otherwise; on
-a machine with a GPU the mends for CPUs change nothing. :func:`apply` runs
-them all and must run before ``mmaction.models`` is imported. A second call
-changes nothing. ``fileio/checkpoints.py`` mends the loading of checkpoints.
+not fit together. Each function ``_mend_*`` closes one gap, and changes nothing
+if the installed versions do not have it; the mends for CPUs change nothing on
+a machine with a GPU. :func:`apply` runs all of them, and must run before
+``mmaction.models`` is imported. ``fileio/checkpoints.py`` mends the loading of
+checkpoints.
 """
 import functools
 import importlib
@@ -25,7 +25,7 @@ _PACKAGE = 'umurl_mmaction'
 
 
 def apply() -> None:
-    """Close those gaps that the installed versions have."""
+    """Close the gaps of the installed versions; a second call does nothing."""
     _mend_missing_drn()
     _mend_importlib_metadata()
     _mend_pkg_resources()
@@ -36,14 +36,12 @@ def apply() -> None:
 
 
 def _missing(name: str) -> bool:
-    """Whether the top-level module ``name`` cannot be imported."""
+    """Tell whether the top-level module ``name`` cannot be imported."""
     return sys.modules.get(name) is None and find_spec(name) is None
 
 
 def _mmaction_path(*parts: str) -> Optional[str]:
-    """A path inside mmaction, found without importing it."""
-    if _missing('mmaction'):
-        return None
+    """Return a path inside mmaction without importing it."""
     spec = find_spec('mmaction')
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -51,7 +49,7 @@ def _mmaction_path(*parts: str) -> Optional[str]:
 
 
 def _source(*parts: str) -> str:
-    """The text of a file of mmaction; '' if there is no such file."""
+    """Return the text of a file of mmaction; '' if there is none."""
     path = _mmaction_path(*parts)
     if path is None or not osp.exists(path):
         return ''
@@ -60,14 +58,14 @@ def _source(*parts: str) -> str:
 
 
 def _passes(function: Callable, argument: str) -> bool:
-    """Whether ``function`` calls something with a keyword ``argument``."""
+    """Tell whether ``function`` calls something with this keyword."""
     return any(
         isinstance(names, tuple) and argument in names
         for names in function.__code__.co_consts)
 
 
 def _rebind(old: Callable, new: Callable) -> None:
-    """Put ``new`` wherever a loaded module holds ``old`` under its name."""
+    """Replace ``old`` by ``new`` in every loaded module."""
     for module in list(sys.modules.values()):
         names = getattr(module, '__dict__', None)
         if isinstance(names, dict) and names.get(old.__name__) is old:
@@ -75,7 +73,7 @@ def _rebind(old: Callable, new: Callable) -> None:
 
 
 def _cpu_only() -> bool:
-    """Whether MMEngine has found nothing but the CPU to run on."""
+    """Tell whether MMEngine finds no device but the CPU."""
     from mmengine.device import get_device
     return get_device() == 'cpu'
 
@@ -98,8 +96,8 @@ def _mend_missing_drn() -> None:
 
     Symptom: ``ModuleNotFoundError: No module named
     'mmaction.models.localizers.drn'``.
-    Versions: mmaction2 1.2.0 as released on PyPI; its repository is whole.
-    Remove when a release contains the folder.
+    Versions: mmaction2 1.2.0 on PyPI; its repository has the folder.
+    Remove when a release has it.
     """
     folder = _mmaction_path('models', 'localizers', 'drn')
     if folder is None or osp.exists(folder):
@@ -123,9 +121,8 @@ def _mend_missing_drn() -> None:
 def _mend_importlib_metadata() -> None:
     """Import ``mmaction.utils.dependency`` without ``importlib_metadata``.
 
-    The standard library has the two names that it takes from there. The
-    alias exists during this one import only, so that no other library
-    mistakes it for the real package.
+    The standard library has the same functions. The alias exists during this
+    import only, so that no other library takes it for the real package.
 
     Symptom: ``ModuleNotFoundError: No module named 'importlib_metadata'``
     from ``import mmaction.models``.
@@ -149,19 +146,12 @@ def _mend_importlib_metadata() -> None:
 
 
 def _location(dist: importlib.metadata.Distribution) -> str:
-    """The folder ``pkg_resources`` calls the location of ``dist``."""
+    """Return the folder in which ``dist`` is installed."""
     return osp.realpath(str(dist.locate_file('')))
 
 
 def is_installed(package: str) -> bool:
-    """Replace MMEngine's ``is_installed``, without ``pkg_resources``.
-
-    Args:
-        package (str): Name of a distribution or of a module.
-
-    Returns:
-        bool: Whether it is installed or can be imported.
-    """
+    """Replace MMEngine's function; tell whether a package is installed."""
     try:
         importlib.metadata.distribution(package)
         return True
@@ -171,13 +161,7 @@ def is_installed(package: str) -> bool:
 
 
 def get_installed_path(package: str) -> str:
-    """Replace MMEngine's ``get_installed_path``, without ``pkg_resources``.
-
-    Args:
-        package (str): Name of a distribution or of a module.
-
-    Returns:
-        str: The folder of the package.
+    """Replace MMEngine's function; return the folder of a package.
 
     Raises:
         importlib.metadata.PackageNotFoundError: If it is not installed.
@@ -201,13 +185,7 @@ def get_installed_path(package: str) -> str:
 
 
 def package2module(package: str) -> str:
-    """Replace MMEngine's ``package2module``, without ``pkg_resources``.
-
-    Args:
-        package (str): Name of a distribution.
-
-    Returns:
-        str: The name of its first top-level module.
+    """Replace MMEngine's function; name the first module of a distribution.
 
     Raises:
         ValueError: If its metadata name no module.
@@ -232,7 +210,7 @@ def _mend_pkg_resources() -> None:
     from mmengine.utils import package_utils
     for new in (is_installed, get_installed_path, package2module):
         old = getattr(package_utils, new.__name__)
-        # Only functions that import it; a later release may have others.
+        # A later release may have functions that do not import it.
         if 'pkg_resources' in old.__code__.co_names:
             _rebind(old, new)
 
@@ -241,7 +219,7 @@ def _mend_pkg_resources() -> None:
 
 
 def _lost_by_metadata() -> bool:
-    """Whether our package is not where its metadata lies."""
+    """Tell whether our package is not in the folder of its metadata."""
     try:
         dist = importlib.metadata.distribution(_PACKAGE)
     except importlib.metadata.PackageNotFoundError:
@@ -250,12 +228,12 @@ def _lost_by_metadata() -> bool:
 
 
 def _mend_editable_install() -> None:
-    """Let ``get_installed_path`` find this package when it is editable.
+    """Let ``get_installed_path`` find an editable install of this package.
 
-    Symptom: ``_base_ = 'umurl_mmaction::...'`` fails on a file that is said
-    to be missing in ``site-packages/umurl_mmaction``.
+    Symptom: ``_base_ = 'umurl_mmaction::...'`` reports a missing file in
+    ``site-packages/umurl_mmaction``.
     Versions: mmengine 0.10.7 with ``pip install -e`` as of PEP 660.
-    Remove when mmengine asks the module for its place.
+    Remove when mmengine asks the module for its path.
     """
     if not _lost_by_metadata():
         return
@@ -280,7 +258,7 @@ def _mend_editable_install() -> None:
 
 @contextmanager
 def _without_set_device() -> Iterator[None]:
-    """Make ``torch.cuda.set_device`` do nothing for a moment."""
+    """Disable ``torch.cuda.set_device`` temporarily."""
     set_device = torch.cuda.set_device
     torch.cuda.set_device = lambda device: None
     try:
@@ -294,10 +272,10 @@ def _on_cpu(init: Callable) -> Callable:
 
     @functools.wraps(init)
     def init_on_cpu(backend: str, *args: Any, **kwargs: Any) -> None:
-        # Configs ask for NCCL by default, which needs GPUs.
+        # NCCL, the default of configs, needs GPUs.
         backend = 'gloo' if backend == 'nccl' else backend
         # MMEngine would divide by the number of GPUs, which is 0. Any number
-        # does that no other process of the node has.
+        # works that no other process of the node has.
         if 'SLURM_PROCID' in os.environ:
             os.environ.setdefault('SLURM_LOCALID', os.environ['SLURM_PROCID'])
         with _without_set_device():
@@ -341,8 +319,8 @@ def _mend_cpu_ddp() -> None:
     Symptom: ``ValueError: DistributedDataParallel device_ids and
     output_device arguments only work with single-device/multiple-device GPU
     modules or CPU modules``.
-    Versions: mmengine 0.10.7, whose runner always gives ``device_ids``.
-    Remove when mmengine gives them for GPUs only.
+    Versions: mmengine 0.10.7, which always passes ``device_ids``.
+    Remove when mmengine passes them for GPUs only.
     """
     if not _cpu_only():
         return
@@ -359,9 +337,9 @@ def _mend_cpu_ddp() -> None:
 def _mend_cpu_amp() -> None:
     """Let ``AmpOptimWrapper`` (``--amp``) run on the CPU, in bfloat16.
 
-    MMEngine's ``autocast`` supports CPUs, and torch's ``GradScaler``
-    switches itself off there; only an assertion is in the way. The replaced
-    name is used by that assertion alone.
+    MMEngine's ``autocast`` supports CPUs, and torch's ``GradScaler`` disables
+    itself there. Only an assertion forbids it, and nothing but that assertion
+    uses the replaced function.
 
     Symptom: ``AssertionError: AmpOptimizerWrapper is only available training
     on gpu, npu, mlu or musa``.

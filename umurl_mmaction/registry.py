@@ -1,15 +1,13 @@
 """Make the scope ``umurl_mmaction`` known to MMEngine.
 
-All parts of this package are registered in MMAction2's own registries, so
-that its configs and tools find them without further ado. But MMEngine stamps
-``_scope_ = 'umurl_mmaction'`` on everything that a config inherits by
-``_base_ = 'umurl_mmaction::...'``. To build such a part it imports
-``umurl_mmaction.registry``, looks for a registry of that scope and, if there
-is none, warns and falls back. Hence each registry of MMAction2 gets an empty
-child of that scope, from which every look-up falls through to MMAction2 and
-on to MMEngine. One class alone is registered in such a child: the
-``AmpOptimWrapper`` of ``engine/optim``, which must not replace MMEngine's of
-that name in other configs.
+The classes of this package are registered in MMAction2's own registries, so
+that its configs and tools find them. But a config that inherits by ``_base_ =
+'umurl_mmaction::...'`` gets ``_scope_ = 'umurl_mmaction'`` in every dict. To
+build such a dict, MMEngine imports ``umurl_mmaction.registry`` and warns if no
+registry has that scope. Hence each registry of MMAction2 gets a child of that
+scope, which passes every look-up on to MMAction2 and MMEngine. These children
+are empty except for the ``AmpOptimWrapper`` of ``engine/optim``, which must
+not replace MMEngine's of that name in other configs.
 """
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,11 +22,10 @@ SCOPE = 'umurl_mmaction'
 
 @contextmanager
 def mmaction_scope() -> Iterator[None]:
-    """Find MMAction2's parts by their names where no scope is set.
+    """Use the scope ``mmaction`` unless another one is set.
 
-    A Runner sets the scope of its config. In a notebook there is none, and
-    MMEngine's and MMCV's own ``Compose`` would look among their parts only.
-    A scope that the user has set stays.
+    A Runner sets the scope of its config. A notebook has none, and MMCV's
+    ``Compose`` would not find the transforms of MMAction2.
     """
     current = DefaultScope.get_current_instance()
     unset = current is None or current.scope_name == 'mmengine'
@@ -38,8 +35,8 @@ def mmaction_scope() -> Iterator[None]:
 
 def _add_scope(parent: Registry) -> None:
     """Give ``parent`` a child that passes every look-up on to it."""
-    # A look-up imports only what the child itself names, hence the places
-    # of MMAction2 as well; one of those, `mmaction.mmengine`, does not exist.
+    # A look-up imports the locations of the child only, hence those of the
+    # parent as well; one of them, `mmaction.mmengine`, does not exist.
     locations = [
         location for location in parent._locations
         if find_spec('.'.join(location.split('.')[:2]))
@@ -52,10 +49,10 @@ def _add_scope(parent: Registry) -> None:
 
 
 for _registry in list(vars(mmaction_registry).values()):
-    # The module holds MMEngine's registries too, as parents of its own.
+    # The module also holds MMEngine's registries, the parents.
     if (isinstance(_registry, Registry) and _registry.scope == 'mmaction'
             and SCOPE not in _registry.children):
         _add_scope(_registry)
 
-# `_base_ = 'umurl_mmaction::...'` is open to the packages listed here only.
+# MMEngine takes `_base_ = 'umurl_mmaction::...'` of the listed packages only.
 MODULE2PACKAGE.setdefault(SCOPE, SCOPE)

@@ -9,10 +9,8 @@ from umurl_mmaction.models.utils.retrieval import nearest_neighbors
 
 from .product import LINEAR, load_config
 from .running import train
-from .settings import Row, Settings
+from .settings import MIB, Row, Settings, speed
 from .timing import alternate, peak_bytes
-
-MIB = 2**20
 
 
 def probe(settings: Settings) -> list[Row]:
@@ -20,9 +18,10 @@ def probe(settings: Settings) -> list[Row]:
     num_clips = settings.num_clips or settings.pick(
         smoke=8, cpu=256, cuda=4096)
     epochs = settings.pick(smoke=2, cpu=10, cuda=20)
-    variants = dict([('plain, encoding in every epoch', []),
-                     ('product, features cached',
-                      [dict(type='CacheFeaturesHook')])])
+    variants: dict[str, list[dict]] = {
+        'plain, encoding in every epoch': [],
+        'product, features cached': [dict(type='CacheFeaturesHook')]
+    }
     rows = []
     for embed_dims in settings.embed_dims:
         times: dict[str, list[float]] = {name: [] for name in variants}
@@ -88,18 +87,11 @@ def retrieval(settings: Settings) -> list[Row]:
     calls = dict(plain=run_plain, product=run_product)
     times = alternate(calls, settings.steps, settings.device)
     what = f'{sizes[0]} queries, {sizes[1]} clips of {width} channels'
-    speed = [
-        Row('retrieval',
-            name,
-            sizes[0] / median(seconds),
-            'queries/s',
-            what=what,
-            seconds=seconds) for name, seconds in times.items()
+    rows = [
+        speed('retrieval', name, sizes[0], seconds, 'queries/s', what=what)
+        for name, seconds in times.items()
     ]
-    return speed + [
-        Row('retrieval',
-            name,
-            peak_bytes(call, settings.device) / MIB,
-            'MiB',
-            what=what) for name, call in calls.items()
-    ]
+    for name, call in calls.items():
+        mib = peak_bytes(call, settings.device) / MIB
+        rows.append(Row('retrieval', name, mib, 'MiB', what=what))
+    return rows

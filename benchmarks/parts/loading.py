@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 
 from mmengine.registry import init_default_scope
@@ -15,10 +14,9 @@ from mmengine.runner import Runner
 
 from .product import PRETRAIN, load_config, optim_wrapper, write_annotations
 from .running import train, use_clips
-from .settings import Row, Settings
+from .settings import MIB, Row, Settings, speed
 from .timing import seconds_of
 
-MIB = 2**20
 # The training clips of NTU RGB+D 60 xsub, the epochs of the paper's recipe.
 NTU60_XSUB, EPOCHS = 40091, 451
 
@@ -54,12 +52,12 @@ def _measure_loader(ann_file: str, settings: Settings) -> list[Row]:
     # A spawned process would otherwise spawn its workers, too.
     multiprocessing.set_start_method(
         cfg.env_cfg.mp_cfg.mp_start_method, force=True)
-    before = memory_of([os.getpid()], 'Rss')
+    before = _memory_of([os.getpid()], 'Rss')
     start = time.perf_counter()
     loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
     len(loader.dataset)
     seconds = time.perf_counter() - start
-    peak = peak_of_this_process()
+    peak = _read_bytes('/proc/self/status', 'VmHWM')
     size = len(loader.dataset)
     array_bytes = sum(
         loader.dataset.get_data_info(i)['keypoint'].nbytes
@@ -70,22 +68,20 @@ def _measure_loader(ann_file: str, settings: Settings) -> list[Row]:
     batches = iter(loader)
     next(batches)
     workers = [child.pid for child in multiprocessing.active_children()]
-    held = memory_of([os.getpid(), *workers], 'Pss')
+    held = _memory_of([os.getpid(), *workers], 'Pss')
     _exhaust(batches)
 
     what = (f'{size} clips, {array_bytes / MIB:.0f} MiB, '
             f'workers: {settings.num_workers}')
     # The first round includes the start of the workers.
-    rate = Row(
-        'loader',
-        'product',
-        len(loader) * batch_size / median(times[1:]),
-        'samples/s',
-        what=what,
-        batch_size=batch_size,
-        seconds=times[1:])
     return [
-        rate,
+        speed(
+            'loader',
+            'product',
+            len(loader) * batch_size,
+            times[1:],
+            what=what,
+            batch_size=batch_size),
         Row('loader', 'product', seconds, 's', what=f'reading {what}'),
         *(Row(
             'loader',
@@ -105,29 +101,17 @@ def _exhaust(batches: Iterable) -> None:
         pass
 
 
-def memory_of(pids: list, field: str) -> int:
-    """Return the memory of processes, as Linux counts it.
-
-    Args:
-        pids (list[int]): The processes.
-        field (str): ``'Rss'``, or ``'Pss'``, which counts a page that several
-            processes share only once.
-
-    Returns:
-        int: Bytes; 0 on other systems.
-    """
-    return sum(_read_kib(f'/proc/{pid}/smaps_rollup', field) for pid in pids)
+def _memory_of(pids: list, field: str) -> int:
+    """Add up the bytes of processes: ``Rss``, or ``Pss`` (shared once)."""
+    return sum(_read_bytes(f'/proc/{pid}/smaps_rollup', field)
+               for pid in pids)
 
 
-def peak_of_this_process() -> int:
-    """Return the peak RSS in bytes; 0 on systems other than Linux."""
-    return _read_kib('/proc/self/status', 'VmHWM')
-
-
-def _read_kib(path: str, field: str) -> int:
+def _read_bytes(path: str, field: str) -> int:
+    """Read a field of Linux's counts; 0 on other systems."""
     try:
         lines = Path(path).read_text().splitlines()
-    except OSError:  # not Linux
+    except OSError:
         return 0
     return next((1024 * int(line.split()[1]) for line in lines
                  if line.startswith(f'{field}:')), 0)
@@ -153,18 +137,16 @@ def loop(settings: Settings) -> list[Row]:
             cfg.custom_hooks = hooks
             cfg.compile = settings.compile
             seconds = train(cfg, num_clips, batch_size, settings)[1:]
-            clips = num_clips // batch_size * batch_size
-            rate = clips / median(seconds)
-            rows.append(
-                Row('loop',
-                    name,
-                    rate,
-                    'clips/s',
-                    what=f'{num_clips} clips',
-                    embed_dims=embed_dims,
-                    batch_size=batch_size,
-                    seconds=seconds,
-                    more=dict(
-                        hours_of_451_epochs=EPOCHS * NTU60_XSUB / rate /
-                        3600)))
+            row = speed(
+                'loop',
+                name,
+                num_clips // batch_size * batch_size,
+                seconds,
+                'clips/s',
+                what=f'{num_clips} clips',
+                embed_dims=embed_dims,
+                batch_size=batch_size)
+            hours = EPOCHS * NTU60_XSUB / row.value / 3600
+            row.more['hours_of_451_epochs'] = hours
+            rows.append(row)
     return rows

@@ -1,29 +1,23 @@
 """The machine and the versions of a measurement."""
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
+import umurl_mmaction
+
 
 def describe(device: str) -> dict[str, Any]:
-    """Describe the machine, its versions and settings, without its name.
-
-    Args:
-        device (str): ``'cpu'`` or ``'cuda'``.
-
-    Returns:
-        dict: The description for the JSON file.
-    """
-    import umurl_mmaction
+    """Describe the machine, its versions and settings, without its name."""
     versions = dict(
         Python=platform.python_version(),
         torch=torch.__version__,
-        NumPy=_version('numpy'),
-        MMEngine=_version('mmengine'),
-        MMAction2=_version('mmaction2'),
+        NumPy=version('numpy'),
+        MMEngine=version('mmengine'),
+        MMAction2=version('mmaction2'),
         umurl_mmaction=umurl_mmaction.__version__)
     name = 'CPU'
     if device == 'cuda':
@@ -45,18 +39,9 @@ def describe(device: str) -> dict[str, Any]:
         })
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return 'unknown'
-
-
 def _cpu() -> str:
-    try:
-        lines = Path('/proc/cpuinfo').read_text().splitlines()
-    except OSError:  # not Linux
-        lines = []
+    path = Path('/proc/cpuinfo')
+    lines = path.read_text().splitlines() if path.is_file() else []
     names = [line.split(':', 1)[1].strip() for line in lines
              if line.startswith('model name')]
     return names[0] if names else platform.processor() or 'unknown CPU'

@@ -1,6 +1,5 @@
 """Four views of each clip of a batch, from the clips in memory."""
 from collections.abc import Sequence
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from umurl_mmaction.skeleton import PackedClips
 
 from .plain import plain
 from .product import PRETRAIN, load_config, make_clips
-from .settings import Row, Settings
+from .settings import Row, Settings, speed
 from .timing import alternate
 
 
@@ -35,19 +34,16 @@ def data(settings: Settings) -> list[Row]:
             _check(call(), batch_size, settings)
         times = alternate(calls, settings.steps, settings.device)
         rows += [
-            Row('data',
-                name,
-                batch_size / median(seconds),
-                'samples/s',
-                batch_size=batch_size,
-                seconds=seconds) for name, seconds in times.items()
+            speed('data', name, batch_size, seconds, batch_size=batch_size)
+            for name, seconds in times.items()
         ]
     return rows
 
 
 def _calls(clips: Sequence[np.ndarray], settings: Settings) -> dict[str, Any]:
     cfg = load_config(PRETRAIN, settings.embed_dims[0], settings)
-    preprocessor = MODELS.build(cfg.model.data_preprocessor).to(
+    # The model sets the number of the preprocessor's views.
+    preprocessor = MODELS.build(cfg.model).data_preprocessor.to(
         settings.device)
     per_clip = Compose(cfg.per_clip_pipeline)
     raw = Compose(cfg.train_pipeline)

@@ -1,32 +1,23 @@
 """The baseline: the plain implementation that the tests compare with."""
-import importlib.util
-from functools import lru_cache
+import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).resolve().parents[2] / 'tests' / 'reference'
+TESTS = Path(__file__).resolve().parents[2] / 'tests'
 
 
-@lru_cache
 def plain(name: str) -> Any:
-    """Import a module of ``tests/reference``, which no package installs.
-
-    Args:
-        name (str): ``'model'`` or ``'augment'``.
-
-    Returns:
-        module: The module.
+    """Import ``tests/reference/NAME.py``, which no package installs.
 
     Raises:
         FileNotFoundError: If this is no checkout of the repository.
     """
-    path = FOLDER / f'{name}.py'
+    path = TESTS / 'reference' / f'{name}.py'
     if not path.is_file():
         raise FileNotFoundError(
             f'the baseline {path} is not there: run benchmark.py in a '
             'checkout of the repository')
-    spec = importlib.util.spec_from_file_location(f'plain_{name}', path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    if str(TESTS) not in sys.path:
+        sys.path.append(str(TESTS))
+    return import_module(f'reference.{name}')

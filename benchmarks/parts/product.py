@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config
 
-from .settings import Settings
+from .settings import DTYPES, Settings
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'umurl'
 PRETRAIN = 'pretrain/umurl_4xb128-451e_ntu60-xsub-keypoint-3d.py'
@@ -27,33 +27,20 @@ def load_config(name: str, embed_dims: int, settings: Settings) -> Config:
 
 def optim_wrapper(cfg: Config, precision: str) -> dict[str, Any]:
     """Return the config's optimizer wrapper for another precision."""
-    optimizer = cfg.optim_wrapper.optimizer
     if precision == 'fp32':
-        return dict(type='OptimWrapper', optimizer=optimizer)
-    # Only float16 needs a loss scaler.
-    scale: Any = dict(enabled=False)
-    if precision == 'fp16':
-        scale = 'dynamic'
-    dtype = dict(bf16='bfloat16', fp16='float16')[precision]
-    return dict(
-        type='AmpOptimWrapper',
-        dtype=dtype,
-        loss_scale=scale,
-        optimizer=optimizer)
+        return dict(
+            type='OptimWrapper', optimizer=cfg.optim_wrapper.optimizer)
+    return dict(cfg.optim_wrapper, dtype=DTYPES[precision])
 
 
-def make_clips(count: int, seed: int = 0) -> list[np.ndarray]:
+def make_clips(count: int) -> list[np.ndarray]:
     """Make clips of 32 to 300 frames and one or two bodies.
 
-    Args:
-        count (int): The number of clips.
-        seed (int): The same seed gives the same clips. Defaults to 0.
-
     Returns:
-        list[np.ndarray]: Random numbers (M, T, 25, 3), float32. All clips are
-        views of one array of 4 MiB.
+        list[np.ndarray]: Random numbers (M, T, 25, 3), float32, the same in
+        each call. All clips are views of one array of 4 MiB.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     pool = rng.standard_normal(2**20, dtype=np.float32)
     clips = []
     for _ in range(count):

@@ -23,10 +23,8 @@ TITLES = dict(
 def add_ratios(rows: Rows) -> None:
     """Compare each row with the plain rows of the same part and size.
 
-    Args:
-        rows (sequence of dict): Rows. Each gets ``ratios``, which maps the
-            name of a plain row to a number above 1 if the row is better:
-            faster, or smaller in memory.
+    ``ratios`` maps the name of a plain row to a number above 1 if the row is
+    better: faster, or smaller in memory.
     """
     for row in rows:
         row['ratios'] = {
@@ -39,18 +37,14 @@ def add_ratios(rows: Rows) -> None:
 
 
 def _ratio(row: dict[str, Any], base: dict[str, Any]) -> float:
-    better_if_larger = row['unit'].endswith('/s')
-    pair = (row['value'], base['value'])
-    return pair[0] / pair[1] if better_if_larger else pair[1] / pair[0]
+    ratio = row['value'] / base['value']
+    return ratio if row['unit'].endswith('/s') else 1 / ratio
 
 
 def add_shares(rows: Rows, peaks: dict[str, float]) -> None:
-    """Add FLOP/s and their share of the peak to each step.
+    """Add FLOP/s to rows with ``flops``, and their share of the peak.
 
-    Args:
-        rows (sequence of dict): Rows. Those with ``flops`` are changed.
-        peaks (dict[str, float]): FLOP/s of a large matrix product, by
-            precision.
+    ``peaks`` are the FLOP/s of a large matrix product, by precision.
     """
     for row in rows:
         more = row['more']
@@ -67,13 +61,9 @@ def number(value: float) -> str:
 
 
 def to_markdown(results: dict[str, Any]) -> str:
-    """Write the results as Markdown.
+    """Write a line on the machine and a Markdown table of each part.
 
-    Args:
-        results (dict): The content of a file of ``benchmark.py --json``.
-
-    Returns:
-        str: A line on the machine, and a table for each part.
+    ``results`` are the content of a file of ``benchmark.py --json``.
     """
     machine, peaks = results['machine'], results['peak']
     lines = [
@@ -111,10 +101,12 @@ def _table(rows: Rows) -> list[str]:
             for row in rows
         ]) for base in bases),
         ('Of the peak', [
-            _percent(row['more'].get('share_of_peak')) for row in rows
+            _percent(row['more']['share_of_peak'])
+            if 'share_of_peak' in row['more'] else '' for row in rows
         ]),
         ('451 epochs of NTU-60 xsub', [
-            _hours(row['more'].get('hours_of_451_epochs')) for row in rows
+            f'{number(row["more"]["hours_of_451_epochs"])} h'
+            if 'hours_of_451_epochs' in row['more'] else '' for row in rows
         ])
     ]
     used = [(title, cells) for title, cells in columns if any(cells)]
@@ -136,25 +128,15 @@ def _spread(seconds: Sequence[float]) -> str:
     return _percent((max(seconds) - min(seconds)) / median(seconds))
 
 
-def _percent(share: Any) -> str:
-    return '' if share is None else f'{100 * share:.0f} %'
-
-
-def _hours(hours: Any) -> str:
-    return '' if hours is None else f'{number(hours)} h'
+def _percent(share: float) -> str:
+    return f'{100 * share:.0f} %'
 
 
 def fill(page: str, folder: Path) -> str:
-    """Put the tables of JSON files into a Markdown page.
+    """Put the tables of a folder's JSON files into a Markdown page.
 
-    Args:
-        page (str): The page. The text between ``<!-- table: FILE -->`` and
-            ``<!-- end -->`` is replaced if the file exists.
-        folder (Path): The folder to which the names of the files are
-            relative.
-
-    Returns:
-        str: The new page.
+    They replace the text between ``<!-- table: FILE -->`` and ``<!-- end -->``
+    if the file exists.
     """
 
     def table(found: re.Match) -> str:
@@ -171,21 +153,15 @@ def fill(page: str, folder: Path) -> str:
 def draw(results: dict[str, Any], path: str) -> None:
     """Draw the samples per second of steps against batch size and width.
 
-    Args:
-        results (dict): The content of a file of ``benchmark.py --json``.
-        path (str): The PNG to write.
-
     Raises:
         ValueError: If the results have no steps.
     """
     steps = [row for row in results['rows'] if row['part'] == 'step']
     if not steps:
         raise ValueError("there is no step to draw: measure the part 'step'")
-    import matplotlib
-    matplotlib.use('Agg')
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), sharey=True)
+    from matplotlib.figure import Figure
+    figure = Figure(figsize=(11, 4.5))
+    axes = figure.subplots(1, 2, sharey=True)
     for axis, against, fixed in ((axes[0], 'batch_size', 'embed_dims'),
                                  (axes[1], 'embed_dims', 'batch_size')):
         largest = max(row[fixed] for row in steps)

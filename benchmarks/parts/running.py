@@ -18,12 +18,8 @@ from .timing import synchronize
 class EpochTimer(Hook):
     """Time the epochs, and show a bar over all iterations.
 
-    Args:
-        device (str): ``'cpu'`` or ``'cuda'``.
-
-    Attributes:
-        seconds (list[float]): The time from the end of one epoch to the end
-            of the next. The first starts with the run.
+    ``seconds`` holds the time from the end of one epoch to the end of the
+    next. The first starts with the run.
     """
     priority = 'LOWEST'
 
@@ -52,14 +48,7 @@ class EpochTimer(Hook):
 
 def use_clips(loader: Config, ann_file: str, batch_size: int,
               num_workers: int) -> None:
-    """Let the dataloader of a config read generated clips.
-
-    Args:
-        loader (Config): The config of the dataloader, changed in place.
-        ann_file (str): A file of ``write_annotations``.
-        batch_size (int): The number of clips in a batch.
-        num_workers (int): The number of worker processes.
-    """
+    """Let a config's dataloader read clips of ``write_annotations``."""
     loader.dataset.update(ann_file=ann_file, split='train')
     loader.update(
         batch_size=batch_size,
@@ -70,12 +59,6 @@ def use_clips(loader: Config, ann_file: str, batch_size: int,
 def train(cfg: Config, num_clips: int, batch_size: int,
           settings: Settings) -> list[float]:
     """Train on generated clips without validation and checkpoints.
-
-    Args:
-        cfg (Config): A config with a ``train_cfg`` by epochs.
-        num_clips (int): The size of the training set.
-        batch_size (int): The number of clips in a batch.
-        settings (Settings): The settings of the run.
 
     Returns:
         list[float]: The seconds of each epoch. The first includes the work

@@ -1,28 +1,20 @@
 """The settings of a run, and the rows of its results."""
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any, Optional, TypeVar
 
 import torch
 
 T = TypeVar('T')
 DTYPES = dict(fp32=torch.float32, bf16=torch.bfloat16, fp16=torch.float16)
+MIB = 2**20
 
 
 @dataclass(frozen=True)
 class Settings:
     """The options of ``benchmark.py`` with all defaults filled in.
 
-    Args:
-        device (str): ``'cpu'`` or ``'cuda'``.
-        precision (str): A key of ``DTYPES``, compared with ``'fp32'``.
-        embed_dims (tuple[int]): Widths of the encoder.
-        batch_sizes (tuple[int]): Numbers of samples of a step.
-        steps (int): The number of timed rounds.
-        num_workers (int): Worker processes of a dataloader.
-        num_clips (int, optional): Size of the generated sets. Defaults to
-            None: each part has its own default.
-        compile (bool): Also measure the product under ``torch.compile``.
-        smoke (bool): Run everything in the smallest size.
+    ``num_clips`` may be None: each part has its own default.
     """
     device: str
     precision: str
@@ -44,12 +36,6 @@ class Settings:
     def precisions(self) -> list[str]:
         """Full precision, and the chosen precision if it differs."""
         return list(dict.fromkeys(('fp32', self.precision)))
-
-    @property
-    def sizes(self) -> list[tuple[int, int]]:
-        """All pairs of embed_dims and batch size."""
-        return [(width, batch) for width in self.embed_dims
-                for batch in self.batch_sizes]
 
 
 @dataclass
@@ -77,3 +63,10 @@ class Row:
     batch_size: Optional[int] = None
     seconds: list[float] = field(default_factory=list)
     more: dict[str, Any] = field(default_factory=dict)
+
+
+def speed(part: str, variant: str, count: float, seconds: list[float],
+          unit: str = 'samples/s', **facts: Any) -> Row:
+    """Make a row of a rate: a count over the median of the seconds."""
+    return Row(part, variant, count / median(seconds), unit, seconds=seconds,
+               **facts)

@@ -32,14 +32,9 @@ def alternate(calls: Mapping[str, Call],
               warmup: int = 1) -> dict[str, list[float]]:
     """Time calls in turn, A B A B, so that a slow minute affects all alike.
 
-    Args:
-        calls (dict[str, Callable]): The calls by name.
-        rounds (int): The number of timed rounds.
-        device (str): ``'cpu'`` or ``'cuda'``.
-        warmup (int): The number of untimed rounds before. Defaults to 1.
-
     Returns:
-        dict[str, list[float]]: The seconds of each round, by name.
+        dict[str, list[float]]: The seconds of each round, by name, without
+        the rounds of the warm-up.
     """
     times: dict[str, list[float]] = {name: [] for name in calls}
     bar = ProgressBar((warmup + rounds) * len(calls), file=sys.stderr)
@@ -58,15 +53,8 @@ def peak_bytes(call: Call, device: str) -> int:
 
     On CUDA, the allocator counts. On the CPU, the function adds up the
     allocations and releases that torch's profiler records; these do not
-    include the scratch memory of libraries below torch.
-
-    Args:
-        call (Callable): It runs once. If it keeps memory from its first run,
-            call it before.
-        device (str): ``'cpu'`` or ``'cuda'``.
-
-    Returns:
-        int: Bytes.
+    include the scratch memory of libraries below torch. A call that keeps
+    memory from its first run has to run once before.
     """
     if device == 'cuda':
         synchronize(device)
@@ -91,16 +79,9 @@ def peak_bytes(call: Call, device: str) -> int:
 
 def matmul_peak(size: int, dtype: torch.dtype, device: str,
                 rounds: int) -> float:
-    """Measure the speed of a product of two square matrices.
+    """Measure the FLOP/s of the fastest of several square matrix products.
 
-    Args:
-        size (int): The number of rows and columns.
-        dtype (torch.dtype): The dtype of the matrices and the product.
-        device (str): ``'cpu'`` or ``'cuda'``.
-        rounds (int): The number of timed products. The fastest counts.
-
-    Returns:
-        float: FLOP/s; a multiply-add is 2 FLOPs.
+    A multiply-add is 2 FLOPs.
     """
     left, right = torch.randn(2, size, size, device=device).to(dtype)
     out = torch.empty_like(left)

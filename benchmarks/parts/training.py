@@ -2,7 +2,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
-from statistics import median
+from itertools import product
 from typing import Any, Callable
 
 import torch
@@ -13,14 +13,14 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from umurl_mmaction.analysis.flops import count_flops
+from umurl_mmaction.skeleton.batch import pack_clips
 
 from .plain import plain
 from .product import PRETRAIN, load_config, make_clips, optim_wrapper
-from .settings import DTYPES, Row, Settings
+from .settings import DTYPES, MIB, Row, Settings, speed
 from .timing import alternate, peak_bytes
 
 Views = Sequence[Tensor]
-MIB = 2**20
 
 
 def total(losses: dict[str, Tensor]) -> Tensor:
@@ -37,9 +37,7 @@ class Plain:
         loss = intra + inter + variance + covariance    # (D, D) each
         loss.backward()
 
-    Args:
-        weights (dict[str, Tensor]): The weights of ``UmURL``; copied.
-        precision (str): A key of ``DTYPES``.
+    It starts from copies of ``weights``.
     """
 
     def __init__(self, weights: dict[str, Tensor], precision: str) -> None:
@@ -74,11 +72,7 @@ class Plain:
 class Product:
     """``UmURL`` with the optimizer wrapper of its config.
 
-    Args:
-        cfg (Config): A pre-training config.
-        weights (dict[str, Tensor]): The weights of the model; copied.
-        precision (str): A key of ``DTYPES``.
-        compiled (bool): Use ``torch.compile``. Defaults to False.
+    It starts from copies of ``weights``.
     """
 
     def __init__(self,
@@ -108,11 +102,6 @@ class Product:
 class Contest:
     """All variants of one size, with the same weights and views.
 
-    Args:
-        embed_dims (int): The width of the encoder.
-        batch_size (int): The number of samples.
-        settings (Settings): The settings of the run.
-
     Attributes:
         variants (dict[str, Plain | Product]): The variants by name.
         views (list[Tensor]): Four joint arrays, (N, M, T, V, C).
@@ -131,8 +120,8 @@ class Contest:
         torch.manual_seed(0)
         model = MODELS.build(cfg.model).to(settings.device)
         clips = [torch.from_numpy(clip) for clip in make_clips(batch_size)]
-        data = model.data_preprocessor(dict(inputs=clips), True)
-        self.views = data['inputs']
+        data = dict(inputs=pack_clips(clips))
+        self.views = model.data_preprocessor(data, True)['inputs']
         weights = dict(model.named_parameters())
         del model
         self.flops = _count(cfg, self.views)
@@ -149,9 +138,6 @@ class Contest:
 
     def losses(self) -> dict[str, dict[str, float]]:
         """Compute each variant's terms on the views, before any step.
-
-        Returns:
-            dict[str, dict[str, float]]: The terms by variant.
 
         Raises:
             RuntimeError: If plain and product in full precision differ by
@@ -175,7 +161,7 @@ class Contest:
     def time(self, what: str) -> dict[str, list[float]]:
         """Time ``loss`` or ``step`` of each variant on the views."""
         return alternate(
-            {name: self._call(variant, what)
+            {name: partial(getattr(variant, what), self.views)
              for name, variant in self.variants.items()},
             self.settings.steps,
             self.settings.device,
@@ -185,32 +171,25 @@ class Contest:
         """Measure the peak bytes of a step beyond weights and optimizer."""
         peaks = {}
         for name, variant in self.variants.items():
-            step = self._call(variant, 'step')
+            step = partial(variant.step, self.views)
             step()
             variant.optimizer.zero_grad()
             peaks[name] = peak_bytes(step, self.settings.device)
             variant.optimizer.zero_grad()
         return peaks
 
-    def row(self, part: str, name: str, **kwargs: Any) -> Row:
-        """Make a row of this size."""
-        return Row(
-            part,
-            name,
-            embed_dims=self.embed_dims,
-            batch_size=self.batch_size,
-            **kwargs)
-
-    def _call(self, variant: Any, what: str) -> Callable[[], Any]:
-        return lambda: getattr(variant, what)(self.views)
+    @property
+    def size(self) -> dict[str, Any]:
+        """The size as a row has it."""
+        return dict(embed_dims=self.embed_dims, batch_size=self.batch_size)
 
 
 def _count(cfg: Config, views: Views) -> dict[str, int]:
     """Count the FLOPs of both losses, forward and backward."""
     reference = plain('model')
     # Fill the cache of the table with real numbers before the fake run.
-    reference.positions(cfg.model.backbone.clip_len,
-                        cfg.model.backbone.embed_dims, torch.device('cpu'))
+    reference.positions(views[0].shape[2], cfg.model.backbone.embed_dims,
+                        torch.device('cpu'))
     with FakeTensorMode(allow_non_fake_inputs=True):
         model = MODELS.build(cfg.model)
         weights = dict(model.named_parameters())
@@ -229,7 +208,7 @@ def _backward(loss: Callable[[], dict[str, Tensor]]) -> None:
 
 
 def _contests(settings: Settings) -> Iterator[Contest]:
-    for size in settings.sizes:
+    for size in product(settings.embed_dims, settings.batch_sizes):
         contest = Contest(*size, settings)
         yield contest
         # Two contests may not fit into memory.
@@ -244,12 +223,12 @@ def forward(settings: Settings) -> list[Row]:
         losses = contest.losses()
         for name, seconds in contest.time('loss').items():
             rows.append(
-                contest.row(
+                speed(
                     'forward',
                     name,
-                    value=contest.batch_size / median(seconds),
-                    unit='samples/s',
-                    seconds=seconds,
+                    contest.batch_size,
+                    seconds,
+                    **contest.size,
                     more=dict(losses=losses[name])))
     return rows
 
@@ -261,12 +240,12 @@ def step(settings: Settings) -> list[Row]:
         for name, seconds in contest.time('step').items():
             method, precision = name.split(',')[0].split()
             rows.append(
-                contest.row(
+                speed(
                     'step',
                     name,
-                    value=contest.batch_size / median(seconds),
-                    unit='samples/s',
-                    seconds=seconds,
+                    contest.batch_size,
+                    seconds,
+                    **contest.size,
                     more=dict(
                         flops=contest.flops[method], precision=precision)))
     return rows
@@ -277,8 +256,7 @@ def memory(settings: Settings) -> list[Row]:
     rows = _regularizers(settings)
     for contest in _contests(settings):
         rows += [
-            contest.row(
-                'memory', name, value=peak / MIB, unit='MiB', what='step')
+            Row('memory', name, peak / MIB, 'MiB', 'step', **contest.size)
             for name, peak in contest.peaks().items()
         ]
     return rows

@@ -1,5 +1,5 @@
 default_scope = 'mmaction'
-# Registers UmURL and mends what the released stack lacks.
+# The import registers UmURL and closes the gaps of the released stack.
 custom_imports = dict(imports=['umurl_mmaction'], allow_failed_imports=False)
 
 default_hooks = dict(

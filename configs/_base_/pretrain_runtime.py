@@ -1,5 +1,5 @@
 _base_ = './default_runtime.py'
 
-# Says whether the feature collapses, which the loss hardly shows.
+# Shows whether the feature collapses; the loss hardly shows it.
 default_hooks = dict(
     collapse_monitor=dict(type='CollapseMonitorHook', interval=100))

@@ -1,4 +1,4 @@
-"""What a pipeline draws depends on seed, epoch and sample alone."""
+"""Random numbers depend on seed, epoch and sample alone."""
 import pickle
 import random
 from itertools import islice
@@ -24,7 +24,7 @@ def draw():
 
 
 class Draws(Dataset):
-    """Index and draws of a sample."""
+    """A sample is its index and some random numbers."""
 
     def __len__(self):
         return 10
@@ -39,7 +39,7 @@ def collate(samples):
 
 
 def passes(num_workers, epochs, seed=1, skipped=0, batch_size=3):
-    """All that a loader gives, by epoch and index."""
+    """Collect the samples of a loader by epoch and index."""
     dataset = Draws()
     loader = DataLoader(
         dataset,
@@ -60,7 +60,7 @@ def passes(num_workers, epochs, seed=1, skipped=0, batch_size=3):
 def test_draws_are_the_samples_own():
     given = passes(0, [0, 1, 2])
     assert len(given) == 30
-    # Every one differs from every other.
+    # All differ from each other.
     assert len({tuple(drawn) for drawn in given.values()}) == 30
     assert not set(map(tuple, given.values())) & set(
         map(tuple, passes(0, [0, 1, 2], seed=2).values()))
@@ -77,7 +77,7 @@ def test_neither_workers_nor_resuming_nor_batches_matter(num_workers):
 
 
 def test_the_training_draws_as_before():
-    """Also where a pipeline fails."""
+    """This also holds if a pipeline fails."""
     before = random_state()
     index = SampleIndex(4)
     index.key = (1, 2)
@@ -100,14 +100,14 @@ def test_an_index_survives_the_way_to_a_worker():
 
 
 def test_passes_of_an_endless_sampler(monkeypatch):
-    """Two ranks take turns; five clips are an odd number for that."""
+    """Two ranks take five clips in turn."""
     ranks = []
     for rank in range(2):
         monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info',
                             lambda rank=rank: (rank, 2))
         sampler = InfiniteSampler(range(5), seed=0)
         whole = PassSampler(sampler, seed=0)
-        # Its only iterator has been used already, as a loop does.
+        # As in a loop, its only iterator has been used already.
         next(iter(sampler))
         ranks.append(islice(whole, 20))
     both = [x for pair in zip(*ranks) for x in pair]

@@ -1,6 +1,7 @@
 """Annotation files: what is written comes back, what would run does not."""
 import datetime
 import functools
+import json
 import os
 import pickle
 import subprocess
@@ -339,6 +340,21 @@ def test_convert_refuses(tmp_path, capsys, tool):
         line = refusal(tool, capsys, tmp_path / source, tmp_path / target)
         assert message in line
     assert (tmp_path / 'b.npz').read_bytes() == b'old'
+
+
+def test_convert_adds_a_skeleton(tmp_path, capsys, tool):
+    path = tmp_path / 'a.npz'
+    save_annotations(make_annotations(num_joints=17), path)
+    (tmp_path / 'mine.json').write_text(json.dumps(SKELETON))
+    for skeleton, wanted in ((tmp_path / 'mine.json', SKELETON),
+                             ('coco', 'coco')):
+        tool.main(
+            [str(path), str(path), '--skeleton', str(skeleton)])
+        assert load_annotations(path)['skeleton'] == wanted
+    line = refusal(tool, capsys, path, path, '--skeleton', 'openpose')
+    assert line.endswith("but layout 'openpose' wants 18 joints: "
+                         '(..., 18, C)') and "clip 'clip000'" in line
+    assert load_annotations(path)['skeleton'] == 'coco'
 
 
 def test_convert_shows_an_example():

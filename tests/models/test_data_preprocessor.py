@@ -31,7 +31,7 @@ def preprocessor():
 
 @pytest.fixture
 def training():
-    """Where MMEngine's hooks say that the training stands."""
+    """Set the state of the training, as MMEngine's hooks do."""
     hub = MessageHub.get_instance('test_data_preprocessor')
 
     def stand(seed=1, epoch=2, iteration=30):
@@ -61,7 +61,7 @@ def test_packed_clips_and_kept_clips_give_the_same(preprocessor, training,
     packed = preprocessor(pack_collate(batch(dtype)), True)
     assert isinstance(packed['inputs'], Views) and len(packed['inputs']) == 2
     assert packed['data_samples'] == [0, 1, 2]
-    # The set is kept in another order than the batch takes it.
+    # The set is kept in another order than that of the batch.
     clips = [sample['inputs'].joints for sample in batch(dtype)]
     preprocessor.kept = pack_clips([clips[1], clips[2], clips[0]])
     indices = pack_collate([
@@ -132,7 +132,7 @@ def test_clips_with_other_numbers_of_bodies_are_stacked(preprocessor):
 
 
 def test_a_batch_says_what_it_is_by_its_type(preprocessor):
-    """Neither int64 nor four axes mean anything by themselves."""
+    """Neither int64 nor four axes have a meaning of their own."""
     labels = torch.arange(3)
     assert torch.equal(
         preprocessor(dict(inputs=labels, data_samples=[]))['inputs'],

@@ -3,10 +3,8 @@ import torch
 from mmaction.registry import MODELS
 from reference import model as plain
 
-from umurl_mmaction.models.official.names import (
-    convert_key,
-    convert_state_dict,
-)
+from umurl_mmaction.models.official.files import to_ours
+from umurl_mmaction.models.official.names import our_name
 from umurl_mmaction.skeleton import MODALITIES
 
 TERMS = ('intra', 'inter', 'var', 'cov')
@@ -39,7 +37,7 @@ def paper(golden, shared):
     path = shared('fixtures/golden/model_h32.pth.tar')
     model = build(embed_dims=32, clip_len=64, out_channels=4096)
     model.load_state_dict(
-        convert_state_dict(torch.load(path)['state_dict']), strict=True)
+        to_ours(torch.load(path))['state_dict'], strict=True)
     views = [
         torch.from_numpy(arrays[f'view{i}']).permute(0, 4, 2, 3, 1)
         for i in range(1, 5)
@@ -84,7 +82,7 @@ def test_losses_and_gradients_equal_the_papers_code(paper):
     keys = [key for key in arrays if key.startswith('gradnorm:')]
     assert len(keys) == 4
     for key in keys:
-        ours = parameters[convert_key(key[len('gradnorm:'):])]
+        ours = parameters[our_name(key[len('gradnorm:'):])]
         assert ours.grad.norm().item() == pytest.approx(
             arrays[key], rel=1e-3), key
 

@@ -10,7 +10,7 @@ from umurl_mmaction.skeleton import (
     crop_resize,
     crop_resize_packed,
     map_joints,
-    normalize,
+    normalize_clips,
     pack_clips,
     shear_map,
 )
@@ -19,7 +19,7 @@ NTU = build_layout('nturgb+d')
 
 
 def normalize_clip(clip, layout=NTU):
-    return normalize(torch.from_numpy(clip)[None], layout)[0].numpy()
+    return normalize_clips(torch.from_numpy(clip)[None], layout)[0].numpy()
 
 
 @pytest.mark.shared
@@ -147,7 +147,7 @@ def test_normalisation_ignores_position_and_heading():
     turn = former.rotation_onto_x(np.array([1., -2., 0.5]))
     moved = ((clip @ turn.T + [1., 2., 3.]) * present).astype(np.float32)
 
-    # The smallest turn leaves the roll around +x open: compare what is fixed.
+    # The rotation does not determine the roll around +x: compare the rest.
     a, b = normalize_clip(clip), normalize_clip(moved)
     np.testing.assert_allclose(a[..., 0], b[..., 0], atol=1e-4)
     np.testing.assert_allclose(

@@ -15,7 +15,7 @@ def test_known_layouts(name, num_joints):
     assert sorted(LAYOUTS) == ['coco', 'nturgb+d', 'openpose']
 
 
-# Of 'nturgb+d', MMAction2 hangs the finger tips on the hands.
+# In MMAction2's 'nturgb+d', the finger tips hang on the hands.
 @pytest.mark.parametrize('name', ['coco', 'openpose'])
 def test_bones_agree_with_mmaction2_graph(name):
     from mmaction.models.utils import Graph

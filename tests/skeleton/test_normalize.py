@@ -1,4 +1,4 @@
-"""The normalisation gives the bits of the former numpy one."""
+"""The normalisation gives the same bits as the former one in NumPy."""
 import numpy as np
 import pytest
 import torch
@@ -10,7 +10,7 @@ from umurl_mmaction.skeleton import (
     Layout,
     build_layout,
     crop_resize,
-    normalize,
+    normalize_clips,
     resize,
 )
 from umurl_mmaction.skeleton.normalize import rotations_onto_x
@@ -25,8 +25,8 @@ def assert_same_bits(keypoint, layout, noise=0):
     """
     want = former.normalize(keypoint, layout)
     results = SkeletonPreNormalize(layout)(dict(keypoint=keypoint))
-    batch = normalize(torch.from_numpy(keypoint)[None], layout)[0].numpy()
-    for got in (results['keypoint'], batch):
+    batch = normalize_clips(torch.from_numpy(keypoint)[None], layout)
+    for got in (results['keypoint'], batch[0].numpy()):
         assert got.dtype == want.dtype
         if noise:
             np.testing.assert_allclose(got, want, rtol=1e-7, atol=noise)
@@ -41,9 +41,10 @@ def test_equals_the_papers_code(golden):
     for name in arrays['names']:
         raw = arrays[f'{name}/raw'].astype(np.float32)
         assert_same_bits(raw, NTU)
-        # As exported models compute it.
+        batch = torch.from_numpy(raw)[None]
+        # Exported models compute it like this.
         np.testing.assert_allclose(
-            normalize(torch.from_numpy(raw)[None], NTU, torch.float32)[0],
+            normalize_clips(batch, NTU, torch.float32)[0],
             arrays[f'{name}/normalized'],
             atol=1e-5,
             err_msg=name)
@@ -69,19 +70,19 @@ def test_bits_of_the_former_one_wherever_frames_are_missing(
     rng = np.random.default_rng(num_frames)
     clips = rng.normal(
         size=(64, 3, num_frames, layout.num_joints, coords)).astype('f')
-    # Bodies that come and go, or are never there; and single joints.
+    # Bodies that come and go or never appear, and single joints.
     clips *= rng.random((64, 3, num_frames, 1, 1)) < rng.random(
         (64, 3, 1, 1, 1)).round(1)
     clips *= rng.random(clips.shape[:-1])[..., None] < 0.95
     clips[0] = 0
     clips[1, 0] = 0
     clips += 0  # no -0
-    got = normalize(torch.from_numpy(clips), layout, torch.float32)
+    got = normalize_clips(torch.from_numpy(clips), layout, torch.float32)
     assert got.dtype == torch.float32
     for clip, one in zip(clips, got):
         np.testing.assert_allclose(
             one, former.normalize(clip, layout), atol=1e-5)
-        # Of a line with one shoulder missing, y and z cancel.
+        # With one shoulder missing, y and z cancel.
         assert_same_bits(clip, layout, noise=1e-14)
 
 
@@ -104,7 +105,7 @@ def test_no_shoulder_line_no_rotation(dtype):
 
 @pytest.mark.parametrize('turn', [1., 1e-2, 1e-4, 1e-5, 1e-6, 1e-8, 0.])
 def test_rotations_close_to_half_a_turn(turn):
-    """Where 1 + cos(angle) is all rounding error."""
+    """For these angles, 1 + cos(angle) is nothing but rounding error."""
     vectors = np.array([[-2., turn, -turn], [-2., 0, turn], [2., turn, 0],
                         [turn, turn, -turn]], 'f')
     got = rotations_onto_x(torch.from_numpy(vectors))
@@ -117,11 +118,11 @@ def test_rotations_close_to_half_a_turn(turn):
 def test_tracers_follow_any_length():
     clip = torch.randn(2, 2, 7, 25, 3)
     traced = torch.jit.trace(
-        lambda x: resize(normalize(x, NTU), 16), clip)
+        lambda x: resize(normalize_clips(x, NTU), 16), clip)
     other = torch.randn(3, 2, 50, 25, 3)
     other[:, 0, :4] = 0
     torch.testing.assert_close(
-        traced(other), resize(normalize(other, NTU), 16))
+        traced(other), resize(normalize_clips(other, NTU), 16))
 
 
 @pytest.mark.parametrize('num_frames', [1, 15, 16, 90])

@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 
 from umurl_mmaction.models import UmURLBackbone
 from umurl_mmaction.models.official.files import to_official
-from umurl_mmaction.models.official.names import convert_key
+from umurl_mmaction.models.official.names import our_name
 
 SCRIPT = REPO / 'tools' / 'convert' / 'convert_umurl_checkpoint.py'
 
@@ -182,7 +182,7 @@ def test_a_run_from_an_official_file_gives_one(tmp_path, convert, ann_file):
     assert list(again['state_dict']) == list(official['state_dict'])
     for name, parameter in model.named_parameters():
         key = next(
-            key for key in again['state_dict'] if convert_key(key) == name)
+            key for key in again['state_dict'] if our_name(key) == name)
         assert torch.equal(again['state_dict'][key], parameter), key
 
 

@@ -8,10 +8,17 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
+from tools_loading import (
+    closing_lines,
+    load_script,
+    page_blocks,
+    refusal,
+    write_page_configs,
+)
 from tools_loading import convert as run
-from tools_loading import load_script, refusal, write_page_configs
 
 import umurl_mmaction
+from umurl_mmaction.fileio.annotations import load_annotations
 from umurl_mmaction.fileio.clips import Clip, read_clip
 
 REPO = Path(__file__).parents[2]
@@ -389,6 +396,8 @@ def test_the_page_from_a_folder_to_an_accuracy(tool, folder, tmp_path,
     """`own_skeletons.md`, step by step, on its example folder."""
     monkeypatch.chdir(tmp_path)
     page = REPO / 'tools' / 'data' / 'own_skeletons.md'
+    skeleton, = page_blocks(page, 'json')
+    (folder / 'skeleton.json').write_text(skeleton)
     command, = [line.split() for line in page.read_text().splitlines()
                 if line.startswith('python tools/data/custom_clips.py')]
     assert command[2] == 'my_clips'
@@ -396,7 +405,12 @@ def test_the_page_from_a_folder_to_an_accuracy(tool, folder, tmp_path,
     # Workers cannot find a script that is no module.
     tool.main([*command[2:], '--workers', '1'])
 
-    assert len(write_page_configs(page, tmp_path)) == 4
+    data = load_annotations(command[-1])
+    assert data['skeleton'] == dict(json.loads(skeleton), shoulders=None)
+    configs = write_page_configs(page, tmp_path)
+    assert len(configs) == 3
+    for path in configs:
+        assert len(path.read_text().splitlines()) <= 5
 
     def build(name, **settings):
         cfg = Config.fromfile(name)
@@ -432,6 +446,58 @@ def test_help_shows_an_example():
     assert done.returncode == 0
     assert 'example: python tools/data/custom_clips.py' in ' '.join(
         done.stdout.split())
+
+
+# The skeleton
+
+
+SKELETON = dict(
+    name='mine',
+    joints=list('abcde'),
+    parents=[-1, 0, 1, 1, 1],
+    center=0,
+    shoulders=[3, 4])
+
+
+@pytest.mark.parametrize('suffix', ['.pkl', '.npz'])
+def test_the_skeleton_becomes_part_of_the_annotations(
+        tool, folder, tmp_path, capsys, suffix):
+    path = folder / 'skeleton.json'
+    path.write_text(json.dumps(SKELETON))
+    out = tmp_path / f'a{suffix}'
+    lines = closing_lines(
+        tool, capsys, folder, '--skeleton', path, '--workers', 1, '--out', out)
+    # It needs no --num-joints, and is no clip.
+    assert lines[2] == '0 skipped'
+    assert load_annotations(out)['skeleton'] == SKELETON
+
+
+@pytest.mark.parametrize('content, message', [
+    ('{"joints": ["a"]}', 'skeleton has no parents'),
+    ('{', 'Expecting property name'),
+    ('7', 'skeleton must be the name of a layout or a dict, got int'),
+    ('{"joints": ["a", "b"], "parents": [0, 0]}',
+     "layout 'custom': exactly one root (parent -1) is wanted, got 0: []"),
+    ('{"joints": ["a", "b"], "parents": [-1, 0.5]}',
+     'parents of the skeleton must be a list of integers, got [-1, 0.5]')])
+def test_a_wrong_skeleton_is_named(tool, folder, capsys, content, message):
+    path = folder / 'skeleton.json'
+    path.write_text(content)
+    assert refuse(tool, capsys, folder, '--skeleton', path).startswith(
+        f'{path}: {message}')
+
+
+def test_a_skeleton_that_is_not_the_clips(tool, folder, capsys):
+    assert refuse(tool, capsys, folder, '--skeleton', 'coco') == (
+        '--num-joints 5 does not fit the skeleton, which has 17 joints')
+    assert refuse(tool, capsys, folder, '--skeleton', 'kinect') == (
+        "--skeleton must be a .json file or one of coco, nturgb+d, openpose, "
+        "got 'kinect'")
+    assert refuse(tool, capsys, folder, '--skeleton', 'no.json') == (
+        'no.json: No such file or directory')
+    line = fail(tool, capsys, folder, '--out', folder / 'a.pkl', '--workers',
+                1, '--skeleton', 'coco')
+    assert line.startswith(f'{folder}/clip1.npy: expected 17 joints, got ')
 
 
 @pytest.mark.parametrize('argv, line', [

@@ -193,7 +193,9 @@ def test_same_seed_same_bytes(tool, tmp_path, capsys):
         [sys.executable, SCRIPT, again, '--seed', '5', *small], check=True)
     first = out.with_name('a.pkl').read_bytes()
     assert again.read_bytes() == first != out.read_bytes()
-    assert set(pickle.loads(first)) == {'split', 'annotations', 'classes'}
+    data = pickle.loads(first)
+    assert set(data) == {'split', 'annotations', 'classes', 'skeleton'}
+    assert data['skeleton'] == 'nturgb+d'
 
 
 def test_help_shows_an_example():

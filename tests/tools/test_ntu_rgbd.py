@@ -11,7 +11,7 @@ import pytest
 from tools_loading import load_script
 from tools_loading import refusal as fail
 
-from umurl_mmaction.datasets import annotations
+import umurl_mmaction
 from umurl_mmaction.datasets.transforms import SkeletonPreNormalize
 
 REPO = Path(__file__).parents[2]
@@ -108,6 +108,7 @@ def test_arrays_are_those_of_the_paper(tool, raw, missing, golden, tmp_path,
     expected = golden('ntu_preprocess.npz')
     lines, data = run(
         tool, capsys, raw, '--missing', missing, out=tmp_path / 'a.pkl')
+    assert data['skeleton'] == 'nturgb+d'
     clips = data['annotations']
     assert [clip['frame_dir'] for clip in clips] == sorted(expected['names'])
     num_frames = dict(zip(expected['names'], expected['num_frames']))
@@ -167,7 +168,7 @@ def test_same_bytes_whatever_the_sources_and_workers(
                 archive.write(file, f'nturgb+d_skeletons/{file.name}')
         archive.writestr(f'__MACOSX/._{file.name}', 'no skeleton')
     env = dict(os.environ, PYTHONPATH=str(
-        Path(annotations.__file__).parents[2]), OMP_NUM_THREADS='1')
+        Path(umurl_mmaction.__file__).parents[1]), OMP_NUM_THREADS='1')
     done = subprocess.run(
         [sys.executable, SCRIPT, tmp_path / 'a.zip', half.parent, '--missing',
          missing, '--dataset', '60', '--out', tmp_path / 'b.pkl',

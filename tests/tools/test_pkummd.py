@@ -73,6 +73,7 @@ def folder(tmp_path):
 @pytest.mark.shared
 def test_clips_are_the_labelled_frames(tool, raw, tmp_path, capsys):
     lines, data = run(tool, capsys, raw, out=tmp_path / 'a.pkl')
+    assert data['skeleton'] == 'nturgb+d'
     clips = {clip['frame_dir']: clip for clip in data['annotations']}
     assert len(clips) == 36
     two_bodies = 0

@@ -26,9 +26,9 @@ def trained(ann_file, tmp_path_factory):
     """What a run of one epoch leaves, optimizer and logs and all."""
     folder = tmp_path_factory.mktemp('training')
     cfg = tiny_config(ann_file, PRETRAIN)
-    cfg.train_dataloader.update(
-        batch_size=4, num_workers=0, persistent_workers=False)
-    cfg.train_dataloader.dataset.ann_file = ann_file
+    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+        loader.update(batch_size=4, num_workers=0, persistent_workers=False)
+        loader.dataset.ann_file = ann_file
     cfg.train_cfg.max_epochs = 1
     cfg.work_dir = str(folder)
     runner = Runner.from_cfg(cfg)

@@ -9,7 +9,7 @@ import argparse
 import copy
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any, Optional
 
@@ -49,11 +49,7 @@ class Cost:
 
 
 def build_model(cfg: Config) -> Any:
-    """Build the model of a pre-training config.
-
-    Raises:
-        ValueError: If it is no such config.
-    """
+    """Build the model of a pre-training config, or raise ``ValueError``."""
     from mmaction.registry import MODELS
     if cfg.get('model', {}).get('type') != 'UmURL':
         raise ValueError('a pre-training config is wanted, one with '
@@ -64,14 +60,8 @@ def build_model(cfg: Config) -> Any:
 def measure(name: str, cfg: Config, batch_size: int) -> Cost:
     """Count the cost of the model of a pre-training config.
 
-    Args:
-        name (str): Name of the row.
-        cfg (Config): Has ``model`` of type ``UmURL``.
-        batch_size (int): Samples that a loss is computed on; the cost of the
-            covariances grows with it.
-
-    Returns:
-        Cost: FLOPs for a sample in training and for a clip in testing.
+    The loss is that of ``batch_size`` samples: the cost of the covariances
+    grows with it.
 
     Raises:
         ValueError: If it is no such config.
@@ -108,23 +98,8 @@ def single_stream(cfg: Config, modality: str) -> Config:
     return cfg
 
 
-def add_up(name: str, costs: Sequence[Cost]) -> Cost:
-    """Add the costs of several models."""
-    return Cost(
-        name, *(sum(getattr(cost, field) for cost in costs)
-                for field in ('train_flops', 'train_params', 'test_flops',
-                              'test_params')))
-
-
 def compare(cfg: Config, batch_size: int) -> list[Cost]:
     """Count the fused model, its first modality alone, and late fusion.
-
-    Args:
-        cfg (Config): As for :func:`measure`, with several modalities.
-        batch_size (int): As for :func:`measure`.
-
-    Returns:
-        list[Cost]: The three rows, in that order.
 
     Raises:
         ValueError: If there is only one modality.
@@ -140,19 +115,13 @@ def compare(cfg: Config, batch_size: int) -> list[Cost]:
         for name in modalities
     ]
     fused = measure('UmURL, fused', cfg, batch_size)
-    late = add_up(f'late fusion of {len(streams)} streams', streams)
+    totals = map(sum, zip(*(astuple(stream)[1:] for stream in streams)))
+    late = Cost(f'late fusion of {len(streams)} streams', *totals)
     return [fused, streams[0], late]
 
 
 def to_markdown(costs: Sequence[Cost]) -> str:
-    """Make a table of costs, with the ratio of the last to the first row.
-
-    Args:
-        costs (sequence of Cost): The rows.
-
-    Returns:
-        str: Markdown.
-    """
+    """Make a table of costs, with the ratio of the last to the first row."""
     lines = [
         '| Model | Training: GFLOPs a sample | parameters, M '
         '| Test: GFLOPs a clip | parameters, M |',
@@ -178,20 +147,13 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        'config',
-        nargs='?',
-        type=Path,
-        default=CONFIGS / DEFAULT,
+        'config', nargs='?', type=Path, default=CONFIGS / DEFAULT,
         help=f'pre-training config (default: {DEFAULT})')
     parser.add_argument(
-        '--batch-size',
-        type=int,
+        '--batch-size', type=int,
         help="samples of a loss (default: the config's whole batch)")
     parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
+        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
         help='settings that replace those of the config')
     parser.add_argument(
         '--json', type=Path, help='also write the numbers to this file')

@@ -1,9 +1,9 @@
 """A table of runs: config, epochs, losses, accuracies, time.
 
 Each work_dir of MMEngine is a row, made from its JSON logs and its config. A
-run that was stopped and resumed is one row. Accuracies are those of the last
-validation (of probes and of retrieval; the best one is added if it was
-another) and of the last test. Times are of training iterations, without
+run that was stopped and resumed is one row. Accuracies come from the last
+validation (of probes and of retrieval; the table adds the best one if it was
+another) and from the last test. Times are of training iterations, without
 validations. A folder that holds several runs gives a row for each.
 """
 import argparse
@@ -42,7 +42,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         to_markdown,
     )
     with one_line_errors(parser, str(args.json or 'the disk')):
-        # Once each, in the order asked for.
+        # Folders may overlap: each run counts once.
         runs = dict.fromkeys(
             run for folder in args.folders for run in find_runs(folder))
         rows = [summarize_run(run) for run in runs]

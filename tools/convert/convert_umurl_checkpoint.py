@@ -61,12 +61,6 @@ def convert(checkpoint: Any, dst: str, official: bool = False) -> int:
 def describe(checkpoint: Any) -> str:
     """Describe a checkpoint of either kind, one property in each line.
 
-    Args:
-        checkpoint (dict): The content of the file.
-
-    Returns:
-        str: The text to print.
-
     Raises:
         ValueError: If it is no such checkpoint.
     """
@@ -105,12 +99,10 @@ def main() -> None:
     parser.add_argument(
         'dst', nargs='?', help='checkpoint to write; not needed with --info')
     parser.add_argument(
-        '--to-official',
-        action='store_true',
+        '--to-official', action='store_true',
         help="turn one of ours into one of the paper's code")
     parser.add_argument(
-        '--info',
-        action='store_true',
+        '--info', action='store_true',
         help='describe the checkpoint and write nothing')
     args = parser.parse_args()
     if not osp.isfile(args.src):

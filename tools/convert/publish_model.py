@@ -23,14 +23,7 @@ load_from.
 
 
 def strip_training(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """Keep the part of a checkpoint that is needed to use the model.
-
-    Args:
-        checkpoint (dict): The content of a file of this package or of the
-            paper's code.
-
-    Returns:
-        dict: ``meta`` and ``state_dict``, with the names of this package.
+    """Keep what using the model needs: ``meta``, and weights in our names.
 
     Raises:
         ValueError: If it is no checkpoint of UmURL.
@@ -53,15 +46,9 @@ def strip_training(checkpoint: dict[str, Any]) -> dict[str, Any]:
 
 
 def config_name(meta: dict[str, Any]) -> Optional[str]:
-    """Return the name of the config that a checkpoint was trained with.
+    """Return the name, without ``.py``, of the config of the training.
 
     MMEngine names an experiment by its config and the time of its start.
-
-    Args:
-        meta (dict): ``meta`` of the checkpoint.
-
-    Returns:
-        str | None: The name without ``.py``; None if ``meta`` has none.
     """
     found = re.fullmatch(r'(.+)_\d{8}_\d{6}',
                          str(meta.get('experiment_name', '')))
@@ -72,15 +59,14 @@ def make_card(meta: dict[str, Any], name: str, weights: str,
               config: Optional[str]) -> dict[str, Any]:
     """Make the model's entry of a metafile.
 
+    For a config of this package it starts from the entry in this package's
+    metafile.
+
     Args:
         meta (dict): ``meta`` of the checkpoint.
         name (str): The name of the model if its config is not known.
         weights (str): The path or URL of the published file.
         config (str, optional): The config, if ``meta`` does not name it.
-
-    Returns:
-        dict: The entry. For a config of this package it starts from the entry
-        in this package's metafile.
     """
     import mmengine
 

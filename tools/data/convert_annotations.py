@@ -1,7 +1,8 @@
 """Convert annotations from MMAction2's pickle to an .npz, or back.
 
-Both hold the same. An .npz is arrays only, so that nobody who gets one has to
-trust it; MMAction2's own datasets read the pickle only.
+Both hold the same. An .npz holds arrays only, so that nobody who gets one has
+to trust it; MMAction2's own datasets read the pickle only. --skeleton adds
+what the joints are.
 """
 import argparse
 from pathlib import Path
@@ -25,6 +26,10 @@ def main(argv: Optional[list[str]] = None) -> None:
     parser.add_argument(
         '--trusted', action='store_true',
         help='load whatever the pickle SRC asks for, which runs it')
+    parser.add_argument(
+        '--skeleton', metavar='FILE.json',
+        help='skeleton of the clips: a .json file, or the name of a layout '
+        '(as in SRC)')
     args = parser.parse_args(argv)
     # Imported late: --help needs none of it.
     from umurl_mmaction.fileio.annotations import (
@@ -32,10 +37,17 @@ def main(argv: Optional[list[str]] = None) -> None:
         save_annotations,
     )
     from umurl_mmaction.command_line import check_suffix, one_line_errors
-    from umurl_mmaction.converters.shared import summarize
+    from umurl_mmaction.converters.shared import read_skeleton, summarize
+    from umurl_mmaction.skeleton.layout import build_layout
     check_suffix(parser, 'DST', args.dst)
     with one_line_errors(parser, str(args.dst)):
         data = load_annotations(args.src, args.trusted)
+        if args.skeleton is not None:
+            data['skeleton'] = read_skeleton(args.skeleton)
+            layout = build_layout(data['skeleton'])
+            for clip in data['annotations']:
+                layout.check(clip['keypoint'].shape,
+                             f'{args.src}: clip {clip["frame_dir"]!r}')
         save_annotations(data, args.dst)
     print(f'{summarize(data)}\nwritten to {args.dst}')
 

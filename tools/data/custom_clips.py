@@ -1,20 +1,22 @@
 """Convert clips of your own to an MMAction2 pickle.
 
 Reads a folder with an array a clip, .npy, .npz, .csv or .json, and a table
-that says which split and class each belongs to; tools/data/README.md
+that says which split and class each belongs to; tools/data/own_skeletons.md
 describes them.
 """
 import argparse
 import os
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 if TYPE_CHECKING:
     from umurl_mmaction.converters.shared import ClipCollector
 
 EPILOG = '''example:
-  python tools/data/custom_clips.py my_clips --out data/mine.pkl
+  python tools/data/custom_clips.py my_clips \\
+      --skeleton my_clips/skeleton.json --out data/mine.pkl
 
 with my_clips/labels.csv:
   name,label,split
@@ -25,7 +27,7 @@ with my_clips/labels.csv:
 
 # The table ----------------------------------------------------------------
 class Row(NamedTuple):
-    """What the table says of a clip."""
+    """A line of the table: name, split and label of a clip."""
     name: str
     split: str
     label: Union[int, str, None]
@@ -110,7 +112,9 @@ def convert(folder: Path,
             num_joints: Optional[int] = None,
             coords: Optional[int] = None,
             num_workers: int = 1,
-            skip_errors: bool = False) -> 'ClipCollector':
+            skip_errors: bool = False,
+            skeleton: Union[str, dict[str, Any], None] = None,
+            ignored: Iterable[Path] = ()) -> 'ClipCollector':
     """Convert a folder of clips to annotations.
 
     Args:
@@ -123,18 +127,30 @@ def convert(folder: Path,
         num_workers (int): Processes to read with. Defaults to 1.
         skip_errors (bool): Whether to leave out files and lines of the table
             that cannot be read rather than to raise. Defaults to False.
+        skeleton (str | dict, optional): Name or description of the clips'
+            layout; it sets ``num_joints`` if that is None. Defaults to None.
+        ignored (Iterable[Path]): Files of the folder that are no clips.
+            Defaults to ().
 
     Returns:
         ClipCollector: The clips, and what was left out; its data have
         ``classes``, too, if the labels are names.
 
     Raises:
-        ValueError: If something cannot be read, or no clip is left.
+        ValueError: If something cannot be read, no clip is left, or the
+            skeleton has not ``num_joints`` joints.
     """
     from umurl_mmaction.converters.shared import ClipCollector, track_parallel
     from umurl_mmaction.fileio.clips import SUFFIXES, Clip, read_clip
+    from umurl_mmaction.skeleton.layout import build_layout
+    if skeleton is not None:
+        in_skeleton = build_layout(skeleton).num_joints
+        if num_joints not in (None, in_skeleton):
+            raise ValueError(f'--num-joints {num_joints} does not fit the '
+                             f'skeleton, which has {in_skeleton} joints')
+        num_joints = in_skeleton
     rows = read_table(table)
-    clips = ClipCollector((), skip_errors)
+    clips = ClipCollector((), skip_errors, skeleton)
     wanted, files = [], []
     for where, row in rows:
         try:
@@ -147,7 +163,7 @@ def convert(folder: Path,
             continue
         wanted.append(row)
         files.append(Clip(path, num_joints, coords))
-    listed = {clip.path for clip in files} | {table}
+    listed = {clip.path for clip in files} | {table, *ignored}
     names = {row.name for _, row in rows if isinstance(row, Row)}
     for path in sorted(folder.rglob('[!.]*')):
         name = path.relative_to(folder).with_suffix('').as_posix()
@@ -198,8 +214,13 @@ def main(argv: Optional[list[str]] = None) -> None:
         '--labels', type=Path, metavar='FILE',
         help='table of the clips (labels.csv in SRC)')
     parser.add_argument(
+        '--skeleton', metavar='FILE.json',
+        help='skeleton of the clips: a .json file, or the name of a layout; '
+        'the annotations will hold it')
+    parser.add_argument(
         '--num-joints', type=int, metavar='V',
-        help='joints that every clip must have (as the first clip)')
+        help='joints that every clip must have (as the skeleton, or as in the '
+        'first clip)')
     parser.add_argument(
         '--coords', type=int, metavar='C',
         help='coordinates that every joint must have (as in the first clip)')
@@ -216,11 +237,21 @@ def main(argv: Optional[list[str]] = None) -> None:
         if value is not None and value < 1:
             parser.error(f'--{name.replace("_", "-")} must be at least 1, '
                          f'got {value}')
-    from umurl_mmaction.converters.shared import run_converter
-    run_converter(
-        parser, args, lambda: convert(
-            args.src, args.labels or args.src / 'labels.csv', args.num_joints,
-            args.coords, args.workers, args.on_error == 'skip'))
+    from umurl_mmaction.converters.shared import read_skeleton, run_converter
+
+    def run() -> 'ClipCollector':
+        given = args.skeleton is not None
+        return convert(
+            args.src,
+            args.labels or args.src / 'labels.csv',
+            args.num_joints,
+            args.coords,
+            args.workers,
+            args.on_error == 'skip',
+            skeleton=read_skeleton(args.skeleton) if given else None,
+            ignored=[Path(args.skeleton)] if given else [])
+
+    run_converter(parser, args, run)
 
 
 if __name__ == '__main__':

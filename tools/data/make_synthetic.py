@@ -378,7 +378,7 @@ def make_dataset(seed: int = 0,
             ``mmengine.track_iter_progress`` does. Defaults to ``iter``.
 
     Returns:
-        dict: ``split``, ``annotations`` and ``classes``.
+        dict: ``split``, ``annotations``, ``classes`` and ``skeleton``.
     """
     if seed < 0 or num_subjects < 2 or repeats < 1:
         raise ValueError(
@@ -399,7 +399,11 @@ def make_dataset(seed: int = 0,
                 total_frames=clip.shape[1],
                 keypoint=clip))
     classes = [action.name for action in ACTIONS]
-    return dict(split=split, annotations=annotations, classes=classes)
+    return dict(
+        split=split,
+        annotations=annotations,
+        classes=classes,
+        skeleton='nturgb+d')
 
 
 def main(argv: Optional[list[str]] = None) -> None:

@@ -328,7 +328,7 @@ def convert(sources: Sequence[Source],
     release = RELEASES[dataset]
     clips = ClipCollector(
         (f'{protocol}_{part}' for protocol in release.training
-         for part in ('train', 'val')), skip_errors)
+         for part in ('train', 'val')), skip_errors, skeleton='nturgb+d')
     wanted = []
     for source in sources:
         try:

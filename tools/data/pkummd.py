@@ -226,8 +226,9 @@ def convert(folder: Path,
     for name in ('skeleton', 'label', 'split'):
         if not (folder / name).is_dir():
             raise ValueError(f'{folder / name} is not there')
-    clips = ClipCollector((f'{protocol}_{part}' for protocol in SPLIT_FILES
-                           for part in ('train', 'val')), skip_errors)
+    clips = ClipCollector(
+        (f'{protocol}_{part}' for protocol in SPLIT_FILES
+         for part in ('train', 'val')), skip_errors, skeleton='nturgb+d')
     splits = find_splits(folder / 'split')
     recordings, labels = [], []
     for name in splits:

@@ -1,7 +1,7 @@
 """Export an encoder and its classifier, with the preparation of raw clips.
 
-The file takes joints as they are recorded, (N, M, T, V, C): clips, bodies,
-frames, joints, coordinates, in float32. Missing bodies and joints are zeros.
+The file takes recorded joints, (N, M, T, V, C), in float32: clips, bodies,
+frames, joints, coordinates. Missing bodies and joints are zeros.
 N and T may be any number; all clips of one call have the same T.
 """
 import sys
@@ -40,8 +40,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         help='what to write (%(default)s)')
     add_device(
         parser, 'cpu',
-        'where the file is to be used, for all but onnx, which runs anywhere '
-        '(%(default)s)')
+        'device that the file will run on; onnx runs anywhere (%(default)s)')
     add_cfg_options(parser)
     args = parser.parse_args(argv)
 

@@ -28,10 +28,10 @@ MAX_CLASSES = 10
 
 def write_projector(folder: Path, features: dict[str, 'Tensor'],
                     rows: list[list[str]]) -> None:
-    """Write features for TensorBoard's projector.
+    """Write features for TensorBoard's projector, in place of an old folder.
 
     Args:
-        folder (Path): Folder to write; an old one is replaced.
+        folder (Path): Folder to write.
         features (dict[str, Tensor]): Features (G, F) by kind.
         rows (list[list[str]]): Class and name of each of the G clips.
     """
@@ -87,7 +87,7 @@ def draw(cfg: 'Config', args: Namespace) -> None:
     encoded, _ = inferencer.encode_dataset(
         Subset(dataset, clips), inferencer.kinds,
         loader.get('num_workers', 0))
-    # Of length 1, as retrieval compares them.
+    # Retrieval compares features of length 1.
     features = {
         kind: normalize(torch.from_numpy(feature))
         for kind, feature in encoded.items()

@@ -1,5 +1,7 @@
-"""Arguments that the tools of this folder share. Importing this module imports
-nothing heavy, so that --help is fast."""
+"""Arguments that the tools of this folder share.
+
+Importing this module imports nothing heavy, so that --help is fast.
+"""
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -15,17 +17,7 @@ if TYPE_CHECKING:
 
 def figure_parser(description: Optional[str], example: str, out: str,
                   out_help: str) -> ArgumentParser:
-    """Make a parser with ``--out``, ``--seed`` and ``--tensorboard``.
-
-    Args:
-        description (str): What the tool does.
-        example (str): A command line.
-        out (str): Where the pictures go by default.
-        out_help (str): What is written there.
-
-    Returns:
-        ArgumentParser: The tool adds its own arguments.
-    """
+    """Make a parser with ``--out``, ``--seed`` and ``--tensorboard``."""
     parser = make_parser(description, f'example:\n  {example}\n')
     parser.add_argument(
         '--out', type=Path, default=Path(out), metavar='PATH',
@@ -42,14 +34,7 @@ def figure_parser(description: Optional[str], example: str, out: str,
 def add_config(parser: ArgumentParser,
                name: str = 'config',
                what: str = 'an experiment') -> None:
-    """Add a config and ``--cfg-options``.
-
-    Args:
-        parser (ArgumentParser): The parser.
-        name (str): ``'--config'`` if it is optional. Defaults to
-            ``'config'``.
-        what (str): Help of the config.
-    """
+    """Add a config (``--config`` if it is optional) and ``--cfg-options``."""
     parser.add_argument(name, metavar='CONFIG', help=what)
     add_cfg_options(parser)
 
@@ -76,14 +61,7 @@ def add_up(parser: ArgumentParser) -> None:
 
 
 def load_config(args: Namespace) -> 'Config':
-    """Load the config with its changes, and set the seed.
-
-    Args:
-        args (Namespace): ``config``, ``cfg_options`` and ``seed``.
-
-    Returns:
-        Config: What it asks to import is imported.
-    """
+    """Load ``args.config`` with its changes and imports, and set the seed."""
     from mmengine.registry import init_default_scope
     from mmengine.runner import set_random_seed
 

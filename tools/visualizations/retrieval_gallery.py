@@ -48,7 +48,7 @@ def draw(cfg: 'Config', args: Namespace) -> None:
         batch_size=cfg.test_dataloader.batch_size,
         num_nearest=args.neighbors)
     found = inferencer(list(map(queries.dataset.get_data_info, chosen)))
-    # As a dataloader, so that gallery and queries are drawn alike.
+    # StageSource draws the gallery like the queries.
     cfg.gallery_dataloader = cfg.model.gallery
     gallery = StageSource(cfg, 'gallery_dataloader')
     names = ClassNames.find(args.class_names, gallery.dataset)

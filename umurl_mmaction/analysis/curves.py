@@ -10,15 +10,12 @@ Curve = list[tuple[float, float]]
 def read_run(run: Path) -> dict[str, Curve]:
     """Read the curves of a run; a resumed run is one curve.
 
-    Iterations that were repeated after a stop count once, as logged last.
-
     Args:
-        run (Path): Its ``work_dir``, or one log.
+        run (Path): As in :func:`read_records`.
 
     Returns:
         dict[str, list[tuple[float, float]]]: Iterations and values of each
-        scalar by name. A validation has the iteration of the last training
-        record before it.
+        scalar by name.
 
     Raises:
         ValueError: If there is no log, or one cannot be read.
@@ -40,11 +37,8 @@ def choose_names(runs: Iterable[Mapping[str, Curve]],
 
     Args:
         runs (iterable of dict): Curves of each run.
-        wanted (sequence of str): Names; if there are none, all losses and
-            top-1 accuracies are chosen.
-
-    Returns:
-        list[str]: Names.
+        wanted (sequence of str): Names. Without any, all losses and top-1
+            accuracies are chosen.
 
     Raises:
         ValueError: If no run has a wanted one.

@@ -5,12 +5,8 @@ from typing import Any, Callable
 def count_flops(run: Callable[[], Any]) -> int:
     """Count the FLOPs of a call's matrix products, forward and backward.
 
-    Args:
-        run (Callable): Called once. Under ``FakeTensorMode`` the call takes
-            almost no time.
-
-    Returns:
-        int: FLOPs; a multiply-add counts as 2.
+    A multiply-add counts as 2. Under ``FakeTensorMode`` the call takes almost
+    no time.
     """
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode

@@ -1,4 +1,4 @@
-"""MMEngine's JSON logs of a run, resumed or not."""
+"""MMEngine's JSON logs of a run, also of a resumed one."""
 import json
 from pathlib import Path
 from typing import Any
@@ -7,13 +7,7 @@ Record = dict[str, Any]
 
 
 def read_lines(path: Path) -> list[Record]:
-    """Read the records of a log, without a last line that is cut off.
-
-    Args:
-        path (Path): A file with a JSON object a line.
-
-    Returns:
-        list[dict]: The objects.
+    """Read the JSON object of each line, without a last line that is cut off.
 
     Raises:
         OSError: If the file cannot be read.
@@ -25,7 +19,7 @@ def read_lines(path: Path) -> list[Record]:
         try:
             record = json.loads(line)
         except ValueError as error:
-            if number == len(lines):  # the run goes on, or was killed
+            if number == len(lines):  # the run continues, or was killed
                 break
             raise ValueError(f'{path}: line {number}: {error}') from error
         if not isinstance(record, dict):
@@ -40,9 +34,6 @@ def find_logs(run: Path) -> list[Path]:
 
     Args:
         run (Path): Its ``work_dir``, or one log.
-
-    Returns:
-        list[Path]: The files.
 
     Raises:
         ValueError: If there is none.
@@ -62,7 +53,8 @@ def find_logs(run: Path) -> list[Path]:
 def read_records(run: Path) -> list[tuple[int, Record]]:
     """Read all records of a run; a resumed run is one list.
 
-    Iterations that were repeated after a stop count once, as logged last.
+    An iteration that was repeated after a stop counts once: the last record
+    of it is kept.
 
     Args:
         run (Path): Its ``work_dir``, or one log.

@@ -16,12 +16,7 @@ COMMIT = re.compile(r'\bgit commit: ([0-9a-f]{7,40}(-dirty)?)$', re.MULTILINE)
 
 @dataclass(frozen=True)
 class Score:
-    """An accuracy over the validations of a training, within 0..1.
-
-    Attributes:
-        last (float): Accuracy of the last validation.
-        best (float): The largest accuracy.
-    """
+    """The last and the best accuracy of the validations, within 0..1."""
     last: float
     best: float
 
@@ -58,10 +53,7 @@ class RunSummary:
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """Find the runs in a folder.
-
-    Args:
-        folder (Path): A ``work_dir``, or a folder that holds several.
+    """Find the runs in a folder: a ``work_dir``, or a folder of several.
 
     Returns:
         list[Path]: Folders with logs of a training or a test, in the order
@@ -83,13 +75,7 @@ def find_runs(folder: Path) -> list[Path]:
 
 
 def summarize_run(run: Path) -> RunSummary:
-    """Summarize a run; a resumed run is one row.
-
-    Args:
-        run (Path): Its ``work_dir``.
-
-    Returns:
-        RunSummary: The row.
+    """Summarize the run of a ``work_dir``; a resumed run is one row.
 
     Raises:
         ValueError: If a log or the config cannot be read.
@@ -193,14 +179,7 @@ def _epochs(row: RunSummary) -> str:
 
 
 def to_markdown(rows: Sequence[RunSummary]) -> str:
-    """Make a table of runs, with accuracies in percent.
-
-    Args:
-        rows (sequence of RunSummary): The runs.
-
-    Returns:
-        str: Markdown.
-    """
+    """Make a Markdown table of runs, with accuracies in percent."""
     losses, val, test = (
         list(dict.fromkeys(x for row in rows for x in getattr(row, field)))
         for field in ('losses', 'val', 'test'))

@@ -25,7 +25,7 @@ class ClipPipeline:
             if it has one, ``prepare``, the transforms that each clip goes
             through once.
         layout (Layout, optional): Layout of the clips, for transforms
-            without one of their own. Defaults to None: theirs.
+            without one of their own. Defaults to None.
 
     Attributes:
         transforms (list): The transforms of ``prepare`` and ``pipeline``.
@@ -43,14 +43,7 @@ class ClipPipeline:
         ]
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Prepare an annotation.
-
-        Args:
-            results (dict): An annotation, as :func:`make_results` gives it.
-
-        Returns:
-            dict: ``inputs`` and ``data_samples``.
-        """
+        """Make inputs and data sample of a :func:`make_results`."""
         if self._layout is not None:
             results['layout'] = self._layout
         dtype = results['keypoint'].dtype
@@ -73,8 +66,8 @@ def make_results(clip: Clip,
         nonfinite (str): As in ``SkeletonDataset``. Defaults to ``'error'``.
 
     Returns:
-        dict: An annotation with ``keypoint`` (M, T, V, C), float16 if that
-        is given, else float32.
+        dict: An annotation with ``keypoint`` (M, T, V, C), float16 if the
+        clip is, else float32.
 
     Raises:
         ValueError: If it is no clip, or a coordinate is not finite.
@@ -107,14 +100,7 @@ def make_results(clip: Clip,
 
 
 def split_clips(clips: Clips) -> Sequence[Clip]:
-    """Make a list of clips.
-
-    Args:
-        clips (np.ndarray | Tensor | dict | sequence): One clip, several, or
-            an array of several, (N, M, T, V, C).
-
-    Returns:
-        sequence: The clips.
+    """Make a list of clips from one clip, several, or (N, M, T, V, C).
 
     Raises:
         ValueError: If there is none.
@@ -135,8 +121,8 @@ def split_streams(streams: Mapping[str, Any]) -> list[dict[str, Tensor]]:
             clip_len, V, C) or of N clips (N, M, clip_len, V, C).
 
     Returns:
-        list[dict[str, Tensor]]: For each of the N clips its streams by
-        modality, (M, clip_len, V, C).
+        list[dict[str, Tensor]]: The streams (M, clip_len, V, C) of each of
+        the N clips, by modality.
 
     Raises:
         ValueError: If a stream has another shape, or N differs among them.

@@ -19,7 +19,7 @@ from ..datasets.transforms import (
 )
 from ..fileio.atomic import replacing
 from ..skeleton.layout import Layout
-from ..skeleton.normalize import normalize
+from ..skeleton.normalize import normalize_clips
 from ..skeleton.temporal import resize
 from .inferencer import UmURLInferencer
 
@@ -32,7 +32,7 @@ TOLERANCE = 1e-4
 
 
 def normalize_pixels(joints: Tensor, img_shape: Sequence[int]) -> Tensor:
-    """Normalise pixels as MMAction2's ``PreNormalize2D`` does.
+    """Normalise pixels to -1..1 as MMAction2's ``PreNormalize2D`` does.
 
     Args:
         joints (Tensor): (N, M, T, V, C) with x and y first, in pixels.
@@ -40,7 +40,7 @@ def normalize_pixels(joints: Tensor, img_shape: Sequence[int]) -> Tensor:
         img_shape (sequence of int): Height and width of the frame.
 
     Returns:
-        Tensor: (N, M, T, V, C), x and y within -1..1.
+        Tensor: (N, M, T, V, C).
     """
     height, width = img_shape
     rest = joints.shape[-1] - 2
@@ -52,7 +52,7 @@ def normalize_pixels(joints: Tensor, img_shape: Sequence[int]) -> Tensor:
 
 def _normalize(transform: SkeletonPreNormalize, layout: Layout) -> Step:
     return partial(
-        normalize,
+        normalize_clips,
         layout=transform.layout or layout,
         rotate_in=torch.float32)
 
@@ -73,8 +73,8 @@ def _pack(transform: PackSkeletonInputs, layout: Layout) -> Step:
     return nn.Identity()
 
 
-# Makes the step of a transform for batches and tracers, by the transform's
-# class. A transform of one's own is one more entry.
+# Functions that make the step of a transform, by the transform's class. A
+# transform of your own is one more entry.
 STEPS: dict[type, Callable[[Any, Layout], Step]] = {
     SkeletonPreNormalize: _normalize,
     PreNormalize2D: _normalize_pixels,
@@ -110,7 +110,7 @@ class DeployModel(nn.Module):
     """The test pipeline, the encoder and its classifier as one module.
 
     Args:
-        inferencer (UmURLInferencer): Has the model and the test pipeline.
+        inferencer (UmURLInferencer): It has the model and the test pipeline.
 
     Attributes:
         output_names (list[str]): ``features``, and ``scores`` if there is a
@@ -174,7 +174,7 @@ def _tracing() -> Iterator[None]:
     logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            # They tell of shape checks that stay fixed, and of deprecations.
+            # The warnings are about fixed shape checks and deprecations.
             warnings.simplefilter('ignore')
             yield
     finally:
@@ -246,15 +246,10 @@ FORMATS = dict(
 
 @torch.no_grad()
 def largest_difference(model: DeployModel, run: Run) -> float:
-    """Compare the outputs of a model and of its export.
-
-    Args:
-        model (DeployModel): The model.
-        run (Callable): Its export, as a function of joints.
+    """Compare a model with its export, on clips of several lengths.
 
     Returns:
-        float: The largest difference over clips of several lengths, as a
-        share of the largest output.
+        float: The largest difference as a share of the largest output.
     """
     largest = 0.
     for num_clips, num_frames in ((1, 1), (3, 20), (1, 150)):
@@ -269,7 +264,7 @@ def largest_difference(model: DeployModel, run: Run) -> float:
 def export(model: DeployModel, format: str, path: Path) -> Optional[float]:
     """Write a model to a file that runs without this package.
 
-    The file is written only if it gives what the model gives.
+    The file is written only if its outputs equal the model's.
 
     Args:
         model (DeployModel): On the device where the export will run; an ONNX
@@ -284,7 +279,7 @@ def export(model: DeployModel, format: str, path: Path) -> Optional[float]:
     Raises:
         ValueError: If the path has another suffix.
         ImportError: If a package is missing that the format needs.
-        RuntimeError: If the exported model gives something else.
+        RuntimeError: If the exported model has other outputs.
     """
     suffix, save, load = FORMATS[format]
     if path.suffix != suffix:

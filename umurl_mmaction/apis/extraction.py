@@ -14,17 +14,16 @@ from .inferencer import UmURLInferencer
 
 
 def describe_run(inferencer: UmURLInferencer, checkpoint: Union[str, Path],
-                 dataset_cfg: dict, **settings: Any) -> dict[str, Any]:
-    """Describe what the features of a run depend on.
+                 dataset_cfg: dict) -> dict[str, Any]:
+    """Describe everything that the features of a run depend on.
 
     Args:
         inferencer (UmURLInferencer): The encoder.
         checkpoint (str | Path): Its weights.
         dataset_cfg (dict): Config of the dataset.
-        settings: Further settings, as JSON has them.
 
     Returns:
-        dict: Equal for two runs whose features are equal; as JSON has it.
+        dict: JSON values; two runs with equal features have equal ones.
     """
     files = {}
     for path in (Path(checkpoint), Path(dataset_cfg['ann_file'])):
@@ -41,16 +40,15 @@ def describe_run(inferencer: UmURLInferencer, checkpoint: Union[str, Path],
         ann_file=str(dataset_cfg['ann_file']),
         split=dataset_cfg.get('split'),
         files=files,
-        settings=hashlib.sha256(text.encode()).hexdigest(),
-        **settings)
+        settings=hashlib.sha256(text.encode()).hexdigest())
 
 
 class FeatureExtraction:
     """Encodes a dataset chunk by chunk into a folder, and merges the chunks.
 
-    A chunk has as many whole batches as fit, and its file is there as a whole
-    or not at all. A run that was stopped goes on after its last chunk, and
-    writes the same bytes as a run in one go.
+    Each chunk is a number of whole batches in one file, which is written as a
+    whole. A run that was stopped continues after its last chunk, and writes
+    the same bytes as an uninterrupted run.
 
     Args:
         inferencer (UmURLInferencer): The encoder.
@@ -62,7 +60,7 @@ class FeatureExtraction:
         num_workers (int): Processes that prepare clips. Defaults to 0.
 
     Attributes:
-        folder (Path): Where the chunks are.
+        folder (Path): The folder of the chunks.
         chunks (list[range]): Indices of the clips of each chunk.
 
     Raises:
@@ -117,7 +115,7 @@ class FeatureExtraction:
         return self.folder / f'{index:06d}.npz'
 
     def missing_chunks(self) -> list[int]:
-        """Numbers of the chunks that are not there yet."""
+        """Return the numbers of the chunks that have no file yet."""
         return [
             i for i in range(len(self.chunks)) if not self._path(i).exists()
         ]
@@ -126,9 +124,9 @@ class FeatureExtraction:
         """Encode the missing chunks, and write the file.
 
         Returns:
-            dict[str, np.ndarray]: The arrays of the file: features (G, F),
-            float32, of each kind, ``names`` (G, ) and ``labels`` (G, ),
-            int64, -1 for a clip without one; in the dataset's order.
+            dict[str, np.ndarray]: The arrays of the file, in the dataset's
+            order: features (G, F), float32, of each kind; ``names`` (G, );
+            ``labels`` (G, ), int64, -1 for a clip without one.
         """
         for i in self.missing_chunks():
             features, samples = self.inferencer.encode_dataset(

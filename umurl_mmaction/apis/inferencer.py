@@ -1,4 +1,4 @@
-"""A trained encoder for clips as they are recorded."""
+"""A trained encoder for recorded clips."""
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,10 +36,10 @@ PRECISIONS = dict(fp32=None, bf16=torch.bfloat16, fp16=torch.float16)
 
 
 class UmURLInferencer:
-    """A trained encoder for clips as they are recorded.
+    """A trained encoder for recorded clips.
 
-    The config's own test pipeline prepares the clips, so that the numbers
-    are those of MMEngine's test loop.
+    The config's test pipeline prepares the clips, so that the results equal
+    those of MMEngine's test loop.
 
     Args:
         config (str | Path | Config): A linear, fine-tuning or retrieval
@@ -48,15 +48,13 @@ class UmURLInferencer:
         checkpoint (str | Path): Path or URL of its weights, of ours or of
             the paper's code.
         device (str, optional): Such as ``'cuda:0'``. Defaults to the best
-            device that there is.
+            available device.
         precision (str): Precision of the encoder: ``'fp32'``, or by autocast
             ``'bf16'`` or ``'fp16'``. Defaults to ``'fp32'``.
         batch_size (int): Clips that are encoded together. Defaults to 64.
         num_nearest (int, optional): Clips of the gallery to name. Defaults
-            to ``num_neighbors`` of the config, which is the number that
-            votes.
-        show_progress (bool): Whether to show a bar (on stderr). Defaults to
-            False.
+            to the number that votes, ``num_neighbors`` of the config.
+        show_progress (bool): Show a bar on stderr. Defaults to False.
         cfg_options (dict, optional): Settings of the config to change, by
             dotted key, such as ``model.gallery.dataset.ann_file``.
 
@@ -110,7 +108,7 @@ class UmURLInferencer:
 
     @property
     def kinds(self) -> list[str]:
-        """Kinds of features: ``'fused'`` and, of several, each modality."""
+        """The kinds of features: ``'fused'``, and modalities if several."""
         return kinds_of(self.model.backbone)
 
     def __call__(self, clips: Clips) -> dict[str, np.ndarray]:
@@ -158,7 +156,7 @@ class UmURLInferencer:
             self,
             clips: Clips,
             kinds: Sequence[str] = (FUSED, )) -> dict[str, np.ndarray]:
-        """Encode clips, and no more.
+        """Encode clips without classifying them.
 
         Args:
             clips (np.ndarray | Tensor | dict | sequence): As for a call.
@@ -219,14 +217,7 @@ class UmURLInferencer:
         }, samples
 
     def check_kinds(self, kinds: Sequence[str]) -> None:
-        """Check that the model has some kinds of features.
-
-        Args:
-            kinds (sequence of str): As in :meth:`extract_features`.
-
-        Raises:
-            ValueError: If it lacks one.
-        """
+        """Raise ``ValueError`` if the model lacks one of these kinds."""
         known = [FUSED, *self.model.backbone.modalities]
         for kind in kinds:
             if kind not in known:

@@ -29,9 +29,6 @@ def find_config(name: str) -> Path:
         name (str): Such as ``'umurl-knn_synthetic.py'``; ``.py`` may be left
             out.
 
-    Returns:
-        Path: The file.
-
     Raises:
         FileNotFoundError: If there is none.
     """
@@ -46,15 +43,12 @@ def find_config(name: str) -> Path:
 
 def load_config(config: Union[str, Path, Config],
                 cfg_options: Optional[Mapping[str, Any]] = None) -> Config:
-    """Load a config.
+    """Load a config, or copy a loaded one.
 
     Args:
         config (str | Path | Config): A path, the base name of a config of
             this package, ``package::path``, or a loaded config.
         cfg_options (dict, optional): Settings to change, by dotted key.
-
-    Returns:
-        Config: A copy with the changes.
 
     Raises:
         FileNotFoundError: If there is no such config.
@@ -75,12 +69,12 @@ def load_config(config: Union[str, Path, Config],
 def fill_facts(cfg: Config, checkpoint: Mapping[str, Any]) -> None:
     """Describe the data by a checkpoint if the annotation file is not there.
 
-    The encoder and the classifier take from ``ann_file`` what their configs
-    do not say. Without that file it is taken from the ``metainfo`` of the
-    training set, which MMEngine's checkpoints hold.
+    The encoder and the classifier read missing settings from ``ann_file``.
+    Without that file they come from the ``metainfo`` of the training set,
+    which MMEngine's checkpoints hold.
 
     Args:
-        cfg (Config): Has ``model``; settings that are missing are set.
+        cfg (Config): Has ``model``, which is changed in place.
         checkpoint (dict): The loaded checkpoint.
 
     Raises:
@@ -125,7 +119,7 @@ def load_model(cfg: Config,
         cfg (Config): Has ``model``; see :func:`fill_facts`.
         checkpoint (str | Path): Path or URL of a checkpoint, of ours or of
             the paper's code.
-        device (str, optional): Defaults to the best device that there is.
+        device (str, optional): Defaults to the best available device.
 
     Returns:
         nn.Module: The model, on the device, in eval mode, with ``cfg`` as an

@@ -1,1 +1,1 @@
-"""What the converters in ``tools/data`` share."""
+"""Functions that the converters in ``tools/data`` share."""

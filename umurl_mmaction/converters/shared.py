@@ -1,4 +1,5 @@
-"""What the converters in ``tools/data`` share."""
+"""Functions that the converters in ``tools/data`` share."""
+import json
 import signal
 from argparse import ArgumentParser, Namespace
 from collections.abc import Generator, Iterable, Sequence
@@ -10,7 +11,10 @@ import numpy as np
 from mmengine.utils import ProgressBar
 
 from ..command_line import check_suffix, one_line_errors
-from ..fileio.annotations import save_annotations
+from ..fileio.annotations import check_skeleton, save_annotations
+from ..skeleton.layout import LAYOUTS, build_layout
+
+Skeleton = Union[str, dict[str, Any]]
 
 Task = TypeVar('Task')
 Result = TypeVar('Result')
@@ -36,12 +40,13 @@ def track_parallel(
 ) -> Generator[Union[Result, ValueError], None, None]:
     """Run tasks in processes, with a progress bar.
 
-    To be closed by who does not take all results; else the processes go on.
+    A caller that does not take all results must close the generator; else
+    the processes go on.
 
     Args:
         func (Callable): Takes a task; a function of a module, if there are
             several workers.
-        tasks (Sequence): What to do.
+        tasks (Sequence): The tasks.
         num_workers (int): Number of processes; 1 stays in this one.
             Defaults to 1.
 
@@ -90,17 +95,51 @@ def make_annotation(name: str, label: Optional[int],
     return annotation
 
 
+def read_skeleton(source: str) -> Skeleton:
+    """Read the skeleton that a command line names.
+
+    Args:
+        source (str): Name of a known layout, or a .json file with
+            ``joints``, ``parents`` and, if wanted, ``center``, ``shoulders``
+            and ``name``.
+
+    Returns:
+        str | dict: What annotations hold as ``skeleton``.
+
+    Raises:
+        OSError: If there is no such file.
+        ValueError: If it is no skeleton. Names the file.
+    """
+    if source in LAYOUTS:
+        return source
+    if not source.endswith('.json'):
+        raise ValueError(f'--skeleton must be a .json file or one of '
+                         f'{", ".join(sorted(LAYOUTS))}, got {source!r}')
+    try:
+        with open(source, encoding='utf-8') as file:
+            skeleton = json.load(file)
+        check_skeleton(skeleton)
+        return build_layout(skeleton).to_dict()
+    except OSError as error:
+        raise type(error)(f'{source}: {error.strerror or error}') from error
+    except ValueError as error:
+        raise ValueError(f'{source}: {error}') from error
+
+
 class ClipCollector:
-    """Clips as they come, and what became of those that are not there.
+    """Collects the clips of a conversion, and why others are left out.
 
     Args:
         splits (Iterable[str]): Names of the splits, in their order.
             Defaults to (): those of the clips.
         skip_errors (bool): Whether to leave out clips that cannot be read
             rather than to raise. Defaults to False.
+        skeleton (str | dict, optional): Name or description of the clips'
+            layout. Defaults to None: the annotations do not say.
 
     Attributes:
-        data (dict): ``split`` and ``annotations``.
+        data (dict): ``split``, ``annotations`` and ``skeleton``, if it is
+            given.
         skipped (list[tuple[str, str]]): Name and reason of each clip that
             was left out.
         changed (list[tuple[str, str]]): The same of each clip that is there
@@ -109,11 +148,14 @@ class ClipCollector:
 
     def __init__(self,
                  splits: Iterable[str] = (),
-                 skip_errors: bool = False) -> None:
+                 skip_errors: bool = False,
+                 skeleton: Optional[Skeleton] = None) -> None:
         self.split: dict[str, list[str]] = {name: [] for name in splits}
         self.annotations: list[dict[str, Any]] = []
         self.data: dict[str, Any] = dict(
             split=self.split, annotations=self.annotations)
+        if skeleton is not None:
+            self.data['skeleton'] = skeleton
         self.skip_errors = skip_errors
         self.skipped: list[tuple[str, str]] = []
         self.changed: list[tuple[str, str]] = []
@@ -133,7 +175,7 @@ class ClipCollector:
             label: Optional[int],
             splits: Iterable[str],
             changed: str = '') -> None:
-        """Add a clip, less the bodies that are never there.
+        """Add a clip without the bodies that are zeros in every frame.
 
         Args:
             name (str): Its name.
@@ -141,7 +183,7 @@ class ClipCollector:
                 zeros is left out.
             label (int, optional): Its class, from 0; None if it has none.
             splits (Iterable[str]): The splits it belongs to.
-            changed (str): What of it is not there. Defaults to ''.
+            changed (str): Which part is missing. Defaults to ''.
         """
         keypoint = keypoint[keypoint.any(axis=(1, 2, 3))]
         if not len(keypoint):
@@ -177,7 +219,7 @@ def _reasons(left_out: Sequence[tuple[str, str]]) -> list[str]:
 def summarize(data: dict[str, Any],
               skipped: Sequence[tuple[str, str]] = (),
               changed: Sequence[tuple[str, str]] = ()) -> str:
-    """Say what is in a set of annotations and what is not.
+    """Summarise a set of annotations, and what was left out of it.
 
     Args:
         data (dict): ``split`` and ``annotations``.
@@ -209,7 +251,7 @@ def summarize(data: dict[str, Any],
 
 def run_converter(parser: ArgumentParser, args: Namespace,
                   convert: Callable[[], ClipCollector]) -> None:
-    """Convert, write the annotations and say what is in them.
+    """Convert, write the annotations and print a summary.
 
     Args:
         parser (ArgumentParser): Ends the program where something is wrong.

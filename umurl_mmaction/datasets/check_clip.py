@@ -4,14 +4,14 @@ import numpy as np
 
 
 def check_clip(clip: dict, source: str) -> None:
-    """Refuse an annotation that cannot be what it says.
+    """Refuse an annotation that is not of MMAction2's format.
 
     Args:
-        clip (dict): An annotation of MMAction2's format.
-        source (str): The file it is from, for the message.
+        clip (dict): The annotation of one clip.
+        source (str): Its file, for the message.
 
     Raises:
-        ValueError: In one line that names the clip, and what is wanted.
+        ValueError: The message names the clip and what is wanted.
     """
     name = f'clip {clip.get("frame_dir")!r} of {source!r}'
     keypoint = clip.get('keypoint')
@@ -38,21 +38,21 @@ def check_clip(clip: dict, source: str) -> None:
 
 def finite_keypoint(keypoint: np.ndarray, name: str,
                     nonfinite: str) -> np.ndarray:
-    """Refuse or mend NaN and infinity.
+    """Refuse joints with NaN or infinity, or set them to 0.
 
     Args:
         keypoint (np.ndarray): (M, T, V, C).
-        name (str): The clip's, for the message.
-        nonfinite (str): ``'error'``, or ``'missing'`` to set such joints to
-            0, as joints that the sensor has not seen.
+        name (str): Name of the clip, for the message.
+        nonfinite (str): ``'error'`` to refuse such joints, ``'missing'`` to
+            set them to 0, like joints that the sensor has not seen.
 
     Returns:
         np.ndarray: The array itself if it is finite, else a new one.
 
     Raises:
-        ValueError: In one line that names the first such joint.
+        ValueError: The message names the first such joint.
     """
-    # The sum is not finite if a summand is not, and takes one pass.
+    # The sum takes one pass, and is not finite if any number is not.
     if np.isfinite(keypoint.sum(dtype=np.float64)):
         return keypoint
     bad = ~np.isfinite(keypoint).all(axis=-1)

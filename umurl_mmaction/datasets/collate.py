@@ -11,20 +11,20 @@ from ..skeleton.batch import ClipIndex, ClipIndices, RaggedClip, pack_clips
 @FUNCTIONS.register_module()
 def pack_collate(data_batch: Sequence[dict],
                  _scope_: Optional[str] = None) -> dict:
-    """Collate like MMEngine's ``pseudo_collate``, with ragged clips packed.
+    """Collate like MMEngine's ``pseudo_collate``, but pack ragged clips.
 
-    A worker then hands over a batch as one tensor rather than clip by clip.
+    A worker then sends one tensor for the batch, not one for each clip.
 
     Args:
         data_batch (sequence of dict): Samples with ``inputs`` and
             ``data_samples``.
-        _scope_ (str, optional): MMEngine adds it to the arguments in configs
-            of other packages. Not used.
+        _scope_ (str, optional): Not used. MMEngine adds it to the arguments
+            in configs of other packages.
 
     Returns:
-        dict: Lists over the samples. ``inputs`` is a ``PackedClips`` of
-        samples that are ``RaggedClip``, and a ``ClipIndices`` of samples that
-        are ``ClipIndex``.
+        dict: Lists over the samples. But ``inputs`` is a ``PackedClips`` if
+        the samples are ``RaggedClip``, and a ``ClipIndices`` if they are
+        ``ClipIndex``.
     """
     inputs = [sample['inputs'] for sample in data_batch]
     if not isinstance(inputs[0], (RaggedClip, ClipIndex)):

@@ -1,10 +1,9 @@
-"""Chance in a pipeline that depends on seed, epoch and sample alone.
+"""Random numbers of a sample that depend on seed, epoch and index alone.
 
-What a sample's pipeline draws may depend neither on the worker that runs it
-nor on how often the training was resumed. So the sampler's indices say which
-pass over the set they are for (:class:`PassSampler`), and a dataset runs its
-pipeline inside :func:`sample_chance`. Indices are loaded ahead of time; an
-epoch kept anywhere else would be the wrong one for some of them.
+They depend neither on the worker nor on how often the training was resumed.
+Each index of the sampler carries its epoch (:class:`PassSampler`), because
+workers load samples of the next epoch in advance. The dataset runs its
+pipeline inside :func:`sample_chance`.
 """
 import random
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from torch.utils.data import BatchSampler, DataLoader
 
 
 class SampleIndex(int):
-    """An index that says which pass over the set it is for.
+    """An index with the seed and the epoch that it is for.
 
     Attributes:
         key (tuple[int, int]): Seed and epoch.
@@ -29,14 +28,13 @@ class SampleIndex(int):
 
 @contextmanager
 def sample_chance(index: int) -> Iterator[None]:
-    """Draw from ``random``, NumPy and torch (CPU) as this sample does.
+    """Seed ``random``, NumPy and torch (CPU) for one sample.
 
-    The global generators are seeded by seed, epoch and index, and are as
-    before afterwards: without workers they are those of the training itself.
-    A plain ``int`` changes nothing, as where a loader is not prepared.
+    The seed consists of the training's seed, the epoch and the index. The
+    former states of the generators are restored at the end.
 
     Args:
-        index (int): A :class:`SampleIndex`.
+        index (int): A :class:`SampleIndex`; a plain ``int`` seeds nothing.
     """
     key = getattr(index, 'key', None)
     if key is None:
@@ -47,7 +45,7 @@ def sample_chance(index: int) -> Iterator[None]:
     words = np.random.SeedSequence([*key, int(index)]).generate_state(4)
     random.seed(int(words[0]))
     np.random.seed(words)
-    # Not `torch.manual_seed`, which seeds the accelerators as well.
+    # `torch.manual_seed` would seed the accelerators as well.
     torch.default_generator.manual_seed(int(words[:2].view(np.uint64)[0]))
     try:
         yield
@@ -58,15 +56,15 @@ def sample_chance(index: int) -> Iterator[None]:
 
 
 class PassSampler:
-    """Another sampler's indices, as :class:`SampleIndex`.
+    """A sampler that turns the indices of another into :class:`SampleIndex`.
 
-    Each pass counts as an epoch, from 0 on or from where :meth:`start` says;
-    so do the passes of an endless sampler.
+    Each pass over the dataset counts as an epoch, also with an
+    ``InfiniteSampler``. The first epoch is 0, or that of :meth:`start`.
 
     Args:
         sampler (Sampler): Sampler of indices. An ``InfiniteSampler`` is
-            started anew, as it has only one iterator.
-        seed (int): Fixes the draws of all samples.
+            replaced by a new one, because it has a single iterator.
+        seed (int): Seed of the samples.
     """
 
     def __init__(self, sampler: Any, seed: int) -> None:
@@ -80,11 +78,11 @@ class PassSampler:
         self.skipped = 0
 
     def start(self, epoch: int, skipped: int = 0) -> None:
-        """Say which pass is next.
+        """Set the next epoch.
 
         Args:
             epoch (int): Its number.
-            skipped (int): How many of its first indices are left out.
+            skipped (int): Number of its first indices that are left out.
                 Defaults to 0.
         """
         self.epoch = epoch
@@ -100,9 +98,10 @@ class PassSampler:
             yield number
 
     def _passes(self, position: int) -> int:
+        """Count the passes before a position of an endless sampler."""
         if not self.endless:
             return 0
-        # The ranks take turns at one sequence of indices.
+        # The ranks take the indices in turn.
         position = position * self.sampler.world_size + self.sampler.rank
         return position // len(self.sampler)
 
@@ -110,27 +109,27 @@ class PassSampler:
         return len(self.sampler) - self.skipped
 
     def set_epoch(self, epoch: int) -> None:
-        """As hooks that are told of the sampler only expect it."""
+        """Pass on MMEngine's call before each epoch."""
         if hasattr(self.sampler, 'set_epoch'):
             self.sampler.set_epoch(epoch)
 
 
 def inner_sampler(loader: DataLoader) -> Any:
-    """The sampler that a loader takes single indices from."""
+    """Return the sampler from which a loader takes single indices."""
     return getattr(loader.batch_sampler, 'sampler', loader.sampler)
 
 
 def number_passes(loader: DataLoader, seed: int) -> Optional[PassSampler]:
-    """Let a loader's indices say which pass they are for.
+    """Put a :class:`PassSampler` around the sampler of a loader.
 
     Args:
-        loader (DataLoader): Loader with torch's own batch sampler, as those
-            are that MMEngine builds by default.
-        seed (int): Fixes the draws of all samples.
+        loader (DataLoader): A loader with torch's ``BatchSampler``, which is
+            MMEngine's default.
+        seed (int): Seed of the samples.
 
     Returns:
-        PassSampler | None: What gives the indices from now on; None for any
-        other loader, which stays as it is.
+        PassSampler | None: The new sampler; None if the loader has another
+        batch sampler, and stays unchanged.
     """
     batches = loader.batch_sampler
     if not isinstance(batches, BatchSampler):

@@ -11,15 +11,15 @@ def class_balanced_subset(labels: Sequence[int],
 
     Args:
         labels (sequence of int): Class of each sample.
-        fraction (float): Share of each class, within 0..1; rounded to the
-            nearest number of samples.
-        seed (int): The draw depends on nothing else. Defaults to 0.
+        fraction (float): Share of each class, above 0 and at most 1; rounded
+            to the nearest number of samples.
+        seed (int): Seed of the draw. Defaults to 0.
 
     Returns:
         list[int]: Indices of the drawn samples, ascending.
 
     Raises:
-        ValueError: If ``fraction`` is not within 0..1.
+        ValueError: If ``fraction`` is out of its range.
     """
     if not 0 < fraction <= 1:
         raise ValueError(f'a fraction of {fraction} of the labels was asked '
@@ -48,7 +48,7 @@ def _draw(labels: Sequence[int], count: Callable[[int], int],
     drawn: list[int] = []
     for label in np.unique(labels):
         members = np.flatnonzero(np.asarray(labels) == label)
-        # A generator a class: other classes do not change the draw.
+        # With a generator per class, other classes do not change the draw.
         rng = np.random.default_rng([seed, int(label)])
         drawn.extend(rng.permutation(members)[:count(len(members))].tolist())
     return sorted(drawn)

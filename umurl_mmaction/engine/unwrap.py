@@ -6,14 +6,6 @@ from mmengine.runner import Runner
 
 
 def bare_model(runner: Runner) -> Any:
-    """Return the runner's model without its wrapper.
-
-    Args:
-        runner (Runner): A runner whose model is built. The model may be in a
-            wrapper, such as ``MMDistributedDataParallel``.
-
-    Returns:
-        nn.Module: The model that the config describes.
-    """
+    """Return the runner's model without a wrapper such as DDP."""
     model = runner.model
     return model.module if is_model_wrapper(model) else model

@@ -1,4 +1,4 @@
-"""How good a representation is, with labels and without."""
+"""Measures of a representation, with labels and without."""
 from .collapse import agreement, dead_share, effective_rank, mean_std
 from .nearest_neighbor_metric import NearestNeighborMetric
 

@@ -7,9 +7,9 @@ from mmengine.evaluator import BaseMetric
 
 @METRICS.register_module()
 class NearestNeighborMetric(BaseMetric):
-    """Top-1 of the nearest neighbour's label, for each kind of feature.
+    """Top-1 accuracy of the nearest neighbour's label.
 
-    Gives ``retrieval/fused_top1`` and, of each modality alone,
+    The results are ``retrieval/fused_top1`` and, for each modality alone,
     ``retrieval/joint_top1`` and so on, within 0..1.
     """
 
@@ -19,8 +19,8 @@ class NearestNeighborMetric(BaseMetric):
         """Collect the labels.
 
         Args:
-            data_batch (Any): Unused.
-            data_samples (sequence of dict): With ``gt_label`` (1, ) and
+            data_batch (Any): Not used.
+            data_samples (sequence of dict): ``gt_label`` (1, ) and
                 ``retrieved``, the label found by each kind of feature.
         """
         for sample in data_samples:
@@ -28,14 +28,13 @@ class NearestNeighborMetric(BaseMetric):
                 (int(sample['gt_label']), sample['retrieved']))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Accuracies by name, the fused one first.
+        """Compute the accuracies.
 
         Args:
-            results (list[tuple[int, dict[str, int]]]): True labels, and those
-                found.
+            results (list[tuple[int, dict[str, int]]]): True and found labels.
 
         Returns:
-            dict[str, float]: Within 0..1.
+            dict[str, float]: Accuracy of each kind, within 0..1.
         """
         labels, found = zip(*results)
         return {

@@ -202,7 +202,7 @@ def _check(data: Any) -> None:
         if not isinstance(names, (list, tuple, set, frozenset, np.ndarray)):
             raise ValueError(f'split {name!r} is of type '
                              f'{type(names).__name__}, not a list of names')
-    _check_skeleton(data.get('skeleton', ''))
+    check_skeleton(data.get('skeleton', ''))
     classes = data.get('classes', [])
     if not isinstance(classes, (list, tuple)) or not all(
             isinstance(name, str) for name in classes):
@@ -232,8 +232,20 @@ def _is_list_of(value: Any, kind: type) -> bool:
         type(item) is kind for item in value)
 
 
-def _check_skeleton(skeleton: Any) -> None:
-    """Check the types; ``Layout`` checks that the parents are a tree."""
+def check_skeleton(skeleton: Any) -> None:
+    """Check the types of a skeleton's entries.
+
+    ``Layout``, which this folder does not know, checks that the parents are
+    one tree.
+
+    Args:
+        skeleton (Any): Wanted are the name of a layout, or a dict with
+            ``joints``, ``parents`` and maybe ``center``, ``shoulders`` and
+            ``name``.
+
+    Raises:
+        ValueError: If it is anything else. Names the key.
+    """
     if isinstance(skeleton, str):
         return
     if not isinstance(skeleton, dict):

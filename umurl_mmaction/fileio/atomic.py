@@ -59,20 +59,14 @@ def _sync(path: Path, flags: int) -> None:
 def remove_leftovers(folder: Union[str, Path]) -> None:
     """Remove the temporary files that killed processes left in a folder.
 
-    Args:
-        folder (str | Path): A folder that no other process writes to.
+    No other process may write to the folder.
     """
     for part in Path(folder).glob('.*.????????.part*'):
         part.unlink(missing_ok=True)
 
 
 def write_text(path: Union[str, Path], text: str) -> None:
-    """Write a text file as :func:`replacing` does.
-
-    Args:
-        path (str | Path): The file to write.
-        text (str): Its content; it is stored as UTF-8.
-    """
+    """Write a text file in UTF-8 as :func:`replacing` does."""
     with replacing(path) as part:
         part.write_text(text, encoding='utf-8')
 
@@ -83,10 +77,6 @@ class AtomicLocalBackend(LocalBackend):
 
     def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
         """Write bytes to a file.
-
-        Args:
-            obj (bytes): The whole content of the file.
-            filepath (str | Path): The file. Its folder is made if need be.
 
         Raises:
             OSError: If the bytes cannot be written, for instance on a full

@@ -1,10 +1,9 @@
 """Untrusted checkpoints: loading one never runs code from the file.
 
 torch loads checkpoints with ``weights_only=True`` and refuses every name that
-is not on its list. This module adds what MMEngine's own checkpoints need to
-the list, loads MMEngine's downloads in the same way as files, and turns a
-refusal into one line that says what to do. :func:`apply` does all this for
-MMEngine; :func:`load_checkpoint` is the loader of this package.
+is not on its list. :func:`apply` adds the names in MMEngine's own checkpoints
+to the list, loads MMEngine's downloads in the same way as files, and turns a
+refusal into one line. :func:`load_checkpoint` is the loader of this package.
 """
 import functools
 import pickle
@@ -37,7 +36,7 @@ def _is_restricted() -> bool:
     return digit_version(torch.__version__) >= digit_version('2.6')
 
 
-# What MMEngine's checkpoints need ----------------------------------------
+# Names in MMEngine's checkpoints ------------------------------------------
 
 _STATISTICS = ('min', 'max', 'current', 'mean')
 _ANNEALING = ('_annealing_cos', '_annealing_linear')
@@ -69,7 +68,7 @@ def _methods() -> dict[type, tuple[str, ...]]:
 
 
 def _getattr_of_checkpoint(owner: Any, name: Any) -> Callable:
-    """Replace the builtin ``getattr`` for what a checkpoint asks."""
+    """Stand in for ``getattr``, and give only the functions above."""
     if isinstance(owner, _ClassName):
         owner = owner.owner
     for cls, names in _methods().items():
@@ -189,10 +188,7 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def reading(name: str) -> Iterator[None]:
-    """Turn an error of the body into one line about the checkpoint.
-
-    Args:
-        name (str): The path or URL of the checkpoint, for the message.
+    """Turn an error of the body into one line about the checkpoint ``name``.
 
     Raises:
         pickle.UnpicklingError: If the file is broken, or asks for anything

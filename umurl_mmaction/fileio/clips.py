@@ -20,8 +20,8 @@ def parse_numbers(fields: Sequence[AnyStr], count: int) -> list[float]:
     """Read the numbers of a line.
 
     Args:
-        fields (Sequence[str] | Sequence[bytes]): The line, taken apart.
-        count (int): How many numbers there must be.
+        fields (Sequence[str] | Sequence[bytes]): Fields of the line.
+        count (int): Wanted number of fields.
 
     Returns:
         list[float]: The numbers.
@@ -48,7 +48,7 @@ def parse_numbers(fields: Sequence[AnyStr], count: int) -> list[float]:
 
 @contextmanager
 def at(where: str) -> Iterator[None]:
-    """Say in an error's message where it was."""
+    """Put the place of an error in front of its message."""
     try:
         yield
     except OSError as error:
@@ -82,7 +82,7 @@ def read_csv(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 class Clip(NamedTuple):
-    """A file, and how its array must look."""
+    """The file of a clip and the sizes that its array must have."""
     path: Path
     num_joints: Optional[int] = None
     coords: Optional[int] = None
@@ -130,9 +130,9 @@ def parse_index(index: dict[str, str], last: int) -> tuple[int, int]:
     """Read which frame and body a line of a .csv is about.
 
     Args:
-        index (dict[str, str]): What stands in the columns ``frame`` and
-            ``body``, or in the first of them, or nothing.
-        last (int): Frame of the line before; -1 for the first line.
+        index (dict[str, str]): Fields of the columns ``frame`` and ``body``,
+            of the first of them, or of none.
+        last (int): Frame of the previous line; -1 for the first line.
 
     Returns:
         tuple[int, int]: Frame and body.
@@ -145,8 +145,8 @@ def parse_index(index: dict[str, str], last: int) -> tuple[int, int]:
             raise ValueError(f'expected a {column} counted from 0, got '
                              f'{field[:40]!r}')
     frame = int(index.get('frame', last + 1))
-    # In order and without gaps: a lost line is noticed, and the array is no
-    # larger than the file.
+    # Frames are in order and without gaps, so that a lost line is noticed and
+    # the array is no larger than the file.
     wanted = [last + 1]
     if 'body' in index and last >= 0:
         wanted.insert(0, last)
@@ -204,7 +204,11 @@ def parse_csv(clip: Clip) -> np.ndarray:
 
 
 def nested_shape(value: Any, where: str = '') -> tuple[int, ...]:
-    """Shape of nested lists of numbers; ``ValueError`` if they have none."""
+    """Return the shape of nested lists of numbers.
+
+    Raises:
+        ValueError: If they have no shape. Names the item.
+    """
     if not isinstance(value, list):
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return ()
@@ -258,7 +262,7 @@ def read_clip(clip: Clip) -> np.ndarray:
     """Read the array of a clip.
 
     Args:
-        clip (Clip): Where it is and how it must look.
+        clip (Clip): Its file and the sizes that it must have.
 
     Returns:
         np.ndarray: Float32, shape (M, T, V, C).

@@ -1,4 +1,4 @@
-"""NumPy dtypes as a pickle from a stranger asks for them."""
+"""Safe NumPy dtypes for untrusted pickles."""
 import pickle
 import re
 from typing import Any
@@ -12,11 +12,12 @@ def _traits(dtype: np.dtype) -> tuple:
 
 
 class PlainDtypes:
-    """Makes dtypes for an unpickler and looks at them again afterwards.
+    """Makes dtypes for an unpickler and checks them again afterwards.
 
-    A pickle makes a dtype and then sets its state, which NumPy believes:
-    also that an item is larger than it is, or that bytes of the file are
-    pointers. Arrays of such a dtype read and write foreign memory.
+    A pickle makes a dtype and then sets its state. NumPy does not check that
+    state: it may claim that an item is larger than it is, or that bytes of
+    the file are pointers. Arrays of such a dtype read and write memory that
+    is not theirs.
 
     Args:
         codes (str): Regular expression of the codes that are allowed, such
@@ -53,14 +54,14 @@ class PlainDtypes:
         return dtype
 
     def forget(self) -> None:
-        """Start anew."""
+        """Forget the dtypes that were made."""
         self._made = []
 
     def check_one(self, dtype: Any) -> None:
-        """Look at one before it is used.
+        """Check a dtype before it is used.
 
         Raises:
-            pickle.UnpicklingError: If it is not what its code says.
+            pickle.UnpicklingError: If it differs from what its code says.
         """
         if not isinstance(dtype, np.dtype):
             raise pickle.UnpicklingError('it has no dtype where one should be')
@@ -68,10 +69,10 @@ class PlainDtypes:
         self._compare(f'{dtype.kind}{size}', dtype)
 
     def check(self) -> None:
-        """Look at all that were made, and forget them.
+        """Check all dtypes that were made, and forget them.
 
         Raises:
-            pickle.UnpicklingError: If one is not what its code says.
+            pickle.UnpicklingError: If one differs from what its code says.
         """
         made, self._made = self._made, []
         for code, dtype in made:

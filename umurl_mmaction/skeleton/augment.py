@@ -1,7 +1,7 @@
 """Spatial augmentations: a linear map for each joint of a clip.
 
-Maps multiply row vectors. Maps of successive augmentations are multiplied
-from left to right and applied once.
+A joint is a row vector and is multiplied by its map. The product of the maps
+of several augmentations, from left to right, applies all of them at once.
 """
 from typing import Optional
 
@@ -11,10 +11,10 @@ from torch.nn import functional as F
 
 
 def corruption_map(joints: Tensor, matrix: Tensor) -> Tensor:
-    """Multiply the given joints, as row vectors, by one matrix.
+    """Map the chosen joints, as row vectors, by one matrix.
 
     Args:
-        joints (Tensor): Whether to change each joint, (..., V), bool.
+        joints (Tensor): True for the chosen joints, (..., V), bool.
         matrix (Tensor): (..., C, C); zeros set the joints to 0.
 
     Returns:
@@ -26,7 +26,7 @@ def corruption_map(joints: Tensor, matrix: Tensor) -> Tensor:
 
 
 def shear_map(matrix: Tensor, num_joints: int) -> Tensor:
-    """Multiply every joint, as a column vector, by one matrix.
+    """Map every joint, as a column vector, by one matrix.
 
     Args:
         matrix (Tensor): (..., C, C).
@@ -48,15 +48,15 @@ def map_joints(clip: Tensor,
 
         out = torch.einsum('...mtvc,...vcd->...mtvd', clip, maps)
 
-    It is computed as a banded matrix on rows of V * C numbers, diagonal by
-    diagonal: the inner loop runs over a row, not over C. A matrix product
-    would take the precision of an autocast or of TF32.
+    Here a banded matrix multiplies rows of V * C numbers, diagonal by
+    diagonal, because loops over C = 3 numbers are slow. A matrix product
+    would round to the precision of autocast or TF32.
 
     Args:
         clip (Tensor): (..., M, T, V, C).
         maps (Tensor): (..., V, C, C).
-        out (Tensor, optional): Another tensor like ``clip``, contiguous, for
-            the result. Defaults to a new one.
+        out (Tensor, optional): Contiguous tensor for the result, like
+            ``clip``. Defaults to a new one.
 
     Returns:
         Tensor: ``out``.
@@ -75,7 +75,7 @@ def map_joints(clip: Tensor,
 
 
 def _band(maps: Tensor, shift: int) -> Tensor:
-    """The weights of number j + shift in number j: (..., 1, 1, V * C)."""
+    """Return the weight of number j + shift in j: (..., 1, 1, V * C)."""
     diagonal = maps.diagonal(-shift, dim1=-2, dim2=-1)
     padded = F.pad(diagonal, (max(-shift, 0), max(shift, 0)))
     return padded.flatten(-2)[..., None, None, :]

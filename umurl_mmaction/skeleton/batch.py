@@ -1,10 +1,9 @@
-"""Types that say what a sample or a batch holds.
+"""Types of samples and batches.
 
-A transform packs a sample as one of :class:`RaggedClip`, :class:`ClipIndex`,
-:class:`Views`, :class:`Streams`, or as a tensor of joints with MMAction2's
-clip axis, (num_clips, M, T, V, C). A batch has the type of its samples, but
-ragged clips are packed (:class:`PackedClips`) and indices are stacked
-(:class:`ClipIndices`).
+A sample is a :class:`RaggedClip`, :class:`ClipIndex`, :class:`Views` or
+:class:`Streams`, or a tensor of joints with MMAction2's clip axis,
+(num_clips, M, T, V, C). A batch has the type of its samples, except that
+ragged clips become :class:`PackedClips` and indices :class:`ClipIndices`.
 """
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -27,7 +26,7 @@ class ClipIndex(NamedTuple):
     """The index of a clip that is kept on the device.
 
     Attributes:
-        position (int): Its place in the training set.
+        position (int): Its position in the training set.
     """
     position: int
 
@@ -53,9 +52,9 @@ class PackedClips(NamedTuple):
     """Clips one after the other, without padding.
 
     Attributes:
-        frames (Tensor): (1 + R, V, C), R the sum of M * T over the clips. Row
-            0 is zeros and stands for any missing body. The frames of a body
-            follow each other, so do the bodies of a clip, and the clips.
+        frames (Tensor): (1 + R, V, C), R the sum of M * T over the clips, in
+            the order of clips, bodies, frames. Row 0 holds zeros and stands
+            for any missing body.
         first_row (Tensor): Row of each clip's first frame, (N, ), int64.
         num_bodies (Tensor): Bodies M of each clip, (N, ), int64.
         num_frames (Tensor): Frames T of each clip, (N, ), int64.
@@ -66,25 +65,23 @@ class PackedClips(NamedTuple):
     num_frames: Tensor
 
     def select(self, indices: Tensor) -> 'PackedClips':
-        """Select clips by their indices (K, ), without copying frames.
-
-        The same clip may be selected several times.
-        """
+        """Select clips by indices (K, ), also repeatedly; copy no frames."""
         return PackedClips(self.frames,
                            *(field[indices] for field in self[1:]))
 
     def body_rows(self, num_person: int) -> Tensor:
-        """Row of each body's first frame, 0 for missing bodies: (N, M)."""
+        """Return the row of each body's first frame, or 0: (N, M)."""
         body = torch.arange(num_person, device=self.first_row.device)
         rows = self.first_row[:, None] + body * self.num_frames[:, None]
         return rows.masked_fill(body >= self.num_bodies[:, None], 0)
 
 
 def pack_clips(clips: Sequence[Tensor]) -> PackedClips:
-    """Put clips one after the other.
+    """Pack clips of different lengths.
 
     Args:
-        clips (sequence of Tensor): (M, T, V, C) each, of one V, C and dtype.
+        clips (sequence of Tensor): (M, T, V, C) each, of the same V, C and
+            dtype.
 
     Returns:
         PackedClips: In the dtype and on the device of the clips.
@@ -99,15 +96,14 @@ def pack_clips(clips: Sequence[Tensor]) -> PackedClips:
 
 
 def fit_bodies(joints: Tensor, num_person: int) -> Tensor:
-    """Bring a clip to a fixed number of bodies.
+    """Pad with zeros, or leave out, bodies up to a fixed number.
 
     Args:
         joints (Tensor): (..., M, T, V, C).
-        num_person (int): Bodies wanted.
+        num_person (int): Number of bodies of the result.
 
     Returns:
-        Tensor: (..., num_person, T, V, C): missing bodies are zeros, bodies
-        beyond ``num_person`` are left out.
+        Tensor: (..., num_person, T, V, C).
     """
     missing = num_person - joints.shape[-4]
     if missing == 0:

@@ -12,10 +12,10 @@ class Layout:
         name (str): Name used in messages.
         joints (tuple[str]): Joint names, in the order of the arrays.
         parents (tuple[int]): Index of each joint's parent; -1 marks the root.
-        center (int): Joint that a normalisation puts at the origin.
+        center (int): Joint that the normalisation moves to the origin.
             Defaults to 0.
         shoulders (tuple[int, int], optional): Start and end of the line that
-            a normalisation turns onto +x. Defaults to None: no rotation.
+            the normalisation turns onto +x. Defaults to None: no rotation.
 
     Raises:
         ValueError: If the parents are not one tree over the joints.
@@ -57,7 +57,7 @@ class Layout:
 
     @property
     def bone_starts(self) -> tuple[int, ...]:
-        """The joint each bone starts at: its parent, or itself (root)."""
+        """Start of each joint's bone: its parent; the root itself."""
         return tuple(v if parent == -1 else parent
                      for v, parent in enumerate(self.parents))
 
@@ -65,8 +65,8 @@ class Layout:
         """Describe the layout in lists, integers and strings.
 
         Returns:
-            dict: The arguments of :class:`Layout`; JSON and checkpoints can
-            hold it, and :func:`build_layout` takes it.
+            dict: The arguments of :class:`Layout`, for JSON, checkpoints and
+            :func:`build_layout`.
         """
         return dict(
             name=self.name,
@@ -76,14 +76,14 @@ class Layout:
             shoulders=self.shoulders and list(self.shoulders))
 
     def check(self, shape: Sequence[int], what: str) -> None:
-        """Raise if an array of ``shape`` (..., V, C) has another V.
+        """Check the number of joints of an array.
 
         Args:
-            shape (sequence of int): Shape of the array.
-            what (str): What the array is, for the message.
+            shape (sequence of int): Shape of the array, (..., V, C).
+            what (str): Name of the array, for the message.
 
         Raises:
-            ValueError: If the second last size is not the number of joints.
+            ValueError: If V is another number.
         """
         if len(shape) < 2 or shape[-2] != self.num_joints:
             raise ValueError(
@@ -91,8 +91,8 @@ class Layout:
                 f'wants {self.num_joints} joints: (..., {self.num_joints}, C)')
 
 
-# Joint order of the Kinect v2 SDK (JointType enumeration), which NTU RGB+D
-# and PKU-MMD keep. Bones as in 2s-AGCN, hanging from the spine-shoulder.
+# NTU RGB+D and PKU-MMD have the joint order of the Kinect v2 SDK (JointType).
+# The bones are those of 2s-AGCN, with the spine-shoulder as the root.
 _NTURGBD = Layout(
     name='nturgb+d',
     joints=('spine_base', 'spine_mid', 'neck', 'head', 'left_shoulder',
@@ -141,7 +141,7 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def build_layout(layout: Union[str, Mapping, Layout]) -> Layout:
-    """Find the layout of a name, or make the one that a dict describes.
+    """Find a layout by its name, or make it from a description.
 
     Args:
         layout (str | dict | Layout): A key of ``LAYOUTS``, or the arguments
@@ -151,7 +151,7 @@ def build_layout(layout: Union[str, Mapping, Layout]) -> Layout:
         Layout: The layout.
 
     Raises:
-        ValueError: If the name is unknown or the dict is not a layout.
+        ValueError: If the name is unknown or the dict describes no layout.
     """
     if isinstance(layout, Layout):
         return layout
@@ -161,8 +161,7 @@ def build_layout(layout: Union[str, Mapping, Layout]) -> Layout:
                              f'{sorted(LAYOUTS)}, or give a dict with '
                              "'joints' and 'parents'")
         return LAYOUTS[layout]
-    fields = dict(name='custom', **layout) if 'name' not in layout else dict(
-        layout)
+    fields = {'name': 'custom', **layout}
     for key in ('joints', 'parents', 'shoulders'):
         if fields.get(key) is not None:
             fields[key] = tuple(fields[key])

@@ -1,4 +1,4 @@
-"""The table of modalities: named functions on joints."""
+"""The table of modalities: functions of joints, by name."""
 from collections.abc import Sequence
 
 import torch
@@ -7,36 +7,32 @@ from torch import Tensor
 
 from .layout import Layout
 
-# One's own modality is one more function of (joints, layout) in here.
+# To add a modality, register a function of (joints, layout) here.
 MODALITIES = Registry('skeleton modality')
 
 
 @MODALITIES.register_module(name='joint')
 def joint(joints: Tensor, layout: Layout) -> Tensor:
-    """The joint positions themselves: (..., T, V, C) -> (..., T, V, C)."""
+    """Return the joints themselves: (..., T, V, C) -> same."""
     return joints
 
 
 @MODALITIES.register_module(name='bone')
 def bone(joints: Tensor, layout: Layout) -> Tensor:
-    """Joint minus its parent, 0 at the root: (..., T, V, C) -> same."""
+    """Subtract each joint's parent; 0 at the root: (..., T, V, C) -> same."""
     return joints - joints[..., list(layout.bone_starts), :]
 
 
 @MODALITIES.register_module(name='motion')
 def motion(joints: Tensor, layout: Layout) -> Tensor:
-    """Next frame minus this one, 0 at the last: (..., T, V, C) -> same."""
+    """Subtract each frame from the next; 0 at the last: same shape."""
     difference = joints[..., 1:, :, :] - joints[..., :-1, :, :]
     return torch.cat([difference, torch.zeros_like(joints[..., -1:, :, :])],
                      dim=-3)
 
 
 def check_modalities(modalities: Sequence[str]) -> None:
-    """Raise unless ``modalities`` are distinct names of the table.
-
-    Raises:
-        ValueError: If a name is unknown or twice there, or none is given.
-    """
+    """Raise ``ValueError`` unless these are distinct names of the table."""
     known = sorted(MODALITIES.module_dict)
     unknown = [name for name in modalities if name not in known]
     if unknown:
@@ -48,7 +44,7 @@ def check_modalities(modalities: Sequence[str]) -> None:
 
 def generate_modalities(joints: Tensor, modalities: Sequence[str],
                         layout: Layout) -> dict[str, Tensor]:
-    """The streams of the given modalities.
+    """Generate the streams of the given modalities.
 
     Args:
         joints (Tensor): Joint coordinates, (..., T, V, C).
@@ -56,7 +52,7 @@ def generate_modalities(joints: Tensor, modalities: Sequence[str],
         layout (Layout): The skeleton.
 
     Returns:
-        dict[str, Tensor]: A stream of the shape of ``joints`` per modality.
+        dict[str, Tensor]: A stream per modality, shaped like ``joints``.
 
     Raises:
         ValueError: If V does not fit the layout, or a name is unknown.

@@ -1,9 +1,8 @@
 """The paper's normalisation, on batches of clips.
 
-The recipe is that of the NTU RGB+D preparation which UmURL shares with
-2s-AGCN (Shi et al., CVPR 2019), without its spine rotation. No loop and no
-branch depends on the data, so that ``torch.export`` and ``torch.jit.trace``
-can follow; all operations exist in ONNX.
+UmURL uses the NTU RGB+D preparation of 2s-AGCN (Shi et al., CVPR 2019),
+without its spine rotation. No loop and no branch depends on the data, and all
+operations exist in ONNX, so that models can be exported.
 """
 import torch
 from torch import Tensor
@@ -12,11 +11,11 @@ from .layout import Layout
 
 
 def repair_missing_frames(joints: Tensor) -> Tensor:
-    """Close the gap before a body's first frame and after its last one.
+    """Fill the missing frames at the start and the end of each body.
 
-    A body that is absent at first loses all its empty frames and starts at
-    frame 0. The frames after its last one are filled by repeating it in a
-    loop. Empty frames between are left.
+    A body that misses frame 0 loses all its empty frames and starts at frame
+    0. The frames after its last one repeat the body from its start, in a
+    loop. Other empty frames remain.
 
     Args:
         joints (Tensor): (N, M, T, V, C).
@@ -27,11 +26,12 @@ def repair_missing_frames(joints: Tensor) -> Tensor:
     num_frames = joints.shape[2]
     present = joints.abs().flatten(3).amax(dim=-1) > 0
     frame = torch.arange(num_frames, device=joints.device)
-    # A body that is there at once keeps its inner gaps, a late one does not.
+    # A body that starts at frame 0 keeps its inner gaps.
     end = (present * (frame + 1)).amax(dim=-1, keepdim=True)
     kept = present | (present[..., :1] & (frame < end))
     # The kept frames come first, in order, and are then repeated.
-    order = torch.argsort(frame + num_frames * ~kept, dim=-1)
+    key = torch.where(kept, frame, frame + num_frames)
+    order = torch.argsort(key, dim=-1)
     count = kept.sum(dim=-1, keepdim=True).clamp(min=1)
     source = order.gather(-1, frame % count)
     return joints.gather(2, source[..., None, None].expand_as(joints))
@@ -53,11 +53,11 @@ def rotations_onto_x(vectors: Tensor) -> Tensor:
     x, rest = unit[:, :1], unit[:, 1:]
     height = 1 + x
     if height.dtype == torch.float32:
-        # Towards x = -1 the sum cancels: take y^2 + z^2 = (1 - x) (1 + x).
+        # Near x = -1 the sum cancels, hence y^2 + z^2 = (1 - x) (1 + x).
         sine2 = (rest * rest).sum(dim=-1, keepdim=True)
         height = torch.where(x < 0, sine2 / (1 - x), height)
-    # With u the unit vector and h = u + e_x: I - h h' / (1 + x) + 2 e_x u',
-    # of which the first row is u'.
+    # With the unit vector u and h = u + e_x, the rotation is
+    # I - h h' / (1 + x) + 2 e_x u', and its first row is u'.
     half = torch.cat([height, rest], dim=-1)
     outer = half[:, 1:, None] * (half / height)[:, None]
     rotation = torch.cat([unit[:, None], eye[1:] - outer], dim=1)
@@ -72,9 +72,9 @@ def align_bodies(joints: Tensor,
 
     Args:
         joints (Tensor): (N, M, T, V, C). Joints at exactly 0 are missing and
-            stay there.
-        layout (Layout): Gives the centre joint, and the shoulders if bodies
-            are to be rotated (C = 3 only).
+            stay 0.
+        layout (Layout): Its centre joint, and its shoulders if there are any
+            and C = 3, are used.
         rotate_in (torch.dtype): Precision of the rotation. Defaults to
             ``torch.float64``.
 
@@ -90,14 +90,14 @@ def align_bodies(joints: Tensor,
     first = aligned[:, 0, 0]
     line = first[:, end] - first[:, start]
     rotation = rotations_onto_x(line.to(rotate_in))
-    # One product a clip: a product for each frame takes several times longer.
+    # One product per clip is several times faster than one per frame.
     turned = aligned.flatten(1, 3).to(rotate_in) @ rotation.mT
     return turned.to(joints.dtype).view_as(joints)
 
 
-def normalize(joints: Tensor,
-              layout: Layout,
-              rotate_in: torch.dtype = torch.float64) -> Tensor:
+def normalize_clips(joints: Tensor,
+                    layout: Layout,
+                    rotate_in: torch.dtype = torch.float64) -> Tensor:
     """Repair, centre and rotate every clip of a batch.
 
     Args:
@@ -105,7 +105,7 @@ def normalize(joints: Tensor,
             joints are zeros.
         layout (Layout): The skeleton.
         rotate_in (torch.dtype): Precision of the rotation; exported models
-            stay in ``torch.float32``. Defaults to ``torch.float64``.
+            use ``torch.float32``. Defaults to ``torch.float64``.
 
     Returns:
         Tensor: (N, M, T, V, C), of the same dtype. Clips without any body

@@ -10,19 +10,19 @@ from .batch import PackedClips
 
 def resize_taps(length: Tensor,
                 clip_len: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Find the two frames that each resized frame lies between.
+    """Find the two frames on both sides of each resized frame.
 
-    Half-pixel centres without antialiasing, as
-    ``torch.nn.functional.interpolate(mode='linear', align_corners=False)``.
+    The positions are those of ``torch.nn.functional.interpolate`` with
+    ``mode='linear', align_corners=False``.
 
     Args:
         length (Tensor): Frames of each crop, (...), int64, at least 1.
-        clip_len (int): Frames wanted.
+        clip_len (int): Frames of the result.
 
     Returns:
-        tuple[Tensor, Tensor, Tensor]: The frames on the left and on the
-        right, counted from the crop's first one, int64, and the share of the
-        right one, float32; (..., clip_len) each.
+        tuple[Tensor, Tensor, Tensor]: Left frame and right frame, counted
+        from the start of the crop, int64, and the weight of the right frame,
+        float32; (..., clip_len) each.
     """
     length = length.unsqueeze(-1)
     position = torch.arange(clip_len, device=length.device) + 0.5
@@ -34,16 +34,16 @@ def resize_taps(length: Tensor,
 
 
 def resize(clip: Tensor, clip_len: int) -> Tensor:
-    """Resize all frames linearly; traceable for any number of frames.
+    """Resize a clip linearly in time; can be traced for any T.
 
     Args:
         clip (Tensor): (..., T, V, C), floating point.
-        clip_len (int): Frames wanted.
+        clip_len (int): Frames of the result.
 
     Returns:
         Tensor: (..., clip_len, V, C).
     """
-    # T as a tensor: a number would be traced as a constant.
+    # T is a tensor here, because tracing makes a constant of a number.
     length = torch.arange(1, clip.shape[-3] + 1, device=clip.device)[-1]
     left, right, weight = resize_taps(length, clip_len)
     return torch.lerp(clip[..., left, :, :], clip[..., right, :, :],
@@ -57,8 +57,8 @@ def crop_resize(clip: Tensor, start: Union[int, Tensor],
     Args:
         clip (Tensor): (..., T, V, C), floating point.
         start (int | Tensor): First frame of the crop.
-        length (int | Tensor): Frames in the crop, at least 1.
-        clip_len (int): Frames wanted.
+        length (int | Tensor): Frames of the crop, at least 1.
+        clip_len (int): Frames of the result.
 
     Returns:
         Tensor: (..., clip_len, V, C).
@@ -76,15 +76,15 @@ def crop_resize(clip: Tensor, start: Union[int, Tensor],
 
 def crop_resize_packed(clips: PackedClips, start: Tensor, length: Tensor,
                        clip_len: int, num_person: int) -> Tensor:
-    """Apply ``crop_resize`` to a crop of each clip, all at once.
+    """Crop and resize every clip of a batch, as ``crop_resize`` does.
 
     Args:
         clips (PackedClips): N clips.
         start (Tensor): First frame of each crop, (..., N), int64.
-        length (Tensor): Frames in each crop, (..., N), int64. Crops are to
-            lie in their clips.
-        clip_len (int): Frames T wanted.
-        num_person (int): Bodies M wanted; missing ones are zeros.
+        length (Tensor): Frames of each crop, (..., N), int64. Crops must lie
+            in their clips; this is not checked.
+        clip_len (int): Frames T of the result.
+        num_person (int): Bodies M of the result; missing ones are zeros.
 
     Returns:
         Tensor: (..., N, M, T, V, C), float32 or wider.
@@ -99,7 +99,7 @@ def crop_resize_taps(clips: PackedClips, start: Tensor, length: Tensor,
                      num_person: int) -> tuple[Tensor, Tensor]:
     """Find the frames that ``crop_resize_packed`` sums, and their weights.
 
-    Args: as for ``crop_resize_packed``.
+    The arguments are those of ``crop_resize_packed``.
 
     Returns:
         tuple[Tensor, Tensor]: Rows of ``clips.frames``, int64, and their

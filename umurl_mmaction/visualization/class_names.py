@@ -8,8 +8,7 @@ class ClassNames:
     """Names of classes; a class without a name is called by its number.
 
     Args:
-        names (Sequence[str]): A name for each label, from 0 on. Defaults to
-            no names.
+        names (Sequence[str]): The names by label, from 0 on.
     """
 
     def __init__(self, names: Sequence[str] = ()) -> None:
@@ -17,15 +16,12 @@ class ClassNames:
 
     @classmethod
     def find(cls, file: Optional[Path], dataset: Any = None) -> 'ClassNames':
-        """Read the names from a file, or else from a dataset.
+        """Read the names from a file or, without one, from a dataset.
 
         Args:
-            file (Path, optional): A text file with a name a line.
-            dataset (BaseDataset, optional): Has ``metainfo``, which may have
+            file (Path, optional): A text file with one name in each line.
+            dataset (BaseDataset, optional): Its ``metainfo`` may have
                 ``classes``.
-
-        Returns:
-            ClassNames: The names, or none if neither has them.
 
         Raises:
             OSError: If the file cannot be read.
@@ -43,13 +39,7 @@ class ClassNames:
         return f'class {label}'
 
     def label_of(self, wanted: Union[int, str]) -> int:
-        """Find the label of a class.
-
-        Args:
-            wanted (int | str): A name, or a label, also as text.
-
-        Returns:
-            int: The label.
+        """Find the label of a class by its name, or by the label as text.
 
         Raises:
             ValueError: If there is no such name.

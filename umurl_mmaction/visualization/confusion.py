@@ -10,11 +10,11 @@ from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
 from .class_names import ClassNames
 
-MAX_VALUES = 24  # classes, beyond which no number fits into a cell
+MAX_VALUES = 24  # With more classes, no number fits into a cell.
 
 
 class Predictions(NamedTuple):
-    """Labels and predictions of a test run.
+    """The labels and the predictions of a test run.
 
     Args:
         truth (np.ndarray): Labels of the clips, (G, ), int64.
@@ -30,11 +30,8 @@ def read_predictions(path: Path) -> Predictions:
     """Read the file that ``mim test --dump`` writes.
 
     Args:
-        path (Path): MMEngine's dump: a list with a dict for each clip, which
-            has ``gt_label`` and ``pred_label`` or ``pred_score``.
-
-    Returns:
-        Predictions: Labels and predictions, in the order of the file.
+        path (Path): A pickled list with a dict for each clip. The dict has
+            ``gt_label``, and ``pred_label`` or ``pred_score``.
 
     Raises:
         ValueError: If the file holds something else.
@@ -75,7 +72,7 @@ def class_accuracies(matrix: np.ndarray) -> np.ndarray:
         matrix (np.ndarray): Clips by true and predicted class, (K, K).
 
     Returns:
-        np.ndarray: Within 0..1, (K, ); NaN for a class without any clip.
+        np.ndarray: (K, ), within 0..1; NaN for a class without any clip.
     """
     with np.errstate(invalid='ignore'):
         return matrix.diagonal() / matrix.sum(axis=1)
@@ -86,10 +83,7 @@ def draw_confusion(matrix: np.ndarray, names: ClassNames) -> Figure:
 
     Args:
         matrix (np.ndarray): Clips by true and predicted class, (K, K).
-        names (ClassNames): What the classes are called.
-
-    Returns:
-        Figure: The figure.
+        names (ClassNames): The names of the classes.
     """
     K = len(matrix)
     few = K <= MAX_VALUES
@@ -103,7 +97,7 @@ def draw_confusion(matrix: np.ndarray, names: ClassNames) -> Figure:
         dpi=110,
         layout=ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.1))
     left = figure.add_subplot()
-    # Inside, so that its bars lie beside the rows.
+    # An inset keeps the bars beside the rows.
     right = left.inset_axes((1 + 0.15 / side, 0, 2 / side, 1), sharey=left)
     counts = matrix.sum(axis=1)
     display = ConfusionMatrixDisplay(

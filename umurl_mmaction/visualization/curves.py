@@ -13,13 +13,10 @@ Curve = list[tuple[float, float]]
 
 
 def epoch_length(run: Mapping[str, Curve]) -> float:
-    """Find the iterations of an epoch: epoch e ends after e times as many.
+    """Find the number of iterations in an epoch.
 
     Args:
         run (dict[str, list]): Curves of a run, with ``epoch`` among them.
-
-    Returns:
-        float: Iterations.
 
     Raises:
         ValueError: If the run does not count epochs.
@@ -36,13 +33,10 @@ def draw_curves(runs: Mapping[str, Mapping[str, Curve]],
     """Draw a panel for each scalar, with a line for each run.
 
     Args:
-        runs (dict[str, dict]): Name of a run -> its curves.
+        runs (dict[str, dict]): The curves of each run, by its name.
         names (sequence of str): The scalars.
-        by_epoch (bool): Whether to count epochs rather than iterations.
-            Defaults to False.
-
-    Returns:
-        Figure: The figure.
+        by_epoch (bool): Count epochs instead of iterations. Defaults to
+            False.
 
     Raises:
         ValueError: If ``by_epoch`` is set and a run does not count epochs.

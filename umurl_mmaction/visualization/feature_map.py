@@ -16,16 +16,16 @@ PANEL = 3.4  # inches
 
 def choose_clips(labels: Sequence[Optional[int]], classes: Sequence[int],
                  per_class: int, seed: int) -> list[int]:
-    """Draw clips of some classes.
+    """Draw clips of some classes at random.
 
     Args:
         labels (sequence of int): Labels of all clips.
         classes (sequence of int): The classes wanted.
         per_class (int): Largest number of clips of each class.
-        seed (int): Fixes the draw.
+        seed (int): The seed of the draw.
 
     Returns:
-        list[int]: Indices, ascending.
+        list[int]: Indices of clips, ascending.
 
     Raises:
         ValueError: If a class has no clip.
@@ -43,15 +43,12 @@ def choose_clips(labels: Sequence[Optional[int]], classes: Sequence[int],
 
 
 def flatten(features: np.ndarray, method: str, seed: int = 0) -> np.ndarray:
-    """Place features on the plane.
+    """Map features (G, F) to the plane, (G, 2), by t-SNE or PCA.
 
     Args:
         features (np.ndarray): (G, F).
         method (str): ``'tsne'`` or ``'pca'``.
-        seed (int): Same seed, same layout. Defaults to 0.
-
-    Returns:
-        np.ndarray: (G, 2).
+        seed (int): The same seed gives the same map. Defaults to 0.
 
     Raises:
         ValueError: If there are fewer than three features.
@@ -75,13 +72,10 @@ def draw_feature_map(maps: Mapping[str, np.ndarray], labels: Sequence[int],
     """Draw a panel for each kind of features, and one legend.
 
     Args:
-        maps (dict[str, np.ndarray]): Title -> (G, 2).
+        maps (dict[str, np.ndarray]): Points (G, 2) by title.
         labels (sequence of int): Classes of the G clips.
         names (dict[int, str]): Names of the classes by label, in the order
             of the legend.
-
-    Returns:
-        Figure: The figure.
     """
     width = PANEL * len(maps)
     longest = max(len(name) for name in names.values())

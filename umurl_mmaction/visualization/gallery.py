@@ -12,7 +12,7 @@ RIGHT_COLOR, WRONG_COLOR = '#1a7f37', '#c1121f'
 
 
 class Neighbor(NamedTuple):
-    """A gallery clip near to a query.
+    """A gallery clip near a query.
 
     Args:
         clip (np.ndarray): (M, T, V, C); NaN is not drawn.
@@ -26,39 +26,20 @@ class Neighbor(NamedTuple):
     cosine: float
 
 
-def mark(query: Optional[int],
-         found: Optional[int]) -> tuple[str, Optional[str]]:
-    """Mark a neighbour as right if it has the query's class.
-
-    Args:
-        query (int, optional): Label of the query.
-        found (int, optional): Label of the neighbour.
-
-    Returns:
-        tuple[str, str | None]: Text and colour; an empty text and None if a
-        label is not known.
-    """
-    if query is None or found is None:
-        return '', None
-    if query == found:
-        return '✓ right', RIGHT_COLOR
-    return '✗ wrong', WRONG_COLOR
-
-
 def gallery_strips(clip: np.ndarray, name: str, label: Optional[int],
                    neighbors: Sequence[Neighbor],
                    names: ClassNames) -> list[Strip]:
-    """Make the columns of a query and its neighbours, the nearest first.
+    """Make a strip of a query and of each neighbour, the nearest first.
+
+    A neighbour is right if it has the query's class, and has no mark if one
+    of the classes is not known.
 
     Args:
         clip (np.ndarray): The query, (M, T, V, C).
-        name (str): Name of the clip.
+        name (str): Its name.
         label (int, optional): Its class.
         neighbors (sequence of Neighbor): Its neighbours.
         names (ClassNames): Names of the classes.
-
-    Returns:
-        list[Strip]: The query's and one for each neighbour.
     """
 
     def title(head: str, name: str, label: Optional[int]) -> str:
@@ -68,10 +49,13 @@ def gallery_strips(clip: np.ndarray, name: str, label: Optional[int],
         return '\n'.join([head, *lines, name])
 
     strips = [Strip(clip, title('query', name, label))]
-    for rank, found in enumerate(neighbors, 1):
-        text, color = mark(label, found.label)
-        head = f'{rank}: {text}, cosine {found.cosine:.3f}' if text else (
-            f'{rank}: cosine {found.cosine:.3f}')
+    for place, found in enumerate(neighbors, 1):
+        mark, color = '', None
+        if label is not None and found.label is not None:
+            right = label == found.label
+            mark = '✓ right, ' if right else '✗ wrong, '
+            color = RIGHT_COLOR if right else WRONG_COLOR
+        head = f'{place}: {mark}cosine {found.cosine:.3f}'
         strips.append(
             Strip(found.clip, title(head, found.name, found.label), color))
     return strips

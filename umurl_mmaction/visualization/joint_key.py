@@ -1,4 +1,4 @@
-"""The joints' names beside a skeleton."""
+"""The names of the joints beside a skeleton."""
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -16,14 +16,13 @@ def pick_pose(clip: np.ndarray) -> np.ndarray:
 
 def spread(wanted: np.ndarray, gap: float, low: float,
            high: float) -> np.ndarray:
-    """Move heights apart, as little as needed and in their order.
+    """Move heights apart, as little as possible, and keep their order.
 
     Args:
         wanted (np.ndarray): Heights, (K, ), ascending.
-        gap (float): Least distance; a smaller one is used if it does not
-            fit.
-        low (float): Least height.
-        high (float): Greatest height.
+        gap (float): Smallest distance; it shrinks if the range is too small.
+        low (float): Lower end of the range.
+        high (float): Upper end of the range.
 
     Returns:
         np.ndarray: Heights, (K, ).
@@ -40,7 +39,7 @@ def spread(wanted: np.ndarray, gap: float, low: float,
 
 def draw_joint_key(axes: Axes, clip: np.ndarray, layout: Layout,
                    matrix: np.ndarray) -> None:
-    """Draw a large skeleton with each joint's number and name.
+    """Draw a large skeleton with the number and name of each joint.
 
     Args:
         axes (Axes): Axes to draw on.
@@ -57,7 +56,7 @@ def draw_joint_key(axes: Axes, clip: np.ndarray, layout: Layout,
     low, high = page[seen].min(axis=0), page[seen].max(axis=0)
     center, size = (low + high) / 2, np.maximum(high - low, 1e-6)
     box = np.array(axes.bbox.size) / axes.figure.dpi
-    # Names take the outer thirds.
+    # The names take the outer thirds.
     scale = max(size[0] / (0.3 * box[0]), size[1] / (0.9 * box[1]))
     half = box * scale / 2
     axes.set(

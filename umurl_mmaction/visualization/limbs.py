@@ -12,11 +12,8 @@ def find_limbs(layout: Layout) -> tuple[tuple[int, ...], ...]:
     """Divide the tree of joints into limbs.
 
     A limb starts at each child of the root and of a joint with several
-    children, and ends where the next ones start. A bone belongs to the limb
-    of the joint it leads to.
-
-    Args:
-        layout (Layout): The joints and their parents.
+    children, and ends before the next limb starts. A bone belongs to the limb
+    of the joint that it leads to.
 
     Returns:
         tuple[tuple[int, ...], ...]: Joints of each limb, from the root
@@ -40,15 +37,8 @@ def find_limbs(layout: Layout) -> tuple[tuple[int, ...], ...]:
 
 
 def limb_palette(num_limbs: int) -> list[str]:
-    """Choose distinct colours.
-
-    Args:
-        num_limbs (int): Number of colours.
-
-    Returns:
-        list[str]: Colours such as ``'#1f77b4'``.
-    """
-    # Grey is the colour of the root.
+    """Choose distinct colours, such as ``'#1f77b4'``."""
+    # The root is grey.
     named = [
         to_hex(color) for name, color in TABLEAU_COLORS.items()
         if 'gray' not in name
@@ -62,14 +52,7 @@ def limb_palette(num_limbs: int) -> list[str]:
 
 
 def joint_colors(layout: Layout) -> list[str]:
-    """Choose the colour of each joint and of the bone that leads to it.
-
-    Args:
-        layout (Layout): The joints and their parents.
-
-    Returns:
-        list[str]: V colours; the joints of a limb share one.
-    """
+    """Choose the colour of each joint and its bone, one colour for a limb."""
     limbs = find_limbs(layout)
     colors = [ROOT_COLOR] * layout.num_joints
     for limb, color in zip(limbs, limb_palette(len(limbs))):

@@ -12,8 +12,8 @@ def log_figure(figure: Figure, folder: Optional[str], tag: str) -> None:
 
     Args:
         figure (Figure): The figure.
-        folder (str, optional): Folder of the event files; with None nothing
-            is written.
+        folder (str, optional): Folder of the event files; without one,
+            nothing is written.
         tag (str): Name of the image.
     """
     if folder is None:
@@ -24,12 +24,7 @@ def log_figure(figure: Figure, folder: Optional[str], tag: str) -> None:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure to a file.
-
-    Args:
-        figure (Figure): The figure.
-        path (Path): File to write; its suffix, such as ``.png``, tells the
-            format. Its folder is made if it is missing.
+    """Write a figure to a file; the suffix, such as ``.png``, sets the format.
 
     Raises:
         ValueError: If Matplotlib has no such format.

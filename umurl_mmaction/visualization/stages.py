@@ -21,7 +21,7 @@ class ConfigSteps(NamedTuple):
         dataset (dict): Config of the dataset without any transform.
         prepare (list[dict]): Transforms of every clip, before the views.
         views (dict, optional): Config of the ``SkeletonMultiView``.
-        names (list[str]): What each view is for.
+        names (list[str]): The stream of each view.
     """
     dataset: dict
     prepare: list[dict]
@@ -38,8 +38,8 @@ class ClipStages(NamedTuple):
             float32.
         views (list[np.ndarray]): Augmented, (M, clip_len, V, C) each,
             float32.
-        notes (list[str]): What was drawn for each view, a line for each
-            transform that says it in ``results['augmentations']``.
+        notes (list[str]): The random choices of each view: a line for each
+            transform that reports them in ``results['augmentations']``.
     """
     raw: np.ndarray
     normalized: np.ndarray
@@ -48,14 +48,11 @@ class ClipStages(NamedTuple):
 
 
 def dataset_config(cfg: Config, loader: str) -> Any:
-    """The dataset of a config's dataloader.
+    """Return the config of the dataset of a dataloader.
 
     Args:
         cfg (Config): An experiment.
         loader (str): Key of a dataloader.
-
-    Returns:
-        ConfigDict: Config of the dataset.
 
     Raises:
         ValueError: If there is no such dataloader.
@@ -67,7 +64,7 @@ def dataset_config(cfg: Config, loader: str) -> Any:
 
 
 def find_steps(cfg: Config, loader: str) -> ConfigSteps:
-    """Find the steps of a clip.
+    """Find the steps of a clip in a config.
 
     The dataset (``prepare``) or its pipeline prepares the clip. The pipeline
     or the model's data preprocessor (``views``) makes the views.
@@ -75,9 +72,6 @@ def find_steps(cfg: Config, loader: str) -> ConfigSteps:
     Args:
         cfg (Config): An experiment.
         loader (str): Key of a dataloader.
-
-    Returns:
-        ConfigSteps: The steps.
 
     Raises:
         ValueError: If there is no such dataloader.
@@ -117,15 +111,10 @@ def _fit_views(views: Any, num_views: int, clip_len: int) -> dict:
 
 
 def find_layout(cfg: Config, dataset: Any) -> Layout:
-    """The layout of a dataset's clips.
+    """Return the layout of a dataset's clips.
 
-    Args:
-        cfg (Config): An experiment.
-        dataset (Dataset): Clips of it.
-
-    Returns:
-        Layout: The one that the config gives the encoder, else the one that
-        the dataset has read from its file, else ``'nturgb+d'``.
+    The encoder's ``graph_cfg`` decides, then the layout that the dataset has
+    read from its file; the default is ``'nturgb+d'``.
     """
     graph_cfg = cfg.model.backbone.get('graph_cfg')
     if graph_cfg:
@@ -134,14 +123,7 @@ def find_layout(cfg: Config, dataset: Any) -> Layout:
 
 
 def clip_labels(dataset: Any) -> list[tuple[str, Optional[int]]]:
-    """Name and label of each clip of a dataset.
-
-    Args:
-        dataset (Dataset): A ``SkeletonDataset``, or one of MMAction2's.
-
-    Returns:
-        list[tuple[str, int | None]]: In the dataset's order.
-    """
+    """Return the name and the label (or None) of each clip of a dataset."""
     if hasattr(dataset, 'labels'):
         return dataset.labels
     clips = map(dataset.get_data_info, range(len(dataset)))
@@ -160,7 +142,7 @@ class StageSource:
         dataset (Dataset): The clips as annotated.
         labels (list[tuple[str, int | None]]): Name and label of each clip.
         layout (Layout): Their layout.
-        names (list[str]): What each view is for; empty if it is not known.
+        names (list[str]): The stream of each view; empty if it is not known.
 
     Raises:
         ValueError: If there is no such dataloader.
@@ -175,7 +157,7 @@ class StageSource:
         resize = types.index(RESIZE) if RESIZE in types else len(types)
         self._normalize = Compose(steps.prepare[:resize])
         self._resize = Compose(steps.prepare[resize:])
-        # One call a view: each has a list of its own for what is drawn.
+        # Each view is a call of its own, to keep its notes apart.
         self._views: list[Callable] = []
         if steps.views is not None:
             pipelines = steps.views['transforms']
@@ -187,27 +169,24 @@ class StageSource:
         self.names = (
             steps.names if len(steps.names) == len(self._views) else [])
 
-    def pick(self, wanted: Sequence[str], seed: int,
-             count: int = 3) -> list[int]:
-        """Find clips.
+    def pick(self, wanted: Sequence[str], seed: int) -> list[int]:
+        """Find clips by their names or numbers, or draw three at random.
 
         Args:
             wanted (sequence of str): Names or numbers of clips.
-            seed (int): Fixes which clips are drawn if none is wanted.
-            count (int): How many are drawn then, at most. Defaults to 3.
+            seed (int): The seed of the draw, if nothing is wanted.
 
         Returns:
-            list[int]: Their indices.
+            list[int]: Indices of the clips.
 
         Raises:
             ValueError: If there is no such clip.
         """
         names = [name for name, _ in self.labels]
         if not wanted:
-            rng = np.random.default_rng(seed)
-            count = min(count, len(names))
-            return sorted(
-                rng.choice(len(names), count, replace=False).tolist())
+            drawn = np.random.default_rng(seed).choice(
+                len(names), min(3, len(names)), replace=False)
+            return sorted(drawn.tolist())
         clips = []
         for clip in wanted:
             if clip in names:
@@ -236,8 +215,8 @@ class StageSource:
         results = self._resize(results)
         views, notes = [], []
         for transform in self._views:
-            said: list[str] = []
-            made = transform(dict(results, augmentations=said))
+            choices: list[str] = []
+            made = transform(dict(results, augmentations=choices))
             views.extend(made['views'])
-            notes.append('\n'.join(said))
+            notes.append('\n'.join(choices))
         return ClipStages(raw, normalized, views, notes)

@@ -25,15 +25,15 @@ def projection(num_coords: int,
                elevation: float = 12.) -> np.ndarray:
     """Make the matrix that projects joints to the page.
 
-    ``keypoint @ matrix`` is a parallel projection, so that lengths can be
-    compared anywhere on the page.
+    ``keypoint @ matrix`` is a parallel projection: lengths can be compared
+    anywhere on the page.
 
     Args:
         num_coords (int): Coordinates C, 2 or 3.
         up (str, optional): The axis that points up, one of ``UP_AXES``.
             Defaults to None: ``'y'`` in three dimensions as in Kinect's
             camera coordinates, ``'-y'`` in two as in pixels.
-        azimuth (float): Degrees by which the viewer goes to the right; 3D
+        azimuth (float): Degrees by which the viewer moves to the right; 3D
             only. Defaults to 25.
         elevation (float): Degrees by which the viewer looks down; 3D only.
             Defaults to 12.
@@ -72,7 +72,7 @@ def hide_missing(keypoint: np.ndarray,
     Args:
         keypoint (np.ndarray): (M, T, V, C).
         layout (Layout): Its layout.
-        joints (bool): Whether to hide single joints too. Defaults to True.
+        joints (bool): Also hide single joints. Defaults to True.
 
     Returns:
         np.ndarray: A new array, (M, T, V, C).
@@ -93,7 +93,7 @@ def pale(color: str) -> str:
 
 
 class StickFigure:
-    """The bodies of a clip on an axes, moved from pose to pose.
+    """The bodies of a clip on axes; ``draw`` moves them to a pose.
 
     Bones and joints have the colours of their limbs. The first body has full
     colours, the others are pale.
@@ -150,11 +150,7 @@ class StickFigure:
             self.joints.insert(0, points)
 
     def draw(self, pose: np.ndarray) -> None:
-        """Show a pose.
-
-        Args:
-            pose (np.ndarray): (M, V, C); NaN is not drawn.
-        """
+        """Show a pose (M, V, C); NaN is not drawn."""
         page = pose @ self.matrix
         for lines, points, body in zip(self.bones, self.joints, page):
             lines.set_segments(
@@ -163,12 +159,7 @@ class StickFigure:
 
 
 def draw_compass(axes: Axes, matrix: np.ndarray) -> None:
-    """Show the directions of x, y and z in a corner.
-
-    Args:
-        axes (Axes): Axes to draw on.
-        matrix (np.ndarray): (C, 2), from :func:`projection`.
-    """
+    """Show the directions of x, y and z in a corner of the axes."""
     inch = axes.figure.dpi / np.array(axes.bbox.size)
     origin = 1 - np.array([0.26, 0.3]) * inch
     for name, arrow in zip('xyz', matrix):

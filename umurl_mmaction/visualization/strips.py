@@ -14,13 +14,16 @@ from ..skeleton.layout import Layout
 from .joint_key import draw_joint_key
 from .stick_figure import StickFigure, draw_compass, projection
 
-WIDTH = 1.75  # of a strip, in inches
-HEIGHTS = (1.3, 2.2)  # of a frame: at least and at most
+# In inches: a strip, the smallest and largest frame, a line of text, the
+# joints' names.
+WIDTH = 1.75
+HEIGHTS = (1.3, 2.2)
 CAPTION_HEIGHT = 0.14
-TITLE_HEIGHT = 0.17  # of a line
-KEY_WIDTH, KEY_HEIGHT = 4.2, 4.5  # of the joints' names
+TITLE_HEIGHT = 0.17
+KEY_WIDTH, KEY_HEIGHT = 4.2, 4.5
 GAP = 0.08
-REACH = 0.25  # beyond the first clip of a space, of its size
+# Share of the first clip's size that is shown around it.
+REACH = 0.25
 
 
 class Strip(NamedTuple):
@@ -31,9 +34,9 @@ class Strip(NamedTuple):
         title (str): A few short lines.
         color (str, optional): Colour of the title and the frame. Defaults to
             None: black and grey.
-        space (str): Strips of one space show the same part of it. Other
-            spaces have other units and another origin, and are scaled until
-            the first clip's bones are as long. Defaults to ``''``.
+        space (str): The coordinate system of the clip. Strips of one space
+            show the same part of it. Strips of other spaces are scaled until
+            their first clips have bones of one length. Defaults to ``''``.
     """
     clip: np.ndarray
     title: str
@@ -42,15 +45,7 @@ class Strip(NamedTuple):
 
 
 def pick_frames(num_frames: int, count: int) -> np.ndarray:
-    """Pick frames evenly from the first to the last one.
-
-    Args:
-        num_frames (int): Frames T of the clip.
-        count (int): Number of frames to pick.
-
-    Returns:
-        np.ndarray: Indices, (count, ), int64.
-    """
+    """Pick ``count`` frames evenly from the first to the last one."""
     return np.linspace(0, num_frames - 1, count).round().astype(int)
 
 
@@ -58,7 +53,7 @@ def bone_length(clip: np.ndarray, layout: Layout) -> float:
     """Compute the mean length of a clip's bones; 1 if none has a length."""
     bones = clip - clip[..., list(layout.bone_starts), :]
     lengths = np.linalg.norm(bones, axis=-1)
-    lengths = lengths[lengths > 0]  # less the root and what is NaN
+    lengths = lengths[lengths > 0]  # without the root and NaN
     return float(lengths.mean()) if len(lengths) else 1.
 
 
@@ -69,8 +64,8 @@ def bounds(page: np.ndarray) -> Optional[np.ndarray]:
         page (np.ndarray): Joints on the page, (M, T, V, 2).
 
     Returns:
-        np.ndarray: Lower left and upper right corner, (2, 2); None if there
-        is nothing on the page.
+        np.ndarray: Lower left and upper right corner, (2, 2); None if the
+        page is empty.
     """
     frames = page.transpose(1, 0, 2, 3).reshape(page.shape[1], -1, 2)
     frames = frames[np.isfinite(frames).any(axis=(1, 2))]
@@ -129,7 +124,7 @@ class _Page:
 
 
 def remark(stick: StickFigure, pose: np.ndarray) -> str:
-    """Say why a pose cannot be seen; empty if a joint of it can be."""
+    """Explain why a pose is not visible; empty if a joint of it is."""
     page = pose @ stick.matrix
     page = page[np.isfinite(page).all(axis=-1)]
     if not len(page):
@@ -140,18 +135,18 @@ def remark(stick: StickFigure, pose: np.ndarray) -> str:
 
 
 class StripFigure:
-    """A figure with a column for each clip and the frames below each other.
+    """A figure with a column for each clip; the frames run downwards.
 
     Args:
         strips (Sequence[Strip]): The clips.
         layout (Layout): Their layout.
-        num_frames (int): Frames of each clip, evenly over it. Defaults to 5.
+        num_frames (int): Frames to pick evenly from each clip. Defaults to 5.
         rows (int, optional): Frames to show at once, from the first on.
             Defaults to None: all.
         up (str, optional): As in :func:`projection`.
         title (str): Title of the figure. Defaults to ``''``.
-        names (bool): Whether to add the joints' names, on the first clip.
-            Defaults to False.
+        names (bool): Add the names of the joints, on the first clip. Defaults
+            to False.
 
     Attributes:
         figure (Figure): The figure.
@@ -249,16 +244,9 @@ class StripFigure:
             yield first
 
 
-def save_gif(strips: StripFigure, path: Path, fps: int = 12) -> None:
-    """Write a figure of one row as an animation.
-
-    Args:
-        strips (StripFigure): The figure.
-        path (Path): File to write, ``.gif``. Its folder is made if it is
-            missing.
-        fps (int): Frames a second. Defaults to 12.
-    """
-    writer = PillowWriter(fps=fps)
+def save_gif(strips: StripFigure, path: Path) -> None:
+    """Write a figure of one row as an animation, 12 frames a second."""
+    writer = PillowWriter(fps=12)
     with replacing(path) as temporary, writer.saving(
             strips.figure, str(temporary), 80):
         for _ in strips.frames():

@@ -1,10 +1,10 @@
-# Whole clips, no augmentation: what the frozen encoder sees is fixed.
+# Whole clips without augmentation.
 prepare = [dict(type='SkeletonPreNormalize')]
 pipeline = [
     dict(type='TemporalCropResize', ratio=(1.0, 1.0)),
     dict(type='PackSkeletonInputs'),
 ]
-# Under the name that MMAction2's inference_skeleton looks for.
+# MMAction2's inference_skeleton needs this name.
 test_pipeline = prepare + pipeline
 
 train_dataloader = dict(

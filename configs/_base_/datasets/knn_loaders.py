@@ -3,7 +3,7 @@ pipeline = [
     dict(type='TemporalCropResize', ratio=(1.0, 1.0)),
     dict(type='PackSkeletonInputs'),
 ]
-# Under the name that MMAction2's inference_skeleton looks for.
+# MMAction2's inference_skeleton needs this name.
 test_pipeline = prepare + pipeline
 
 test_dataloader = dict(

@@ -1,5 +1,4 @@
-# NTU RGB+D 120, 3D skeletons of Kinect v2; tools/data/README.md says where
-# from.
+# NTU RGB+D 120, 3D skeletons of Kinect v2. See tools/data/README.md.
 ann_file = 'data/skeleton/ntu120_3d.pkl'
 num_classes = 120
 skeleton = dict(

@@ -1,5 +1,4 @@
-# PKU-MMD part II, with the class numbers of part I; tools/data/README.md says
-# where from.
+# PKU-MMD part II, with the class numbers of part I. See tools/data/README.md.
 ann_file = 'data/skeleton/pkummd2_3d.pkl'
 num_classes = 51
 skeleton = dict(

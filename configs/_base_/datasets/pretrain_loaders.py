@@ -1,4 +1,4 @@
-# A view each for joint, bone and motion, and one for all together.
+# The model takes four views: joint, bone, motion, and all together.
 views = dict(
     type='SkeletonMultiView',
     transforms=[[
@@ -9,8 +9,8 @@ views = dict(
                         [dict(type='PoseShear', amplitude=1.0)]]),
     ]])
 
-# The views of a batch are made on the device. To make them clip by clip in
-# the workers: `train_dataloader.dataset.pipeline=_base_.per_clip_pipeline`.
+# The device makes the views of a batch. The workers make them clip by clip
+# with `train_dataloader.dataset.pipeline=_base_.per_clip_pipeline`.
 train_pipeline = [dict(type='PackSkeletonInputs', ragged=True)]
 per_clip_pipeline = [
     dict(views, num_views=[4]),
@@ -22,7 +22,7 @@ train_dataloader = dict(
     num_workers=8,
     persistent_workers=True,
     pin_memory=True,
-    # The last, smaller batch is kept, as in the paper's code.
+    # As in the paper's code, keep the last, smaller batch.
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=True),
     collate_fn=dict(type='pack_collate'),
@@ -33,8 +33,8 @@ train_dataloader = dict(
         prepare=[dict(type='SkeletonPreNormalize')],
         pipeline=train_pipeline))
 
-# Retrieval every few epochs: these clips are the queries, the training set is
-# the gallery.
+# Retrieval during training: these clips are the queries, and the training set
+# is the gallery.
 val_dataloader = dict(
     batch_size=128,
     num_workers=8,

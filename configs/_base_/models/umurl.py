@@ -1,6 +1,6 @@
 _base_ = './umurl_backbone.py'
 
-# Weights of the terms as in pretrain.py of the paper's code.
+# The weights of the terms are those of pretrain.py in the paper's code.
 model = dict(
     type='UmURL',
     neck=dict(type='ModalityProjector', out_channels=4096),

@@ -1,4 +1,4 @@
-# As options_pretraining.py in the paper's code.
+# The sizes are those of options_pretraining.py in the paper's code.
 model = dict(
     backbone=dict(
         type='UmURLBackbone',
@@ -6,5 +6,5 @@ model = dict(
         num_heads=1,
         num_layers=1,
         modalities=('joint', 'bone', 'motion')),
-    # Stock recognizers look it up outside of MMAction2's scope.
+    # Stock recognizers look it up outside MMAction2's scope.
     data_preprocessor=dict(type='mmaction.SkeletonDataPreprocessor'))

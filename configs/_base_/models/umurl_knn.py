@@ -1,6 +1,6 @@
 _base_ = './umurl_backbone.py'
 
-# The gallery is the training split; its pipeline is that of the queries.
+# The gallery is the training split, with the pipeline of the queries.
 gallery_pipeline = [
     dict(type='TemporalCropResize', ratio=(1.0, 1.0)),
     dict(type='PackSkeletonInputs'),

@@ -1,6 +1,6 @@
 _base_ = './umurl_backbone.py'
 
-# The encoder stays as it is; one linear layer is trained on its feature.
+# The encoder is frozen; one linear layer on its feature is trained.
 model = dict(
     type='RecognizerGCN',
     backbone=dict(frozen=True),

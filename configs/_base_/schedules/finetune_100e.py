@@ -1,9 +1,10 @@
-# The paper gives no settings for fine-tuning; these are ours.
+# These settings are ours; the paper gives none for fine-tuning.
 train_cfg = dict(
     type='EpochBasedTrainLoop', max_epochs=100, val_begin=1, val_interval=5)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
-# The scope makes it ours, which takes the dtype that the device is fast in.
+# The scope selects our AmpOptimWrapper, which takes the fast dtype of the
+# device.
 optim_wrapper = dict(
     type='AmpOptimWrapper',
     _scope_='umurl_mmaction',

@@ -1,8 +1,9 @@
-# As pretrain.py and script_pretrain.sh in the paper's code.
-# The validation by retrieval runs every 10 epochs.
+# The settings are those of pretrain.py and script_pretrain.sh in the paper's
+# code. Retrieval on the validation split runs every 10 epochs.
 train_cfg = dict(
     type='EpochBasedTrainLoop', max_epochs=451, val_interval=10)
-# The scope makes it ours, which takes the dtype that the device is fast in.
+# The scope selects our AmpOptimWrapper, which takes the fast dtype of the
+# device.
 optim_wrapper = dict(
     type='AmpOptimWrapper',
     _scope_='umurl_mmaction',

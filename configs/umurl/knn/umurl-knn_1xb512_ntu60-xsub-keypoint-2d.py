@@ -7,5 +7,5 @@ _base_ = [
 model = dict(
     backbone=_base_.skeleton, gallery=dict(dataset=_base_.xsub_train))
 test_dataloader = dict(dataset=_base_.xsub_val)
-# Under the name that MMAction2's inference_skeleton looks for.
+# MMAction2's inference_skeleton needs this name.
 test_pipeline = _base_.normalize + _base_.pipeline

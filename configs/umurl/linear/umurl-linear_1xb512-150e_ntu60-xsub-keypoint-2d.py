@@ -11,10 +11,10 @@ model = dict(
 train_dataloader = dict(dataset=_base_.xsub_train)
 val_dataloader = dict(dataset=_base_.xsub_val)
 test_dataloader = val_dataloader
-# Under the name that MMAction2's inference_skeleton looks for.
+# MMAction2's inference_skeleton needs this name.
 test_pipeline = _base_.normalize + _base_.pipeline
-# The frozen encoder sees each clip once, not in every epoch;
-# `--cfg-options custom_hooks="[]"` encodes in every epoch.
+# The frozen encoder encodes each clip once; with
+# `--cfg-options custom_hooks="[]"`, in every epoch.
 custom_hooks = [dict(type='CacheFeaturesHook')]
 load_from = ('work_dirs/umurl_4xb128-451e_ntu60-xsub-keypoint-2d/'
              'epoch_451.pth')

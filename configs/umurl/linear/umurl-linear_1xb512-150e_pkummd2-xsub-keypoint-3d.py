@@ -11,8 +11,8 @@ model = dict(
 train_dataloader = dict(dataset=_base_.xsub_train)
 val_dataloader = dict(dataset=_base_.xsub_val)
 test_dataloader = val_dataloader
-# The frozen encoder sees each clip once, not in every epoch;
-# `--cfg-options custom_hooks="[]"` encodes in every epoch.
+# The frozen encoder encodes each clip once; with
+# `--cfg-options custom_hooks="[]"`, in every epoch.
 custom_hooks = [dict(type='CacheFeaturesHook')]
 load_from = ('work_dirs/umurl_4xb128-451e_pkummd2-xsub-keypoint-3d/'
              'epoch_451.pth')

@@ -1,7 +1,7 @@
 _base_ = './umurl_4xb128-451e_ntu60-xsub-keypoint-3d.py'
 
 # Early fusion alone, the paper's simple baseline (Fig. 2a): two views of all
-# modalities together are aligned and regularised; no modality is seen alone.
+# modalities together are aligned and regularised.
 model = dict(
     branches=dict(fused=('joint', 'bone', 'motion')),
     heads=dict(

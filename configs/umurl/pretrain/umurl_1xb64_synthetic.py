@@ -1,4 +1,4 @@
-# The embedded default: small enough for two CPU cores. Not a benchmark.
+# A small demonstration for two CPU cores, not a benchmark.
 _base_ = [
     '../../_base_/models/umurl.py', '../../_base_/datasets/synthetic.py',
     '../../_base_/datasets/pretrain_loaders.py',
@@ -14,7 +14,7 @@ train_dataloader = dict(
 val_dataloader = dict(batch_size=64, num_workers=2, dataset=_base_.val_set)
 
 train_cfg = dict(max_epochs=30)
-# In full precision: at this width half precision is no faster.
+# At this width, half precision is no faster.
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(lr=2e-3))
 param_scheduler = [dict(type='MultiStepLR', milestones=[23], gamma=0.1)]
 auto_scale_lr = dict(base_batch_size=64)

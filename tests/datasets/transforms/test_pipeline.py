@@ -32,7 +32,7 @@ def clip(num_frames=100, num_person=2, num_joints=25, coords=3):
 
 
 def within(count, total, probability):
-    """Whether a binomial count lies within five standard deviations."""
+    """Tell whether a binomial count lies within five deviations."""
     deviation = np.sqrt(total * probability * (1 - probability))
     return abs(count - total * probability) < 5 * deviation
 
@@ -42,9 +42,9 @@ def test_crop_is_drawn_as_the_paper_says():
     crops = transform.draw_crops(torch.full((draws, ), num_frames))
     start, length = (x.numpy() for x in crops)
     assert length.min() == 64 and length.max() == 199
-    # floor(200 s) <= 64 for s < 0.325, of s ~ U(0.1, 1).
+    # With s ~ U(0.1, 1), floor(200 s) <= 64 for s < 0.325.
     assert within((length == 64).sum(), draws, (0.325 - 0.1) / 0.9)
-    # Above that the length is uniform, and the start uniform in its room.
+    # Other lengths are uniform, and so is the start within its range.
     assert within((length >= 132).sum(), draws, (1 - 0.66) / 0.9)
     assert start.min() == 0 and (start + length).max() == num_frames
     place = (start + 0.5) / (num_frames - length + 1)
@@ -78,7 +78,7 @@ def test_corrupted_joints_are_drawn_uniformly():
     assert all(within(n, draws, 15 / 25) for n in changed.sum(0).numpy())
     zeroed = (maps == 0).all(-1).all(-1)
     assert within(int(zeroed.any(1).sum()), draws, 0.5)
-    # All of a clip's joints or none.
+    # A clip has all joints changed, or none.
     assert (zeroed.sum(1).unique() == torch.tensor([0, 15])).all()
 
 
@@ -151,8 +151,8 @@ def test_views_of_a_batch_are_drawn_like_those_of_a_clip():
     assert not torch.equal(views[0], other[0])
     assert len(views) == 4 and views[0].shape == (300, 2, 64, 25, 3)
     assert not torch.equal(views[0], views[1])
-    # Of clips that are shorter than a crop all is left but the joints: each
-    # is a map of the resized clip.
+    # Clips shorter than a crop stay whole: each view maps the joints of the
+    # resized clip.
     corrupted = sheared = 0
     for n in range(0, 300, 3):
         whole = crop_resize(
@@ -286,3 +286,22 @@ def test_wrong_joint_count_names_the_clip():
 def test_settings_are_shown_and_keys_documented(transform):
     assert 'Required Keys' in transform.__doc__
     assert repr(transform()).startswith(f'{transform.__name__}(')
+
+
+def test_normalising_again_changes_only_bodies_whose_last_frame_is_empty():
+    """As tools/data/README.md says of arrays that are normalised already."""
+    normalize = SkeletonPreNormalize()
+
+    def twice(gap):
+        clip = np.random.default_rng(0).normal(size=(1, 12, 25, 3))
+        clip[:, gap] = clip[:, 8:] = 0
+        once = normalize(dict(keypoint=clip))['keypoint']
+        again = normalize(dict(keypoint=once.copy()))['keypoint']
+        return once, again
+
+    for gap in range(1, 7):
+        once, again = twice(gap)
+        ends_empty = not once[0, -1].any()
+        assert ends_empty == (gap == 3)
+        changed = abs(once - again).max(axis=(0, 2, 3)) > 1e-5
+        assert changed.tolist() == [False] * 11 + [ends_empty]

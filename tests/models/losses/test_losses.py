@@ -36,7 +36,7 @@ def test_covariance_equals_the_full_matrix(batch, dims):
 @pytest.mark.parametrize('batch, dims', [(64, 2048), (512, 256), (4096, 64),
                                          (590, 600)])
 def test_covariance_in_float32(batch, dims, std, mean):
-    """Large batches and nearly collapsed features too."""
+    """This holds for large batches and nearly collapsed features, too."""
     x = std * torch.randn(batch, dims) + mean
     expected = plain.covariance(x.double())
     torch.testing.assert_close(
@@ -44,7 +44,7 @@ def test_covariance_in_float32(batch, dims, std, mean):
 
 
 def test_covariance_of_nearly_white_features():
-    """Nothing is left of the diagonal, which is all there is."""
+    """The covariances are tiny beside the variances, which are left out."""
     white, _ = torch.linalg.qr(torch.randn(2000, 50))
     x = white * 2000**0.5 + 1e-3 * torch.randn(2000, 50)
     expected = plain.covariance(x.double())
@@ -107,7 +107,7 @@ def test_regularisers_leave_half_precision():
 
 
 @pytest.mark.parametrize('batch, dims', [(6, 40), (40, 7)])
-@pytest.mark.parametrize('part', [(0, 1), (1, 3)])
+@pytest.mark.parametrize('shard', [(0, 1), (1, 3)])
 def test_gradients_of_the_regulariser(batch, dims, shard):
     x = torch.randn(batch, dims, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: variance_covariance(x, shard), x)

@@ -1,4 +1,4 @@
-"""The projector beside settings of a user's config."""
+"""The projector works with settings of a user's config."""
 import pytest
 import torch
 from mmengine.config import Config
@@ -28,7 +28,7 @@ def norms(model):
 
 
 def test_torchs_layer_takes_its_place_where_a_user_asks_for_it():
-    """`sync_bn='torch'` of a config, in a launched run."""
+    """Convert a model as `sync_bn='torch'` does in a launched run."""
     projector = ModalityProjector(16, 24)
     state = projector.state_dict()
     converted = convert_sync_batchnorm(projector, 'torch')

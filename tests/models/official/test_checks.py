@@ -69,7 +69,7 @@ def test_only_required_weights_must_be_common():
 
 
 def test_names_of_the_paper_are_not_read_without_being_asked():
-    """A key of the paper's code stays as it is for another encoder."""
+    """Another encoder leaves a key of the paper's code unchanged."""
     weights = Model().state_dict()
     weights['backbone.mm_fusion.t_fusion.0.weight'] = torch.zeros(1)
     with pytest.raises(ValueError, match=r'has backbone\.mm_fusion\.t_fusion'):

@@ -1,4 +1,4 @@
-"""The paper's checkpoints, named in configs as they are."""
+"""Configs take the paper's checkpoints without conversion."""
 import json
 
 import pytest
@@ -10,10 +10,7 @@ from mmengine.runner import Runner, load_checkpoint
 
 from umurl_mmaction.models import UmURLBackbone
 from umurl_mmaction.models.official.files import to_official, to_ours
-from umurl_mmaction.models.official.names import (
-    convert_key,
-    convert_state_dict,
-)
+from umurl_mmaction.models.official.names import our_name
 
 CONFIGS = REPO / 'configs' / 'umurl'
 TRAINED = 'fixtures/golden/trained_h128.pth.tar'
@@ -47,7 +44,7 @@ def official(tmp_path):
 
 @pytest.mark.shared
 def test_names_order_and_shapes_are_the_papers(shared):
-    """Of what is computed for a model that never was an official file."""
+    """A model that never was an official file gives such a file, too."""
     paper = torch.load(shared(TRAINED))
     ours = to_ours(paper)['state_dict']
     computed = to_official(dict(state_dict=dict(sorted(ours.items()))))
@@ -58,7 +55,7 @@ def test_names_order_and_shapes_are_the_papers(shared):
 
 def test_every_weight_has_a_name_in_the_papers_code(official):
     path, ours = official
-    keys = [convert_key(key) for key in torch.load(path)['state_dict']]
+    keys = [our_name(key) for key in torch.load(path)['state_dict']]
     assert sorted(filter(None, keys)) == sorted(ours)
 
 
@@ -86,7 +83,7 @@ def test_recognizers_take_an_official_file(official, capsys, config,
         config,
         backbone=dict(embed_dims=16, num_layers=2, modalities=modalities))
     load_checkpoint(model, path)
-    # The table is no weight of ours, and no reason for a warning.
+    # The position table causes no warning.
     assert 'ma_encoder' not in capsys.readouterr().out
     weights = model.backbone.state_dict()
     assert weights
@@ -240,7 +237,7 @@ def test_retrieval_of_an_official_file_is_the_papers(shared, tmp_path, name,
 
 
 def test_state_dicts_are_renamed_as_files_are(official):
-    """The converter's function and the loading hooks agree."""
+    """The converter and the loading hooks agree."""
     path, ours = official
-    renamed = convert_state_dict(torch.load(path)['state_dict'])
+    renamed = to_ours(torch.load(path))['state_dict']
     torch.testing.assert_close(renamed, dict(ours), atol=0, rtol=0)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from umurl_mmaction.apis import nearest_neighbors
+from umurl_mmaction.models.utils.retrieval import nearest_neighbors
 
 
 @pytest.mark.parametrize('num_neighbors', [1, 7, 30])
@@ -27,7 +27,7 @@ def test_more_neighbours_than_there_are():
 # search itself takes can be measured.
 LARGE_SEARCH = '''
 import resource, torch
-from umurl_mmaction.apis import nearest_neighbors
+from umurl_mmaction.models.utils.retrieval import nearest_neighbors
 gallery, query = torch.randn(36000, 16), torch.randn(12000, 16)
 query[5000] = gallery[33333] = 9
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

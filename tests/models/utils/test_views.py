@@ -1,4 +1,4 @@
-"""What is computed at once equals what is computed one by one."""
+"""All views at once give the same as one view after the other."""
 import copy
 
 import pytest
@@ -83,7 +83,7 @@ def build_small():
 
 
 def test_compiled_without_breaks_and_once():
-    """Traced by torch.compile as a whole; the backend does not matter."""
+    """torch.compile traces the whole; the backend does not matter."""
     torch._dynamo.reset()
     model = build_small()
     explained = torch._dynamo.explain(model.backbone.encode_views)(

@@ -12,14 +12,14 @@ from ...skeleton.temporal import crop_resize
 
 def draw_matrices(num: int, num_coords: int,
                   generator: Optional[Generator]) -> Tensor:
-    """Matrices of U(-1, 1): (num, C, C), on the generator's device."""
+    """Draw matrices of U(-1, 1): (num, C, C), on the generator's device."""
     device = generator.device if generator else None
     shape = (num, num_coords, num_coords)
     return 2 * torch.rand(shape, generator=generator, device=device) - 1
 
 
 class JointMapTransform(BaseTransform):
-    """A random linear map for each joint.
+    """Multiply each joint by a random matrix.
 
     A subclass writes ``draw_maps`` and ``describe``.
 
@@ -30,8 +30,8 @@ class JointMapTransform(BaseTransform):
     Modified Keys:
 
         - keypoint
-        - augmentations (optional): a list of str, to which the words of
-          ``describe`` are appended
+        - augmentations (optional): a list of str; the result of ``describe``
+          is appended
     """
 
     def draw_maps(self,
@@ -39,10 +39,10 @@ class JointMapTransform(BaseTransform):
                   num_joints: int,
                   num_coords: int,
                   generator: Optional[Generator] = None) -> Tensor:
-        """Draw independent maps for some clips.
+        """Draw independent maps for several clips.
 
         Args:
-            num (int): Clips.
+            num (int): Number of clips.
             num_joints (int): Joints V.
             num_coords (int): Coordinates C.
             generator (Generator, optional): Defaults to torch's own.
@@ -53,14 +53,7 @@ class JointMapTransform(BaseTransform):
         raise NotImplementedError
 
     def describe(self, maps: Tensor) -> str:
-        """Say in one line what the maps of a clip do.
-
-        Args:
-            maps (Tensor): (V, C, C), from ``draw_maps``.
-
-        Returns:
-            str: Words for a reader.
-        """
+        """Describe the maps (V, C, C) of a clip in a few words."""
         raise NotImplementedError
 
     def transform(self, results: dict) -> dict:
@@ -75,11 +68,11 @@ class JointMapTransform(BaseTransform):
 
 @TRANSFORMS.register_module()
 class TemporalCropResize(BaseTransform):
-    """Resize a random part of the clip, in time, to a fixed length.
+    """Crop a random part of the clip in time, and resize it.
 
-    The part is floor(T * s) frames long with s ~ U(ratio), but at least
-    ``min_len`` and at most T, and starts anywhere. ``ratio=(1, 1)`` takes
-    the whole clip, as at test time.
+    The crop has floor(T * s) frames with s ~ U(ratio), but at least
+    ``min_len`` and at most T. Its start is drawn uniformly. Tests use
+    ``ratio=(1, 1)``, which takes the whole clip.
 
     Required Keys:
 
@@ -89,11 +82,11 @@ class TemporalCropResize(BaseTransform):
 
         - keypoint
         - total_frames
-        - augmentations (optional): a list of str, to which the frames of the
-          part are appended
+        - augmentations (optional): a list of str; the frames of the crop are
+          appended
 
     Args:
-        ratio (tuple[float, float]): Range of the cropped share of the clip,
+        ratio (tuple[float, float]): Range of the crop's share of the clip,
             within 0..1. Defaults to ``(0.1, 1.0)`` (the paper's code).
         min_len (int): Shortest crop in frames. Defaults to 64.
         clip_len (int): Frames of the result. Defaults to 64.
@@ -158,10 +151,10 @@ class TemporalCropResize(BaseTransform):
 
 @TRANSFORMS.register_module()
 class JointCorruption(JointMapTransform):
-    """Spoil a random subset of the joints throughout the clip.
+    """Corrupt a random subset of the joints in all frames.
 
-    With probability 1/2 they are set to 0, else multiplied, as row vectors,
-    by a matrix of U(-1, 1).
+    With probability 1/2, these joints are set to 0. Otherwise they are
+    multiplied, as row vectors, by one matrix of U(-1, 1).
 
     Required Keys:
 
@@ -170,8 +163,7 @@ class JointCorruption(JointMapTransform):
     Modified Keys:
 
         - keypoint
-        - augmentations (optional): a list of str, to which the change is
-          appended
+        - augmentations (optional): a list of str; the change is appended
 
     Args:
         ratio (float): Share of the joints, within 0..1. Defaults to 0.6: 15
@@ -188,7 +180,7 @@ class JointCorruption(JointMapTransform):
                   num_joints: int,
                   num_coords: int,
                   generator: Optional[Generator] = None) -> Tensor:
-        """The identity but for round(ratio * V) joints of each clip."""
+        """Draw maps that change round(ratio * V) joints of each clip."""
         device = generator.device if generator else None
         draws = torch.rand((num, num_joints + 1),
                            generator=generator,
@@ -204,7 +196,7 @@ class JointCorruption(JointMapTransform):
                               matrices.masked_fill(to_zero[:, None, None], 0))
 
     def describe(self, maps: Tensor) -> str:
-        """Such as ``'15 of 25 joints set to 0'``."""
+        """Return for example ``'15 of 25 joints set to 0'``."""
         num_joints, num_coords = maps.shape[:2]
         changed = (maps != torch.eye(num_coords)).flatten(1).any(dim=1)
         what = 'distorted' if maps[changed].any() else 'set to 0'
@@ -225,8 +217,7 @@ class PoseShear(JointMapTransform):
     Modified Keys:
 
         - keypoint
-        - augmentations (optional): a list of str, to which the change is
-          appended
+        - augmentations (optional): a list of str; the change is appended
 
     Args:
         amplitude (float): The off-diagonal entries are drawn from
@@ -243,13 +234,13 @@ class PoseShear(JointMapTransform):
                   num_joints: int,
                   num_coords: int,
                   generator: Optional[Generator] = None) -> Tensor:
-        """A shear with unit diagonal, the same for all joints of a clip."""
+        """Draw one matrix with unit diagonal for all joints of a clip."""
         matrices = self.amplitude * draw_matrices(num, num_coords, generator)
         matrices.diagonal(dim1=1, dim2=2).fill_(1)
         return shear_map(matrices, num_joints)
 
     def describe(self, maps: Tensor) -> str:
-        """Always ``'sheared'``."""
+        """Return ``'sheared'``."""
         return 'sheared'
 
     def __repr__(self) -> str:

@@ -15,10 +15,10 @@ from ...skeleton.batch import RaggedClip, Streams, Views, fit_bodies
 class PackSkeletonInputs(BaseTransform):
     """Pack a clip for the model.
 
-    ``views`` are packed if there are any (pre-training), else ``modalities``
-    (streams), else ``keypoint`` with MMAction2's leading clip axis. The
-    encoder fills missing bodies with zeros. ``ragged`` clips keep their
-    length, for views that are made on the device.
+    It packs ``views`` (pre-training) if the clip has them, else
+    ``modalities`` (streams), else ``keypoint`` with MMAction2's leading clip
+    axis. With ``ragged`` it packs ``keypoint`` in its own length, for views
+    that are made on the device. The encoder fills missing bodies with zeros.
 
     Required Keys:
 
@@ -34,9 +34,9 @@ class PackSkeletonInputs(BaseTransform):
           keys.
 
     Args:
-        num_person (int, optional): Number of bodies for a model that takes a
-            fixed one: missing bodies are zeros, further ones are left out.
-            Defaults to None: those of the clip.
+        num_person (int, optional): Number of bodies for a model that needs a
+            fixed one: missing bodies become zeros, extra ones are left out.
+            Defaults to None: the number of the clip.
         meta_keys (sequence of str): Keys kept in the data sample. Defaults
             to ``('frame_dir', )``.
         ragged (bool): Pack ``keypoint`` with its own number of frames.

@@ -13,9 +13,8 @@ from ...skeleton.modalities import check_modalities, generate_modalities
 class GenSkeletonModalities(BaseTransform):
     """Generate the streams of the given modalities.
 
-    Encoders do this by themselves when they are given joints. This transform
-    is for pipelines that hand streams, or some of them, to ``SkeletonKNN`` or
-    to an encoder.
+    An encoder generates its streams from joints by itself. This transform is
+    for pipelines that give streams to ``SkeletonKNN`` or to an encoder.
 
     Required Keys:
 
@@ -30,7 +29,7 @@ class GenSkeletonModalities(BaseTransform):
         modalities (sequence of str): Defaults to
             ``('joint', 'bone', 'motion')``.
         layout (str | dict, optional): Name or description of the layout.
-            Defaults to the data's own, else ``'nturgb+d'``.
+            Defaults to the layout of the data, else ``'nturgb+d'``.
     """
 
     def __init__(self,

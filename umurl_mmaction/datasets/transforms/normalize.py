@@ -12,11 +12,12 @@ from ...skeleton.normalize import align_bodies, repair_missing_frames
 
 @TRANSFORMS.register_module()
 class SkeletonPreNormalize(BaseTransform):
-    """The paper's normalisation of a clip.
+    """Normalise a clip as the paper does.
 
-    Closes gaps before a body's first and after its last frame, moves body
-    0's centre joint of every frame to the origin, and turns all bodies so
-    that body 0's shoulder line of the first frame lies along +x.
+    Missing frames at the start and the end of a body are filled. The centre
+    joint of body 0 moves to the origin in every frame. All bodies turn by the
+    one rotation that brings body 0's shoulder line in the first frame onto
+    +x.
 
     Required Keys:
 
@@ -29,8 +30,8 @@ class SkeletonPreNormalize(BaseTransform):
 
     Args:
         layout (str | dict, optional): Name or description of the layout.
-            Rotation needs ``shoulders`` and C = 3. Defaults to None: the
-            layout of the data, or ``'nturgb+d'`` if they do not say.
+            Without ``shoulders``, or if C is not 3, nothing is rotated.
+            Defaults to the layout of the data, else ``'nturgb+d'``.
     """
 
     def __init__(self,
@@ -39,25 +40,20 @@ class SkeletonPreNormalize(BaseTransform):
 
     @torch.inference_mode()
     def transform(self, results: dict) -> dict:
-        """Normalise a clip.
+        """Normalise ``keypoint``, (M, T, V, C), to float32.
 
-        Args:
-            results (dict): ``keypoint``, (M, T, V, C).
-
-        Returns:
-            dict: The same with ``keypoint`` in float32. A clip without any
-            body stays zero.
+        A clip without any body stays zero.
 
         Raises:
             ValueError: If the clip has another number of joints.
         """
         layout = self.layout or results.get('layout') or LAYOUTS['nturgb+d']
-        # Released annotations are float16, too coarse to subtract in.
+        # Released annotations are float16, which loses digits in differences.
         keypoint = results['keypoint'].astype(np.float32, copy=False)
         layout.check(keypoint.shape,
                      f'keypoint of {results.get("frame_dir", "a clip")}')
         joints = torch.from_numpy(np.ascontiguousarray(keypoint))[None]
-        # Bodies that are there in the first and last frame need no repair.
+        # A body in the first and the last frame needs no repair.
         if not keypoint[:, (0, -1)].any(axis=(2, 3)).all():
             joints = repair_missing_frames(joints)
         results['keypoint'] = align_bodies(joints, layout)[0].numpy()

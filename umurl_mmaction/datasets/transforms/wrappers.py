@@ -16,13 +16,13 @@ from ...skeleton.temporal import (
 )
 from .augment import JointMapTransform, TemporalCropResize
 
-# A view takes some 40 kB: those of 64 clips stay in the cache of a CPU.
+# Views of about 40 kB each: 64 of them fit in the cache of a CPU.
 CLIPS_IN_CACHE = 64
 
 
 def draw_maps(transforms: Sequence, num: int, num_joints: int,
               num_coords: int, generator: Optional[Generator]) -> Tensor:
-    """Draw the maps of transforms in succession: (num, V, C, C)."""
+    """Draw the product of the transforms' maps: (num, V, C, C)."""
     device = generator.device if generator else None
     maps = None
     for transform in transforms:
@@ -53,10 +53,10 @@ def draw_maps(transforms: Sequence, num: int, num_joints: int,
 
 @TRANSFORMS.register_module()
 class SkeletonMultiView(BaseTransform):
-    """Run pipelines on copies of a clip, one pipeline a view.
+    """Make views of a clip, each by a pipeline on a copy of the clip.
 
-    In a pipeline it makes the views of one clip; as ``views`` of
-    ``SkeletonDataPreprocessor`` those of a whole batch, on its device.
+    In a pipeline it makes the views of one clip. As ``views`` of
+    ``SkeletonDataPreprocessor`` it makes the views of a batch on its device.
 
     Required Keys:
 
@@ -68,9 +68,9 @@ class SkeletonMultiView(BaseTransform):
 
     Args:
         transforms (list[list[dict]]): The pipelines.
-        num_views (sequence of int, optional): How many views each pipeline
-            gives. Defaults to one each; a single pipeline of
-            ``SkeletonDataPreprocessor`` gives as many as the model takes.
+        num_views (sequence of int, optional): Number of views of each
+            pipeline. Defaults to one each; a single pipeline of
+            ``SkeletonDataPreprocessor`` makes as many as the model takes.
     """
 
     def __init__(self,
@@ -85,11 +85,11 @@ class SkeletonMultiView(BaseTransform):
             self.pipelines = [Compose(pipeline) for pipeline in transforms]
 
     def fit(self, num_views: int, clip_len: int) -> None:
-        """Make the views that a model takes.
+        """Fit the views to a model.
 
         Args:
             num_views (int): Views of a clip.
-            clip_len (int): Frames of a view, whatever the crop says.
+            clip_len (int): Frames of a view; replaces that of the crop.
 
         Raises:
             ValueError: If ``num_views`` was given and makes another number.
@@ -113,7 +113,7 @@ class SkeletonMultiView(BaseTransform):
         return results
 
     def resize(self, clips: PackedClips, num_person: int) -> Tensor:
-        """Resize whole clips to the first view's length, for evaluation.
+        """Resize whole clips to the length of a view, for evaluation.
 
         Args:
             clips (PackedClips): N clips.
@@ -139,16 +139,16 @@ class SkeletonMultiView(BaseTransform):
               clips: PackedClips,
               num_person: int,
               generator: Optional[Generator] = None) -> list[Tensor]:
-        """Make the views of many clips at once, drawn like ``transform``.
+        """Make the views of many clips at once.
 
-        The plain way is ``transform`` clip by clip. Here all crops are drawn,
-        the frames are gathered with their weights, and each joint is
-        multiplied by the product of the pipeline's linear maps.
+        Plain form: ``transform`` for each clip. Here all crops are drawn, the
+        frames are summed with their weights, and each joint is multiplied by
+        the product of the pipeline's maps.
 
         Args:
             clips (PackedClips): N clips.
             num_person (int): Bodies M of the views.
-            generator (Generator, optional): Of the clips' device. Defaults to
+            generator (Generator, optional): On the clips' device. Defaults to
                 torch's own.
 
         Returns:
@@ -156,7 +156,7 @@ class SkeletonMultiView(BaseTransform):
 
         Raises:
             ValueError: If a pipeline is not ``TemporalCropResize`` followed
-                by transforms that map joints, or choices among such.
+                by ``JointMapTransform`` or ``RandomChoice`` of such.
         """
         views: list[Tensor] = []
         size = len(clips.num_frames)
@@ -181,10 +181,10 @@ class SkeletonMultiView(BaseTransform):
     def _mapped(frames: Tensor, rows: Tensor, weights: Tensor,
                 maps: Tensor) -> Tensor:
         """Resize and map the joints: (N, M, clip_len, V, C)."""
-        # Half precision is widened once, not for every chunk.
+        # Once for all chunks.
         frames = frames.to(torch.promote_types(frames.dtype, torch.float32))
         joints = frames.new_empty(*rows.shape[:-1], *frames.shape[1:])
-        # A CPU works in its cache, and asks for no memory but the result's.
+        # A CPU works in its cache, chunk by chunk.
         step = CLIPS_IN_CACHE if frames.is_cpu else len(rows)
         for chunk in zip(*(x.split(step) for x in (rows, weights, maps,
                                                    joints))):

@@ -2,35 +2,12 @@ from typing import Any
 
 import torch
 from mmaction.registry import HOOKS
-from mmaction.structures import ActionDataSample
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ...models.utils.encoding import FUSED, encode_dataset
 from ..unwrap import bare_model
-
-
-class FeatureDataset(Dataset):
-    """Features of clips, with their data samples.
-
-    Args:
-        features (Tensor): (G, num_clips, F).
-        samples (list[ActionDataSample]): G data samples.
-    """
-
-    def __init__(self, features: Tensor,
-                 samples: list[ActionDataSample]) -> None:
-        self.features = features
-        self.samples = samples
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, index: int) -> dict:
-        return dict(
-            inputs=self.features[index], data_samples=self.samples[index])
 
 
 @HOOKS.register_module()
@@ -39,8 +16,8 @@ class CacheFeaturesHook(Hook):
 
     A frozen encoder computes the same features in every epoch if the pipeline
     is deterministic. Training and validation clips go through the encoder
-    once, and the loops run on the features. Checkpoints hold the encoder as
-    ever. Resuming encodes once more.
+    once, and the loops run on the features. Checkpoints still hold the
+    encoder. A resumed run encodes once more.
 
     Raises:
         ValueError: If the encoder is trained, or the training pipeline is
@@ -79,14 +56,18 @@ class CacheFeaturesHook(Hook):
 
     @staticmethod
     def _encode(model: torch.nn.Module, loader: DataLoader) -> DataLoader:
-        features, samples = encode_dataset(
+        encoded, samples = encode_dataset(
             model,
             loader.dataset,
             batch_size=loader.batch_size,
             num_workers=loader.num_workers,
             collate_fn=loader.collate_fn)
+        dataset: Any = [
+            dict(inputs=feature, data_samples=sample)
+            for feature, sample in zip(encoded[FUSED].cpu(), samples)
+        ]
         return DataLoader(
-            FeatureDataset(features[FUSED].cpu(), samples),
+            dataset,
             batch_size=loader.batch_size,
             sampler=loader.sampler,
             drop_last=loader.drop_last,

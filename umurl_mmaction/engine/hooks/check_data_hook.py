@@ -14,15 +14,14 @@ from ..unwrap import bare_model
 class CheckDataHook(Hook):
     """Refuse data that the model cannot use, before the first step.
 
-    In pre-training the last batch of an epoch is left out if it is a single
-    clip, over which no variance is defined; one line says so.
+    Pre-training leaves out the last batch of an epoch if it is a single clip,
+    over which no variance is defined. The log says so in one line.
 
     Raises:
-        ValueError: If the training set gives no batch, or batches of a single
-            clip in pre-training; if a clip's joints or coordinates are not
-            those of the encoder, or the data describe another skeleton; if a
-            clip's label is none of the classifier's classes, or missing where
-            accuracy is asked for.
+        ValueError: If there is no batch, or pre-training gets batches of one
+            clip; if the data have other joints, coordinates or parents than
+            the encoder; if a label is not one of the classifier's classes, or
+            is missing where accuracy is measured.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -83,13 +82,12 @@ class CheckDataHook(Hook):
 
     @staticmethod
     def _check_shapes(dataset: Any, model: Any) -> None:
-        wanted = getattr(
-            getattr(model, 'backbone', None), 'input_shape', None)
-        shapes = getattr(dataset, 'shapes', ())
-        if wanted is None:
+        wanted = getattr(model.backbone, 'input_shape', None)
+        shapes = getattr(dataset, 'shapes', None)
+        if wanted is None or shapes is None:
             return
         num_person, _, num_joints, num_coords = wanted
-        for (name, _), shape in zip(getattr(dataset, 'labels', ()), shapes):
+        for (name, _), shape in zip(dataset.labels, shapes):
             if shape[2:] != (num_joints, num_coords):
                 raise ValueError(
                     f'clip {name!r} has keypoint {shape}, the encoder wants '
@@ -107,7 +105,7 @@ class CheckDataHook(Hook):
     @staticmethod
     def _check_layout(dataset: Any, model: Any) -> None:
         data_layout = getattr(dataset, 'layout', None)
-        layout = getattr(getattr(model, 'backbone', None), 'layout', None)
+        layout = getattr(model.backbone, 'layout', None)
         if data_layout is None or layout is None:
             return
         if data_layout.parents != layout.parents:

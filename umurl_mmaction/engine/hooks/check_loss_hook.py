@@ -9,10 +9,9 @@ from mmengine.runner import Runner
 
 @HOOKS.register_module()
 class CheckLossHook(Hook):
-    """Stop at the first loss that is not finite.
+    """Stop at the first loss that is not finite, before it can be saved.
 
-    The hook stops before a checkpoint can be written. It costs no time,
-    because the loss is already on the CPU for the log.
+    The check costs no time: the loss is already on the CPU for the log.
 
     Raises:
         FloatingPointError: The message names the iteration, the losses and

@@ -28,13 +28,13 @@ class CollapseMonitorHook(Hook):
     cosine of its projection and of the fused feature's projection.
 
     Args:
-        interval (int): Iterations between two looks; 0 switches it off.
+        interval (int): Iterations between two checks; 0 switches them off.
             Defaults to 100.
-        threshold (float): Mean standard deviation of a collapsed feature; an
-            untrained encoder has about 0.2, a trained one more. Defaults to
-            0.01.
-        patience (int): Successive looks below it before the one warning.
-            Defaults to 5.
+        threshold (float): A mean standard deviation below it means collapse;
+            an untrained encoder has about 0.2, a trained one more. Defaults
+            to 0.01.
+        patience (int): Successive checks below the threshold before the one
+            warning. Defaults to 5.
     """
 
     def __init__(self,
@@ -51,7 +51,7 @@ class CollapseMonitorHook(Hook):
                          batch_idx: int,
                          data_batch: Any = None,
                          outputs: Optional[dict] = None) -> None:
-        """Look at the batch again, on every rank; the first one logs."""
+        """Check the batch on every rank; the first one logs."""
         if not self.every_n_train_iters(runner, self.interval):
             return
         values = self._look(runner, data_batch)

@@ -15,9 +15,6 @@ PACKAGE = Path(__file__).resolve().parents[2]
 def git_commit(folder: Path) -> Optional[str]:
     """Return the git commit of a folder.
 
-    Args:
-        folder (Path): A folder of a checkout.
-
     Returns:
         str | None: The first 7 digits of the hash, or more if these are
         ambiguous, with ``-dirty`` if tracked files have changed since; None

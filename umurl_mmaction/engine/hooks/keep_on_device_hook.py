@@ -25,13 +25,13 @@ class PackIndex(BaseTransform):
 class KeepOnDeviceHook(Hook):
     """Keep the whole training set on the model's device.
 
-    The loader then hands over indices only, and no clip is copied to the
-    device twice. The set must fit: NTU RGB+D 120 takes about 3 GB in float32.
-    The dataset must give ragged clips (``PackSkeletonInputs`` with
-    ``ragged=True``) and the data preprocessor must make the views.
+    The loader then gives indices only, and no clip is copied to the device
+    twice. The set must fit: NTU RGB+D 120 takes about 3 GB in float32. The
+    dataset must give ragged clips (``PackSkeletonInputs`` with
+    ``ragged=True``).
 
     Raises:
-        ValueError: If the preprocessor makes no views.
+        ValueError: If the data preprocessor makes no views.
     """
 
     def before_train(self, runner: Runner) -> None:

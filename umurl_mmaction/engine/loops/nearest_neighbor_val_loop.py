@@ -25,11 +25,11 @@ from ..unwrap import bare_model
 class NearestNeighborValLoop(ValLoop):
     """Validate an encoder in pre-training by 1-nearest-neighbour retrieval.
 
-    The clips of ``val_dataloader`` are the queries, those of the training set
-    are the gallery, encoded anew for each validation. The evaluator gets the
-    retrieved labels of the fused feature and of each modality alone. Without
-    labels or without the validation split the loop does nothing, and one line
-    says why.
+    The clips of ``val_dataloader`` are the queries. Those of the training set
+    are the gallery, which is encoded for each validation. The evaluator gets
+    the retrieved labels of the fused feature and of each modality alone.
+    Without labels or without the validation split the loop does nothing, and
+    the log says why in one line.
 
     Args:
         runner (Runner): The runner.
@@ -71,11 +71,7 @@ class NearestNeighborValLoop(ValLoop):
         self.dataloader = DataLoader(nothing)
 
     def run(self) -> dict[str, float]:
-        """Encode the gallery, retrieve for each query, log the accuracy.
-
-        Returns:
-            dict[str, float]: The evaluator's metrics; none if skipped.
-        """
+        """Encode the gallery, retrieve for each query, return the metrics."""
         if self._skipped:
             return {}
         try:
@@ -85,12 +81,7 @@ class NearestNeighborValLoop(ValLoop):
 
     @torch.no_grad()
     def run_iter(self, idx: int, data_batch: Sequence[dict]) -> None:
-        """Retrieve for a batch of queries.
-
-        Args:
-            idx (int): Index of the batch.
-            data_batch (sequence of dict): The batch.
-        """
+        """Retrieve for batch number ``idx`` of the queries."""
         model = bare_model(self.runner)
         kinds = kinds_of(model.backbone)
         if not self._galleries:
@@ -128,7 +119,7 @@ class NearestNeighborValLoop(ValLoop):
     def _retrieve(
             self, features: dict[str, torch.Tensor],
             samples: list[ActionDataSample]) -> list[ActionDataSample]:
-        """Add ``retrieved`` to samples: label by kind of feature."""
+        """Add ``retrieved`` to the samples: a label by kind of feature."""
         found = {}
         for kind, feature in features.items():
             gallery = self._galleries[kind]

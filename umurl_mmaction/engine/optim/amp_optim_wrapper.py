@@ -12,7 +12,7 @@ def fast_dtype(device: str) -> Optional[str]:
     """Choose the dtype that a device computes fastest in.
 
     Args:
-        device (str): The answer of MMEngine's ``get_device``.
+        device (str): The result of MMEngine's ``get_device``.
 
     Returns:
         str | None: ``'bfloat16'`` where the hardware has it; else
@@ -29,23 +29,21 @@ def fast_dtype(device: str) -> Optional[str]:
     return None
 
 
-# In the child scope only, so that other configs of the process keep
-# MMEngine's. `--amp` of MMAction2's tools takes no other name, and under it
-# a config goes back to full precision by `type='OptimWrapper'` alone.
+# Only the child scope gets it: other configs of the process keep MMEngine's.
+# The name stays, because `--amp` of MMAction2's tools takes no other one.
 @OPTIM_WRAPPERS.children[SCOPE].register_module(name='AmpOptimWrapper')
 class AutoAmpOptimWrapper(AmpOptimWrapper):
-    """MMEngine's mixed precision, in the dtype that the device is fast in.
+    """MMEngine's mixed precision, in the dtype that suits the device best.
 
     A config names it with
     ``dict(type='AmpOptimWrapper', _scope_='umurl_mmaction', ...)``.
 
     Args:
-        dtype (str | torch.dtype, optional): As in MMEngine's
-            ``AmpOptimWrapper``. Defaults to None: what :func:`fast_dtype`
-            gives for the device.
-        loss_scale (str | float | dict, optional): As in MMEngine's
-            ``AmpOptimWrapper``. Defaults to None: no scaling in bfloat16 and
-            float32, whose range holds small gradients, else ``'dynamic'``.
+        dtype (str | torch.dtype, optional): Defaults to None: the choice of
+            :func:`fast_dtype`.
+        loss_scale (str | float | dict, optional): Defaults to None: no
+            scaling in bfloat16 and float32, whose range holds small
+            gradients, else ``'dynamic'``.
         kwargs: The other arguments of MMEngine's ``AmpOptimWrapper``.
     """
 

@@ -27,11 +27,8 @@ def _init_worker(init: Optional[Callable], worker: int) -> None:
     """Let a worker of a loader ignore SIGTERM from anyone but its parent.
 
     Launchers and queues send the signal to whole process groups. A training
-    whose workers die fails before it can save a checkpoint.
-
-    Args:
-        init (callable, optional): The loader's own ``worker_init_fn``.
-        worker (int): The number of the worker.
+    whose workers die fails before it can save a checkpoint. ``init`` is the
+    loader's own ``worker_init_fn``.
     """
     if init is not None:
         init(worker)
@@ -49,11 +46,10 @@ class PreemptionHook(Hook):
     The run first completes the current iteration or validation; after the
     last iteration of an epoch, also the work at the end of the epoch. Then
     ``SafeCheckpointHook`` writes ``interrupted.pth``, from which ``--resume``
-    continues, and the process exits with status 143. A signal to one rank
-    stops all ranks. The launcher should leave them the time for an iteration
-    and for writing the file (torchrun: 30 seconds).
-
-    A resumed run continues within the epoch, see ``ResumeHook``.
+    continues within the epoch (see ``ResumeHook``), and the process exits
+    with status 143. A signal to one rank stops all ranks. The launcher should
+    leave them the time for an iteration and for writing the file (torchrun:
+    30 seconds).
     """
 
     priority = 'LOWEST'
@@ -76,8 +72,8 @@ class PreemptionHook(Hook):
             return
         self._pid = os.getpid()
         self._previous = signal.signal(signal.SIGTERM, self._on_signal)
-        loops = [runner.train_loop, runner.val_loop]
-        for loader in [loop.dataloader for loop in loops if loop is not None]:
+        for loop in filter(None, (runner.train_loop, runner.val_loop)):
+            loader = loop.dataloader
             loader.worker_init_fn = partial(_init_worker,
                                             loader.worker_init_fn)
 

@@ -14,9 +14,9 @@ def random_state() -> dict[str, Any]:
     """Return the states of this process's random generators.
 
     Returns:
-        dict: ``python``, ``numpy``, ``torch`` and, on a machine with a GPU,
-        ``cuda`` for the current device. It holds only tensors and numbers,
-        which torch loads with ``weights_only``.
+        dict: ``python``, ``numpy``, ``torch`` and, with a GPU, ``cuda`` for
+        the current device; only tensors and numbers, which torch loads with
+        ``weights_only``.
     """
     numpy = np.random.get_state(legacy=False)
     numbers = numpy['state']
@@ -30,11 +30,10 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """Set the states of this process's random generators.
+    """Set the random generators to a :func:`random_state`.
 
-    Args:
-        state (dict): The result of :func:`random_state`, maybe from another
-            device. Without a GPU, the GPU's state is ignored.
+    The state may come from another device. Without a GPU, the GPU's state is
+    ignored.
     """
     random.setstate(state['python'])
     numbers = state['numpy']['state']
@@ -46,21 +45,12 @@ def set_random_state(state: dict[str, Any]) -> None:
 
 
 def batch_size_of_all_ranks(loader: Any) -> int:
-    """Return the number of samples of an iteration, over all ranks.
-
-    Args:
-        loader (DataLoader): The loader of one rank.
-
-    Returns:
-        int: The batch size times the number of ranks.
-    """
+    """Return the number of samples of an iteration, over all ranks."""
     return loader.batch_sampler.batch_size * dist.get_world_size()
 
 
 def collect(runner: Runner, num_batches: int = 0) -> dict[str, Any]:
-    """Return the state of a run between two iterations.
-
-    Every rank has to call this function.
+    """Return the state of a run between two iterations, on every rank.
 
     Args:
         runner (Runner): The runner of the training.

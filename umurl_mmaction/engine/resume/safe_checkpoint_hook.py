@@ -15,14 +15,7 @@ INTERRUPTED = 'interrupted.pth'
 
 
 class _RemovesLater:
-    """A file backend that records removals instead of removing files.
-
-    Args:
-        backend (BaseStorageBackend): The backend for everything else.
-
-    Attributes:
-        removed (list[str]): The paths to remove.
-    """
+    """A file backend that records removals instead of removing files."""
 
     def __init__(self, backend: Any) -> None:
         self.backend = backend
@@ -48,13 +41,9 @@ class SafeCheckpointHook(CheckpointHook):
     therefore needs room for one checkpoint more than ``max_keep_ckpts`` and
     the best ones.
 
-    The files hold MMEngine's state: weights, optimizer with the loss scaler,
-    schedulers and message hub. ``meta['run_state']`` holds the random states
-    of all ranks and the sampler's seed, for ``ResumeHook``.
-
-    Args:
-        args: The arguments of ``CheckpointHook``.
-        kwargs: The keyword arguments of ``CheckpointHook``.
+    ``meta['run_state']`` of the files holds the random states of all ranks
+    and the sampler's seed, for ``ResumeHook``. The arguments are those of
+    ``CheckpointHook``.
     """
 
     file_backend: Any
@@ -78,8 +67,7 @@ class SafeCheckpointHook(CheckpointHook):
         Args:
             runner (Runner): The runner of the training.
             meta (dict): ``epoch`` and ``iter`` to resume from.
-            num_batches (int): The number of batches since the start of the
-                epoch, or since the run was resumed within it.
+            num_batches (int): As in :func:`collect`.
 
         Returns:
             str: The path of the file.

@@ -8,10 +8,7 @@ from ...fileio.checkpoints import load_checkpoint
 
 
 def damage_of(path: Union[str, Path]) -> Optional[str]:
-    """Say what is wrong with a checkpoint file, without unpickling it.
-
-    Args:
-        path (str | Path): A file that ``torch.save`` has written.
+    """Describe the damage of a ``torch.save`` file, without unpickling it.
 
     Returns:
         str | None: The damage in a few words, or None for a whole file.
@@ -45,10 +42,7 @@ def _can_be_resumed(path: Path) -> bool:
 
 
 def newest_good(*folders: Union[str, Path]) -> Optional[Path]:
-    """Find the newest checkpoint that can be resumed.
-
-    Args:
-        folders (str | Path): Folders to search for ``*.pth``.
+    """Find the newest ``*.pth`` of some folders that can be resumed.
 
     Returns:
         Path | None: The file that was written last, or None if no file can

@@ -17,26 +17,25 @@ from ..utils.gather import gather_batch
 class UmURL(BaseModel):
     """Unified multi-modal unsupervised representation learning.
 
-    Of m + 1 augmented views of a sample, view i gives the stream of modality
-    i alone and the last one gives all streams together. One encoder turns
-    each of them into a feature. A projector per modality takes the modality's
-    own feature and the fused one into a common space, where the heads compare
-    them. See `UmURL: Unified Multi-modal Unsupervised Representation
+    A sample has m + 1 augmented views. View i gives the stream of modality i
+    alone, and the last view gives all streams together. One encoder turns
+    each view into a feature. The projector of each modality maps the
+    uni-modal feature and the fused one into the same space, where the heads
+    compare them. See `UmURL: Unified Multi-modal Unsupervised Representation
     Learning for Skeleton-based Action Understanding
     <https://arxiv.org/abs/2311.03106>`_.
 
     Args:
-        backbone (dict): A ``SkeletonEncoder``. The layout and the modalities
-            are the encoder's.
+        backbone (dict): A ``SkeletonEncoder``, which determines the layout.
         neck (dict): Projector (N, F) -> (N, D), built once per branch.
             ``in_channels`` defaults to the encoder's ``out_channels``.
         heads (dict[str, dict]): Independent loss terms by name; each maps the
             uni-modal and the decomposed projections, two dicts of branch ->
             (B, D), to a dict of losses.
         modalities (sequence of str, optional): Modalities that are fused, in
-            the order of the views. Defaults to the encoder's.
-        branches (dict[str, sequence of str], optional): Modalities of each
-            view but the last one, by name. Defaults to each modality alone,
+            the order of the views. Defaults to those of the encoder.
+        branches (dict[str, sequence of str], optional): Name and modalities
+            of each view except the last one. Defaults to each modality alone,
             as in the paper.
         data_preprocessor (dict): Defaults to ``SkeletonDataPreprocessor``.
         init_cfg (dict, optional): MMEngine's initialisation.
@@ -81,10 +80,9 @@ class UmURL(BaseModel):
         """Compute losses of a batch of views, or the fused feature of joints.
 
         Args:
-            inputs (sequence of Tensor | Tensor): In mode ``'loss'`` one joint
-                array (N, M, T, V, C) per branch and one for all modalities
-                together; in mode ``'tensor'`` one joint array.
-            data_samples (list, optional): Not used, the method needs no
+            inputs (sequence of Tensor | Tensor): ``num_views`` joint arrays
+                (N, M, T, V, C) in mode ``'loss'``, one in mode ``'tensor'``.
+            data_samples (list, optional): Not used: the method needs no
                 labels.
             mode (str): ``'loss'`` or ``'tensor'``. Defaults to ``'tensor'``.
 
@@ -92,7 +90,7 @@ class UmURL(BaseModel):
             dict[str, Tensor] | Tensor: The loss terms, or (N, F).
 
         Raises:
-            ValueError: If the mode does not go with the inputs.
+            ValueError: If the mode does not fit the inputs.
         """
         if mode == 'loss' and not isinstance(inputs, Tensor):
             return self.loss(inputs)
@@ -105,7 +103,7 @@ class UmURL(BaseModel):
                          'SkeletonKNN or RecognizerGCN')
 
     def loss(self, views: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Compute the heads' terms over the whole (all-rank) batch.
+        """Compute the terms of the heads over the batch of all ranks.
 
         Args:
             views (sequence of Tensor): ``num_views`` joint arrays, (N, M, T,
@@ -115,8 +113,8 @@ class UmURL(BaseModel):
             dict[str, Tensor]: Scalars.
 
         Raises:
-            ValueError: If the number of views is another, or the batch is a
-                single sample, whose variance is not defined.
+            ValueError: If the number of views is wrong, or the batch has a
+                single sample, so that its variance is not defined.
         """
         if len(views) != self.num_views:
             raise ValueError(
@@ -139,7 +137,7 @@ class UmURL(BaseModel):
     def project(
         self, views: Sequence[Tensor]
     ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
-        """Project this rank's share of the batch for the heads.
+        """Project this rank's part of the batch.
 
         Args:
             views (sequence of Tensor): As for :meth:`loss`.
@@ -156,8 +154,8 @@ class UmURL(BaseModel):
         ])
         uni, decomposed = {}, {}
         for name, feature in zip(self.branches, features):
-            # The fused feature comes first, as in the paper's code: it is
-            # the first to update the running statistics.
+            # As in the paper's code, the fused feature updates the running
+            # statistics first.
             neck: Any = self.neck[name]
             decomposed[name], uni[name] = neck.forward_batches(
                 [fused, feature])

@@ -13,7 +13,7 @@ from ..official.checks import check_weights
 
 
 class _FrozenAfterInit(ABCMeta):
-    """Applies ``frozen`` when a subclass has made all its weights."""
+    """Applies ``frozen`` after a subclass has made all its weights."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         encoder = super().__call__(*args, **kwargs)
@@ -23,11 +23,10 @@ class _FrozenAfterInit(ABCMeta):
 
 
 class SkeletonEncoder(BaseModule, metaclass=_FrozenAfterInit):
-    """Base class of encoders: modality streams in, a feature out.
+    """Base class of encoders of modality streams.
 
-    It owns the layout, the modalities, the input shape, the number of output
-    channels and whether it is frozen, and checks what it is given. A subclass
-    passes these settings on and writes :meth:`encode`; pre-training, probe,
+    It keeps the settings below and checks inputs and weights. A subclass
+    passes the settings on and writes :meth:`encode`; pre-training, probe,
     retrieval, monitors, FLOPs, inference and export need nothing else.
 
     Args:
@@ -44,9 +43,6 @@ class SkeletonEncoder(BaseModule, metaclass=_FrozenAfterInit):
             ``('joint', 'bone', 'motion')``.
         ann_file (str, optional): Annotation file that describes the data.
             Defaults to None.
-        feature_parts (dict[str, int], optional): Channels of each part of the
-            feature by name, in their order, such as ``temporal`` and
-            ``spatial``. Defaults to none.
         frozen (bool): Keep all weights fixed and stay in eval mode.
             Defaults to False.
         init_cfg (dict, optional): MMEngine's initialisation.
@@ -56,9 +52,10 @@ class SkeletonEncoder(BaseModule, metaclass=_FrozenAfterInit):
         modalities (tuple[str]): Modalities that are encoded.
         input_shape (tuple[int]): (M, T, V, C).
         out_channels (int): Channels F of the feature.
-        feature_parts (dict[str, slice]): Channels of each part of the feature.
-        takes_features (bool): If set, ``forward`` is given features (N, F)
-            and returns them: linear evaluation encodes each clip once.
+        feature_parts (dict[str, slice]): Channels of the named parts of the
+            feature, such as ``temporal``; a subclass sets it.
+        takes_features (bool): If set, ``forward`` returns tensors unchanged:
+            they are features (N, F), which linear evaluation encodes once.
 
     Raises:
         ValueError: If the layout or a modality is unknown.
@@ -72,17 +69,13 @@ class SkeletonEncoder(BaseModule, metaclass=_FrozenAfterInit):
                  clip_len: int = 64,
                  modalities: Sequence[str] = ('joint', 'bone', 'motion'),
                  ann_file: Optional[str] = None,
-                 feature_parts: Optional[Mapping[str, int]] = None,
                  frozen: bool = False,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg=init_cfg)
         check_modalities(modalities)
         facts = read_facts(ann_file) if ann_file else None
-        if graph_cfg is not None:
-            self.layout = build_layout(graph_cfg['layout'])
-        else:
-            self.layout = build_layout(
-                (facts and facts.layout) or 'nturgb+d')
+        layout = graph_cfg['layout'] if graph_cfg else facts and facts.layout
+        self.layout = build_layout(layout or 'nturgb+d')
         if in_channels is None:
             in_channels = facts.in_channels if facts else 3
         if num_person is None:
@@ -92,10 +85,6 @@ class SkeletonEncoder(BaseModule, metaclass=_FrozenAfterInit):
                             in_channels)
         self.out_channels = out_channels
         self.feature_parts: dict[str, slice] = {}
-        start = 0
-        for name, channels in (feature_parts or {}).items():
-            self.feature_parts[name] = slice(start, start + channels)
-            start += channels
         self.frozen = frozen
         self.takes_features = False
         # MMEngine only logs that a checkpoint does not fit.
@@ -103,11 +92,11 @@ class SkeletonEncoder(BaseModule, metaclass=_FrozenAfterInit):
 
     @abstractmethod
     def encode(self, streams: Mapping[str, Tensor]) -> Tensor:
-        """Encode a batch; written by a subclass.
+        """Encode a batch; a subclass writes this.
 
         Args:
-            streams (dict[str, Tensor]): Streams (N, M, T, V, C) of one or
-                more of ``modalities``.
+            streams (dict[str, Tensor]): Streams (N, M, T, V, C) of some of
+                the ``modalities``.
 
         Returns:
             Tensor: Feature, (N, out_channels).
@@ -115,7 +104,7 @@ class SkeletonEncoder(BaseModule, metaclass=_FrozenAfterInit):
 
     def encode_views(self,
                      views: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
-        """Encode several views; a subclass may do so in one pass.
+        """Encode several views; a subclass may use one pass for all.
 
         Args:
             views (sequence of dict[str, Tensor]): The streams of each view;
@@ -133,10 +122,9 @@ class SkeletonEncoder(BaseModule, metaclass=_FrozenAfterInit):
         """Encode a batch of joints or streams.
 
         Args:
-            x (Tensor | dict[str, Tensor]): Joints (N, M, T, V, C), from which
-                the encoder's modalities are generated; or the streams of some
-                of its modalities, of that shape each. Missing bodies are
-                filled with zeros, those beyond M are left out.
+            x (Tensor | dict[str, Tensor]): Joints (N, M, T, V, C), or streams
+                of some of the ``modalities``, of that shape each. Missing
+                bodies become zeros; bodies beyond M are left out.
 
         Returns:
             Tensor: Feature, (N, out_channels).
@@ -157,8 +145,8 @@ class SkeletonEncoder(BaseModule, metaclass=_FrozenAfterInit):
 
         Args:
             joints (Tensor): (N, M, T, V, C).
-            modalities (sequence of str, optional): Defaults to all of the
-                encoder's.
+            modalities (sequence of str, optional): Defaults to those of the
+                encoder.
 
         Returns:
             dict[str, Tensor]: A stream of the same shape for each modality.

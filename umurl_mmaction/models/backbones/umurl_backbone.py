@@ -15,12 +15,12 @@ from .base import SkeletonEncoder
 
 
 def temporal_tokens(stream: Tensor) -> Tensor:
-    """A token per frame: (N, M, T, V, C) -> (N, T, M*V*C)."""
+    """Make a token per frame: (N, M, T, V, C) -> (N, T, M*V*C)."""
     return stream.transpose(1, 2).flatten(2)
 
 
 def spatial_tokens(stream: Tensor) -> Tensor:
-    """A token per joint of each body: (N, M, T, V, C) -> (N, M*V, T*C)."""
+    """Make a token per body and joint: (N, M, T, V, C) -> (N, M*V, T*C)."""
     return stream.transpose(2, 3).flatten(3).flatten(1, 2)
 
 
@@ -28,7 +28,7 @@ TOKENS = dict(temporal=temporal_tokens, spatial=spatial_tokens)
 
 
 def build_embedding(in_channels: int, embed_dims: int) -> nn.Sequential:
-    """Token embedding: (..., in_channels) -> (..., embed_dims)."""
+    """Build an embedding: (..., in_channels) -> (..., embed_dims)."""
     return nn.Sequential(
         nn.Linear(in_channels, embed_dims), nn.LayerNorm(embed_dims),
         nn.ReLU(), nn.Linear(embed_dims, embed_dims))
@@ -53,11 +53,11 @@ class UmURLBackbone(SkeletonEncoder):
         num_layers (int): Transformer layers of each axis. Defaults to 1.
         kwargs: ``graph_cfg``, ``in_channels``, ``num_person``, ``clip_len``,
             ``modalities``, ``ann_file``, ``frozen`` and ``init_cfg`` of
-            :class:`SkeletonEncoder`. Some of the modalities that a checkpoint
-            was trained on may be left out; a single one is not fused.
+            :class:`SkeletonEncoder`. ``modalities`` may be fewer than those
+            of a checkpoint; a single one is not fused.
 
     Raises:
-        ValueError: If a setting is out of its range.
+        ValueError: If ``embed_dims`` or ``num_heads`` is out of its range.
     """
 
     def __init__(self,
@@ -69,10 +69,10 @@ class UmURLBackbone(SkeletonEncoder):
                 or embed_dims % num_heads):
             raise ValueError(f'embed_dims={embed_dims} must be even and '
                              f'divisible by num_heads={num_heads}')
-        super().__init__(
-            out_channels=2 * embed_dims,
-            feature_parts=dict.fromkeys(TOKENS, embed_dims),
-            **kwargs)
+        super().__init__(out_channels=2 * embed_dims, **kwargs)
+        self.feature_parts = dict(
+            temporal=slice(0, embed_dims),
+            spatial=slice(embed_dims, 2 * embed_dims))
         num_person, clip_len, num_joints, in_channels = self.input_shape
         token_channels = dict(
             temporal=num_person * num_joints * in_channels,
@@ -106,8 +106,8 @@ class UmURLBackbone(SkeletonEncoder):
                      views: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
         """Encode all views in one pass, with fewer and larger products.
 
-        Each layer is called once, on the tokens of all views. The plain way
-        is ``[self.encode(view) for view in views]``.
+        Plain form: ``[self.encode(view) for view in views]``. Here each layer
+        is called once, on the tokens of all views.
 
         Args:
             views (sequence of dict[str, Tensor]): The streams of each view;
@@ -121,7 +121,7 @@ class UmURLBackbone(SkeletonEncoder):
             ValueError: If a modality is unknown or a shape differs.
         """
         views = [self._fit(streams) for streams in views]
-        # Not len(): exporters take that for a constant.
+        # Exporters would make a constant of len().
         sizes = [next(iter(view.values())).shape[0] for view in views]
         pooled = []
         for axis, tokenize in TOKENS.items():
@@ -134,27 +134,26 @@ class UmURLBackbone(SkeletonEncoder):
 
     def _embed(self, axis: str, tokenize: Callable[[Tensor], Tensor],
                views: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
-        """Embed each modality in one call; fuse per view: (N, L, D) each."""
+        """Embed a modality in one call; fuse each view: (N, L, D) each."""
         embedded: list[list[Tensor]] = [[] for _ in views]
         for name in self.modalities:
-            having = [i for i, view in enumerate(views) if name in view]
-            if not having:
+            users = [i for i, view in enumerate(views) if name in view]
+            if not users:
                 continue
             embedding = cast(nn.ModuleDict, self.embeddings[name])[axis]
-            streams = [views[i][name] for i in having]
+            streams = [views[i][name] for i in users]
             tokens = embedding(tokenize(torch.cat(streams)))
-            parts = tokens.split([stream.shape[0] for stream in streams])
-            for i, part in zip(having, parts):
-                embedded[i].append(part)
+            sizes = [stream.shape[0] for stream in streams]
+            for i, own in zip(users, tokens.split(sizes)):
+                embedded[i].append(own)
         return [
-            parts[0] if len(parts) == 1 else self.fusion[axis](sum(parts) /
-                                                               len(parts))
-            for parts in embedded
+            streams[0] if len(streams) == 1 else self.fusion[axis](
+                sum(streams) / len(streams)) for streams in embedded
         ]
 
     def _check_checkpoint(self, state_dict: dict[str, Tensor], prefix: str,
                           *args: Any) -> None:
-        """Refuse other weights; all modalities share those of ``encoder``."""
+        """Refuse other weights; those of ``encoder`` must all be there."""
         check_weights(
             self,
             state_dict,
@@ -166,7 +165,7 @@ class UmURLBackbone(SkeletonEncoder):
             official='backbone.')
 
     def init_weights(self) -> None:
-        """MMEngine's, where ``prefix='backbone.'`` fits official files too."""
+        """Let ``prefix='backbone.'`` of ``Pretrained`` fit official files."""
         cfgs = self.init_cfg or []
         for cfg in [cfgs] if isinstance(cfgs, dict) else cfgs:
             if cfg['type'] in ('Pretrained', PretrainedInit) and cfg.get(

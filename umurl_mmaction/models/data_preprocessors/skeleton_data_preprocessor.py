@@ -20,15 +20,15 @@ from ...skeleton.batch import (
 
 @MODELS.register_module()
 class SkeletonDataPreprocessor(BaseDataPreprocessor):
-    """Moves a batch to the model's device and makes float32 tensors of it.
+    """Moves a batch to the model's device, as float32 tensors.
 
-    The type of ``inputs`` says what a batch holds (``skeleton/batch.py``):
-    joints, views or streams are stacked to (N, ...), missing bodies as zeros.
-    Packed clips, or indices of clips that are kept on the device, become the
-    views of pre-training, in few kernels for the whole batch.
+    The type of ``inputs`` (``skeleton/batch.py``) decides. Joints, views or
+    streams are stacked to (N, ...); missing bodies become zeros. Packed
+    clips, or indices of clips that are kept on the device, become the views
+    of pre-training, in few kernels for the whole batch.
 
-    During training by MMEngine's Runner the views are drawn from a generator
-    that is fixed by the seed, the epoch, the iteration and the rank.
+    In a training by MMEngine's Runner, seed, epoch, iteration and rank
+    determine the random numbers of the views.
 
     Args:
         views (dict, optional): A ``SkeletonMultiView`` that makes views of
@@ -37,8 +37,8 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
             dataloaders with ``pin_memory``. Defaults to False.
 
     Attributes:
-        kept (PackedClips | None): The whole training set on the device, put
-            there by ``KeepOnDeviceHook``.
+        kept (PackedClips | None): The training set on the device, set by
+            ``KeepOnDeviceHook``.
     """
 
     def __init__(self,
@@ -54,21 +54,20 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
 
     def fit_views(self, num_views: int,
                   input_shape: tuple[int, int, int, int]) -> None:
-        """Make the views that a model takes.
+        """Fit the views to a model.
 
         Args:
-            num_views (int): Views of a clip, where ``views`` does not say.
+            num_views (int): Views of a clip.
             input_shape (tuple[int]): (M, T, V, C) of the encoder.
 
         Raises:
-            ValueError: If ``views`` makes another number of views, or clips
-                of another length.
+            ValueError: If ``views`` makes another number of views.
         """
         self.num_person = input_shape[0]
         if self.views is not None:
             self.views.fit(num_views, input_shape[1])
 
-    # Every batch of packed clips has another size: not for torch.compile.
+    # Packed clips vary in size: torch.compile would compile every batch.
     @torch.compiler.disable
     def forward(self, data: dict, training: bool = False) -> dict:
         """Stack the samples of a batch, or make its views.
@@ -86,7 +85,7 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
             ValueError: If packed clips are given, but no ``views``.
         """
         inputs = self._prepare(data['inputs'], training)
-        # Views need no labels, which cost more to copy one by one than clips.
+        # Views need no labels, and copying labels one by one is slow.
         if self.views is None or not training:
             rest = {key: data[key] for key in data if key != 'inputs'}
             data = self.cast_data(rest)
@@ -112,15 +111,15 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
 
     def make_views(self, clips: PackedClips,
                    training: bool) -> Union[Views, Tensor]:
-        """Make views, or for evaluation resize whole clips.
+        """Make views in training; otherwise resize whole clips.
 
         Args:
             clips (PackedClips): N clips on the model's device.
-            training (bool): Whether to augment them.
+            training (bool): Whether to make augmented views.
 
         Returns:
-            Views | Tensor: In training views (N, M, clip_len, V, C), else
-            whole clips (N, 1, M, clip_len, V, C); float32.
+            Views | Tensor: Views (N, M, clip_len, V, C), or whole clips (N,
+            1, M, clip_len, V, C); float32.
 
         Raises:
             ValueError: If the preprocessor has no ``views``.
@@ -148,10 +147,7 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
 
     @staticmethod
     def _generator(device: torch.device) -> Optional[Generator]:
-        """Make a generator that is fixed by the place in the training.
-
-        A resumed run draws what the uninterrupted one would have drawn.
-        """
+        """Make a generator, seeded so that a resumed run draws the same."""
         hub = MessageHub.get_current_instance()
         if hub.get_info('loop_stage') != 'train':
             return None

@@ -1,4 +1,3 @@
-
 from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor

@@ -13,14 +13,13 @@ class LinearClsHead(BaseHead):
     """One linear layer on the feature, with softmax cross entropy.
 
     Args:
-        num_classes (int, optional): Number of classes. Defaults to that of
+        num_classes (int, optional): Defaults to the number of classes of
             ``ann_file``.
-        in_channels (int): Channels of the feature. Defaults to 2048, those of
-            ``UmURLBackbone``.
+        in_channels (int): Channels of the feature. Defaults to 2048, as
+            ``UmURLBackbone`` has.
         loss_cls (dict): Defaults to ``dict(type='CrossEntropyLoss')``.
-        average_clips (str, optional): How scores of several clips of a sample
-            are averaged: ``'prob'``, ``'score'`` or None. Defaults to
-            ``'prob'``.
+        average_clips (str, optional): Average of the clips of a sample:
+            ``'prob'``, ``'score'`` or None. Defaults to ``'prob'``.
         init_cfg (dict): Defaults to weights from N(0, 0.01) and zero biases.
         ann_file (str, optional): Annotation file that describes the data.
             Defaults to None.
@@ -53,6 +52,6 @@ class LinearClsHead(BaseHead):
         self.fc = nn.Linear(in_channels, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Class scores in float32: (N, in_channels) -> (N, num_classes)."""
-        # NumPy, in which MMAction2 counts hits, has no bfloat16.
+        """Compute scores: (N, in_channels) -> float32 (N, num_classes)."""
+        # MMAction2 counts hits in NumPy, which has no bfloat16.
         return self.fc(x).float()

@@ -1,23 +1,23 @@
-
 import torch
 from mmaction.registry import MODELS
+from mmengine.dist import get_rank, get_world_size
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from ..layers.all_reduce import AllReduceSum
 from ..losses.variance_covariance import variance_covariance
-from ..utils.gather import add_shards, own_shard
 
 
 @MODELS.register_module()
 class VarianceCovarianceHead(BaseModule):
     """Keeps every projection from collapsing (VICReg's two terms).
 
-    Each rank computes its own rows of the covariances.
+    Each rank computes one shard of the covariances.
 
     Args:
         var_weight (float): Defaults to 5 (``pretrain.py`` of the paper's
             code).
-        cov_weight (float): Defaults to 1 (likewise).
+        cov_weight (float): Defaults to 1 (same file).
     """
 
     def __init__(self,
@@ -30,12 +30,12 @@ class VarianceCovarianceHead(BaseModule):
     def forward(self, uni: dict[str, Tensor],
                 decomposed: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute both terms from projections of the whole batch, (B, D)."""
-        shard = own_shard()
+        shard = get_rank(), get_world_size()
         variances, covariances = zip(
             *(variance_covariance(feature, shard)
               for feature in (*uni.values(), *decomposed.values())))
         loss_var = torch.stack(variances).sum()
-        loss_cov = add_shards(torch.stack(covariances).sum())
+        loss_cov = AllReduceSum.apply(torch.stack(covariances).sum())
         return dict(
             loss_var=self.var_weight * loss_var,
             loss_cov=self.cov_weight * loss_cov)

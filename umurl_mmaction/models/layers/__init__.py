@@ -1,1 +1,1 @@
-"""Layers that the models are built of."""
+"""Layers of the models."""

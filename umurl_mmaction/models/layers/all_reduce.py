@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class AllReduceSum(torch.autograd.Function):
-    """Sum of a tensor over all ranks; so is its gradient.
+    """Sum a tensor over all ranks, and its gradient too.
 
     ``torch.distributed.nn.functional.all_reduce`` does the same, but is
     deprecated, and its successor is missing in older versions.

@@ -9,26 +9,23 @@ from .all_reduce import AllReduceSum
 class SyncBatchNorm1d(nn.BatchNorm1d):
     """Batch norm over the batches of all ranks, on CPUs and GPUs.
 
-    In training mode the mean and the variance are those of the batches of
-    all ranks of the default process group. Outputs, gradients and running
-    statistics equal those of the whole batch in one process; the batches may
-    differ in size. In eval mode, and with one process, the layer is
-    ``nn.BatchNorm1d``. Its arguments and the keys of its state dict are
-    those of ``nn.BatchNorm1d`` always.
+    In training mode, outputs, gradients and running statistics equal those of
+    one process with the batches of all ranks, which may differ in size. In
+    eval mode, and with one process, the layer is ``nn.BatchNorm1d``. It has
+    the arguments and the state dict of ``nn.BatchNorm1d``.
 
-    On CUDA it runs the kernels of ``nn.SyncBatchNorm``. That layer itself
-    refuses tensors on a CPU, and DDP refuses it in a module on a CPU.
+    On CUDA it runs the kernels of ``nn.SyncBatchNorm``, which does not work
+    on CPUs.
     """
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalize a rank's batch by the statistics of all batches.
 
         Args:
-            input (Tensor): (N, C) or (N, C, L), floating point; N is this
-                rank's share and may be 0.
+            input (Tensor): (N, C) or (N, C, L), floating point; N may be 0.
 
         Returns:
-            Tensor: The shape and dtype of ``input``.
+            Tensor: Same shape and dtype as ``input``.
 
         Raises:
             ValueError: If the batches of all ranks together have fewer than
@@ -65,7 +62,7 @@ class SyncBatchNorm1d(nn.BatchNorm1d):
         """
         dims = [dim for dim in range(input.dim()) if dim != 1]
         shape = [1, -1] + [1] * (input.dim() - 2)
-        # The kernels for CUDA sum half precision up in float32 too.
+        # Like the kernels for CUDA, sum half precision in float32.
         x = input.to(torch.promote_types(input.dtype, torch.float32))
 
         count = x.new_tensor([input[:, 0].numel()])
@@ -75,7 +72,7 @@ class SyncBatchNorm1d(nn.BatchNorm1d):
             raise ValueError('Expected more than 1 value per channel when '
                              f'training, got input size {tuple(input.shape)}')
         mean = total[:-1] / num_values
-        # The second pass, over centred values, does not cancel digits.
+        # A second pass, over centred values, is more precise.
         x = x - mean.view(shape)
         var = AllReduceSum.apply((x * x).sum(dims)) / num_values
         if self.running_mean is not None and self.running_var is not None:

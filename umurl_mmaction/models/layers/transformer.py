@@ -4,26 +4,17 @@ from torch.nn import functional as F
 
 
 def is_exporting() -> bool:
-    """Whether ``torch.export`` or ``torch.jit.trace`` is at work."""
+    """Tell whether ``torch.export`` or ``torch.jit.trace`` is running."""
     # torch.compiler has this function since 2.7.
     exporting = getattr(torch.compiler, 'is_exporting', bool)
     return exporting() or torch.jit.is_tracing()
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """Scaled dot-product attention.
-
-    Args:
-        queries (Tensor): (N, H, L, D / H), for H heads.
-        keys (Tensor): Of the same shape.
-        values (Tensor): Of the same shape.
-
-    Returns:
-        Tensor: Of the same shape.
-    """
+    """Scaled dot-product attention of H heads: (N, H, L, D / H) each."""
     num_tokens, width = queries.shape[-2:]
-    # With few, wide tokens in bfloat16 torch's kernel for CPUs takes up to
-    # five times as long as plain products, and the scores need little memory.
+    # For few, wide tokens in bfloat16, torch's kernel for CPUs is up to five
+    # times slower than plain products.
     if queries.is_cpu and num_tokens <= width and not is_exporting():
         scores = queries @ keys.transpose(-1, -2) * width**-0.5
         return F.softmax(scores, dim=-1) @ values
@@ -33,8 +24,8 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
 class EncoderLayer(nn.TransformerEncoderLayer):
     """PyTorch's post-norm layer without its copies of the tokens.
 
-    Weights, their names and initial values are those of the parent (no
-    dropout, ReLU, feed-forward as wide as the tokens). The parent copies
+    Weights, their names and initial values are those of the parent, with no
+    dropout, ReLU, and a feed-forward as wide as the tokens. The parent copies
     queries, keys and values to the order (L, N, D) and back.
 
     Plain form, on tokens x of a sample (L, D)::
@@ -65,7 +56,7 @@ class EncoderLayer(nn.TransformerEncoderLayer):
     def _attend(self, tokens: Tensor) -> Tensor:
         """Self-attention, projected: (N, L, D) -> (N, L, D)."""
         attention = self.self_attn
-        # An exported model takes any N: nothing may depend on N.
+        # An exported model takes any N, so that no branch may depend on N.
         if attention.num_heads == 1 and not is_exporting() and (
                 tokens.shape[:-1].numel() > len(attention.out_proj.weight)):
             return self._attend_merged(tokens)
@@ -81,15 +72,15 @@ class EncoderLayer(nn.TransformerEncoderLayer):
     def _attend_merged(self, tokens: Tensor) -> Tensor:
         """Attend with a single head, in half the matrix products.
 
-        A single head is as wide as the tokens, so that weights can be
-        multiplied with each other instead of with the tokens::
+        With a single head, weights can be multiplied with each other instead
+        of with the tokens::
 
             (W_q x + b_q) . (W_k y + b_k) = (W_k' (W_q x + b_q)) . y + c(x)
             W_o (sum_y p_y (W_v y + b_v)) + b_o
                 = sum_y p_y (W_o W_v y + W_o b_v + b_o)
 
-        The softmax over y removes c(x), and its values p_y sum to 1. This
-        pays where there are more tokens than channels.
+        The softmax over y removes c(x), and its values p_y sum to 1. This is
+        faster if there are more tokens than channels.
         """
         out = self.self_attn.out_proj
         query, key, value = self.self_attn.in_proj_weight.chunk(3)

@@ -4,7 +4,6 @@ The source is ``pretrain.py`` of https://github.com/HuiGuanLab/UmURL.
 
 Shapes: B samples, D features; dicts map a modality to a (B, D) tensor.
 """
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -12,7 +11,7 @@ from torch.nn import functional as F
 
 def intra_modal_consistency(uni: dict[str, Tensor],
                             decomposed: dict[str, Tensor]) -> Tensor:
-    """Sum over modalities of MSE(uni-modal, decomposed from the fused).
+    """Compute the sum over m of MSE(uni[m], decomposed[m]).
 
     Args:
         uni (dict[str, Tensor]): Projected uni-modal features, (B, D) each.
@@ -28,7 +27,7 @@ def intra_modal_consistency(uni: dict[str, Tensor],
 
 
 def inter_modal_consistency(uni: dict[str, Tensor]) -> Tensor:
-    """Sum over modalities of MSE(uni-modal, mean of the uni-modal ones).
+    """Compute the sum over m of MSE(uni[m], mean of all uni).
 
     Args:
         uni (dict[str, Tensor]): Projected uni-modal features, (B, D) each.
@@ -42,5 +41,5 @@ def inter_modal_consistency(uni: dict[str, Tensor]) -> Tensor:
 
 
 def widen(feature: Tensor) -> Tensor:
-    """Half precision to float32; wider types as they are."""
+    """Convert half precision to float32; leave wider types as they are."""
     return feature.float() if feature.element_size() < 4 else feature

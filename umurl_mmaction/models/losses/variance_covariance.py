@@ -15,7 +15,7 @@ from .consistency import widen
 def variance_covariance(feature: Tensor,
                         shard: tuple[int, int] = (0, 1),
                         eps: float = 1e-4) -> tuple[Tensor, Tensor]:
-    """Keep each dimension's deviation above 1, and dimensions uncorrelated.
+    """Penalise deviations below 1 and correlations between dimensions.
 
     Plain form, with the unbiased covariance of the batch::
 
@@ -26,15 +26,15 @@ def variance_covariance(feature: Tensor,
     For the centred batch Z the squares of all covariances sum to
     |Z Z'|_F^2 / (B - 1)^2, so the D x D matrix is formed only if D <= B.
 
-    Both terms are computed in float32 or wider, whatever the autocast. The
-    backward pass keeps the smaller of the two matrices and centres the batch
-    anew; it cannot be differentiated again.
+    Both terms are computed in float32 or wider, also under autocast. The
+    smaller of the two matrices is kept for the backward pass, which cannot be
+    differentiated again.
 
     Args:
         feature (Tensor): (B, D), B >= 2.
         shard (tuple[int, int]): (i, n) computes the i-th of n shards of the
-            covariance term, from its own rows of the matrix; the shards add
-            up to the term. Defaults to (0, 1), all of it.
+            covariance term, and the sum of the shards is the term. Defaults
+            to (0, 1): the whole term.
         eps (float): Added to the variance. Defaults to 1e-4 (``pretrain.py``
             of https://github.com/HuiGuanLab/UmURL).
 
@@ -48,7 +48,7 @@ def variance_covariance(feature: Tensor,
 
 
 class _VarianceCovariance(torch.autograd.Function):
-    """Computes both terms in few passes, both gradients in one tensor."""
+    """Both terms in few passes, with both gradients in one tensor."""
 
     @staticmethod
     def forward(ctx: Any, feature: Tensor, start: int, end: int,

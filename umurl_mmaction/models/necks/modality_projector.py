@@ -16,8 +16,7 @@ class ModalityProjector(BaseModule):
 
     Linear-BN-ReLU-Linear-BN-ReLU-Linear, hidden width = ``in_channels``. It
     projects the modality's own feature and, as feature decomposition, the
-    fused one. In distributed training the batch statistics are those of all
-    ranks, without a setting in the config.
+    fused one. The batch statistics are those of all ranks.
 
     Args:
         in_channels (int): Channels of the encoder's feature.
@@ -50,9 +49,8 @@ class ModalityProjector(BaseModule):
     def forward_batches(self, batches: Sequence[Tensor]) -> Sequence[Tensor]:
         """Project several batches, each with its own batch statistics.
 
-        The result is ``[self(batch) for batch in batches]``, running
-        statistics included. Each linear layer runs once, on all batches
-        together; each batch norm runs once per batch, in the given order.
+        Plain form: ``[self(batch) for batch in batches]``. Here each linear
+        layer runs once, on all batches together.
 
         Args:
             batches (sequence of Tensor): Features, (N, in_channels) each; N

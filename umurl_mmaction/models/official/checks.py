@@ -3,7 +3,7 @@ from typing import Optional
 
 from torch import Tensor, nn
 
-from .names import POSITIONS, official_name, our_name
+from .names import official_name, our_name
 
 _HINT = 'its settings must be those of the pre-training'
 
@@ -23,24 +23,20 @@ def check_weights(module: nn.Module,
     check names no settings, and MMEngine only logs its result.
 
     Args:
-        module (nn.Module): The module that is being loaded, such as an
-            encoder.
-        state_dict (dict[str, Tensor]): The weights that are being loaded. The
-            paper's names in it become the names of this package, in place.
+        module (nn.Module): The module that takes the weights.
+        state_dict (dict[str, Tensor]): The weights. The paper's names become
+            the names of this package, in place.
         prefix (str): The start of the module's keys in ``state_dict``.
-        part (str): The start of the weights to check, within the module, such
-            as ``'neck.'``. Defaults to '': all weights.
-        required (str, optional): The start of the weights, within the module,
-            that ``module`` and ``state_dict`` must have in common, such as
-            ``'encoder.'``. Either side may lack the others, which depend on
-            the modalities. Defaults to '': all weights; None requires no
-            weight.
+        part (str): The start of the weights to check, such as ``'neck.'``.
+            Defaults to '': all weights.
+        required (str, optional): The start of the weights that neither side
+            may lack, such as ``'encoder.'``; the others depend on the
+            modalities. Defaults to '': all weights; None requires no weight.
         size_hint (str): What to change if a shape differs.
         depth_hint (str): What to change if a weight is missing or too many.
         official (str, optional): The start of the module's keys in a
-            ``UmURL`` model, such as ``'backbone.'``, if the paper's code
-            contains the module. Its files have all weights of the module.
-            Defaults to None: the paper has no names for the module.
+            ``UmURL`` model, such as ``'backbone.'``, if the paper's code has
+            the module. Defaults to None: the paper's names are not read.
 
     Raises:
         ValueError: The message names the first key that is missing, unknown
@@ -74,8 +70,9 @@ def check_weights(module: nn.Module,
     start = prefix + required
     for key, shape in own.items():
         if key not in state_dict and (file_keys or key.startswith(start)):
-            if file_keys:
-                key = _official_key(key, prefix, official or '')
+            if official is not None and file_keys:
+                name = official_name(official + key[len(prefix):])
+                key = prefix + name[len(official):] if name else key
             raise ValueError(
                 f'the checkpoint has no {key}, this {owner} wants it of shape '
                 f'{shape}; {depth_hint}, and the file whole')
@@ -94,16 +91,12 @@ def _rename_official(state_dict: dict[str, Tensor], prefix: str, place: str,
     for key in [key for key in state_dict if key.startswith(prefix)]:
         name = place + key[len(prefix):]
         ours = our_name(name)
-        if ours and ours.startswith(place + part):
+        if ours is None or not (ours or name).startswith(place + part):
+            continue
+        value = state_dict.pop(key)
+        # The position table has no name.
+        if ours:
             ours = prefix + ours[len(place):]
             renamed[ours] = key
-            state_dict[ours] = state_dict.pop(key)
-        elif name == POSITIONS and name.startswith(place + part):
-            del state_dict[key]
+            state_dict[ours] = value
     return renamed
-
-
-def _official_key(key: str, prefix: str, place: str) -> str:
-    """Return the paper's key of a weight of ours, or ``key`` without one."""
-    name = official_name(place + key[len(prefix):])
-    return key if name is None else prefix + name[len(place):]

@@ -5,19 +5,17 @@ Such a file is a dict of ``epoch``, ``state_dict`` and ``optimizer``.
 import copy
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..layers.positions import sinusoidal_positions
+from ..layers.transformer import TransformerEncoder
 from .names import (
-    AXIS_LETTERS,
     MODALITY_LETTERS,
     NUM_POSITIONS,
     POSITIONS,
-    convert_key,
-    convert_state_dict,
     official_name,
     our_name,
     strip_module,
@@ -44,56 +42,6 @@ class Size(NamedTuple):
     projector: tuple[int, ...]
 
 
-def _official_shapes(size: Size) -> dict[str, tuple[int, ...]]:
-    """List shapes by official name without ``module.``, in file order."""
-    dims = size.embed_dims
-    shapes: dict[str, tuple[int, ...]] = {}
-
-    def affine(name: str, channels: int) -> None:
-        shapes[f'{name}.weight'] = shapes[f'{name}.bias'] = (channels, )
-
-    def linear(name: str, out_channels: int, in_channels: int) -> None:
-        shapes[f'{name}.weight'] = (out_channels, in_channels)
-        shapes[f'{name}.bias'] = (out_channels, )
-
-    used = [
-        m for m, name in MODALITY_LETTERS.items() if name in size.modalities
-    ]
-    in_channels = dict(t=size.temporal_channels, s=size.spatial_channels)
-    for m in used:
-        for a in AXIS_LETTERS:
-            name = f'backbone.{m}_emb.{a}_embedding'
-            linear(f'{name}.0', dims, in_channels[a])
-            affine(f'{name}.1', dims)
-            linear(f'{name}.3', dims, dims)
-    if len(used) > 1:
-        for a in AXIS_LETTERS:
-            shapes[f'backbone.mm_fusion.{a}_fusion.0.weight'] = (dims, dims)
-    shapes[POSITIONS] = (1, NUM_POSITIONS, dims)
-    for a in AXIS_LETTERS:
-        for i in range(size.num_layers):
-            name = f'backbone.ma_encoder.{a}_tr.layers.{i}'
-            shapes[f'{name}.self_attn.in_proj_weight'] = (3 * dims, dims)
-            shapes[f'{name}.self_attn.in_proj_bias'] = (3 * dims, )
-            linear(f'{name}.self_attn.out_proj', dims, dims)
-            linear(f'{name}.linear1', dims, dims)
-            linear(f'{name}.linear2', dims, dims)
-            affine(f'{name}.norm1', dims)
-            affine(f'{name}.norm2', dims)
-    if size.projector:
-        width, out_channels = size.projector[0], size.projector[-1]
-        for m in used:
-            name = f'{m}_projector'
-            for i in (0, 3):
-                linear(f'{name}.{i}', width, width)
-                affine(f'{name}.{i + 1}', width)
-                for statistic in ('running_mean', 'running_var'):
-                    shapes[f'{name}.{i + 1}.{statistic}'] = (width, )
-                shapes[f'{name}.{i + 1}.num_batches_tracked'] = ()
-            linear(f'{name}.6', out_channels, width)
-    return shapes
-
-
 def is_official(checkpoint: Any) -> bool:
     """Tell a checkpoint of the paper's code from one of this package.
 
@@ -112,30 +60,13 @@ def is_official(checkpoint: Any) -> bool:
     if not isinstance(state_dict, Mapping):
         raise ValueError("it has no 'state_dict'; its first key is "
                          f'{next(iter(checkpoint), None)!r}')
-    keys = [str(key) for key in state_dict]
-    if not keys:
+    if not state_dict:
         raise ValueError("its 'state_dict' is empty")
-    if any(official_name(key) for key in keys):
+    if any(official_name(str(key)) for key in state_dict):
         return False
-    if any(our_name(strip_module(key)) for key in keys):
+    if any(our_name(str(key)) for key in state_dict):
         return True
     raise _unknown(*next(iter(state_dict.items())))
-
-
-def _shape(value: Any) -> Union[tuple[int, ...], str]:
-    if isinstance(value, Tensor):
-        return tuple(value.shape)
-    return f'that of a {type(value).__name__}'
-
-
-def _unknown(key: Any, value: Any) -> ValueError:
-    return ValueError(f'{strip_module(str(key))!r} is no weight of the UmURL '
-                      f'code; its shape is {_shape(value)}')
-
-
-def _missing(name: str, shape: Any, official: bool) -> ValueError:
-    key = f'module.{name}' if official else convert_key(name)
-    return ValueError(f'{key} is missing; wanted is shape {shape}')
 
 
 def measure(checkpoint: Mapping[str, Any]) -> Size:
@@ -144,7 +75,7 @@ def measure(checkpoint: Mapping[str, Any]) -> Size:
     Args:
         checkpoint (dict): The content of a file of either kind. A file of
             this package may lack modalities or the projectors, and may have
-            further weights outside ``backbone`` and ``neck``.
+            other weights outside ``backbone`` and ``neck``.
 
     Returns:
         Size: Sizes with which every weight agrees.
@@ -156,7 +87,7 @@ def measure(checkpoint: Mapping[str, Any]) -> Size:
     official = is_official(checkpoint)
     # The file's key and the shape of each official name.
     keys: dict[str, str] = {}
-    shapes: dict[str, Union[tuple[int, ...], str]] = {}
+    shapes: dict[str, Any] = {}
     for key, value in checkpoint['state_dict'].items():
         name = strip_module(key) if official else official_name(key) or ''
         if our_name(name) is not None:
@@ -165,7 +96,7 @@ def measure(checkpoint: Mapping[str, Any]) -> Size:
             raise _unknown(key, value)
 
     size = _infer(shapes, official)
-    wanted = _official_shapes(size)
+    wanted = _shapes(size)
     for name, shape in wanted.items():
         if name == POSITIONS and not official:
             continue
@@ -179,44 +110,6 @@ def measure(checkpoint: Mapping[str, Any]) -> Size:
             raise ValueError(f'{key} of shape {shapes[name]} is no weight of '
                              'a UmURL model of this size')
     return size
-
-
-def _infer(shapes: Mapping[str, Any], official: bool) -> Size:
-    """Infer sizes from a few weights; other weights may contradict them."""
-
-    def width(name: str, axis: int) -> int:
-        shape = shapes.get(name)
-        if shape is None:
-            raise _missing(name, '(*, *)', official)
-        if isinstance(shape, str) or len(shape) != 2:
-            key = f'module.{name}' if official else convert_key(name)
-            raise ValueError(f'{key} has shape {shape}, wanted is (*, *)')
-        return shape[axis]
-
-    # The paper's files always hold all modalities and their projectors.
-    used = [
-        m for m in MODALITY_LETTERS
-        if official or any(name.startswith(f'backbone.{m}_emb.')
-                           for name in shapes)
-    ] or list(MODALITY_LETTERS)
-    first = f'backbone.{used[0]}_emb'
-    layers = [
-        int(found.group(1)) for found in (
-            re.match(r'backbone\.ma_encoder\.._tr\.layers\.(\d+)\.', name)
-            for name in shapes) if found
-    ]
-    dims = width(f'{first}.t_embedding.0.weight', 0)
-    projector: tuple[int, ...] = ()
-    if official or any('_projector.' in name for name in shapes):
-        out_channels = width(f'{used[0]}_projector.6.weight', 0)
-        projector = (2 * dims, 2 * dims, 2 * dims, out_channels)
-    return Size(
-        embed_dims=dims,
-        num_layers=max(layers, default=0) + 1,
-        modalities=tuple(MODALITY_LETTERS[m] for m in used),
-        temporal_channels=width(f'{first}.t_embedding.0.weight', 1),
-        spatial_channels=width(f'{first}.s_embedding.0.weight', 1),
-        projector=projector)
 
 
 def to_ours(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
@@ -236,19 +129,19 @@ def to_ours(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     if not is_official(checkpoint):
         raise ValueError('its weights have our names already')
     measure(checkpoint)
-    # The position table stays: computed again, its last bits depend on the
-    # machine.
+    state_dict = {}
+    # The position table stays in the rest: the last bits of a computed one
+    # depend on the machine.
     rest = copy.copy(checkpoint['state_dict'])
-    for key in rest:
-        if convert_key(key):
+    for key, value in checkpoint['state_dict'].items():
+        name = our_name(key)
+        if name:
+            state_dict[name] = value
             rest[key] = None
+    official = {**checkpoint, 'state_dict': rest}
     return dict(
-        meta=dict(
-            epoch=checkpoint.get('epoch'),
-            official={
-                **checkpoint, 'state_dict': rest
-            }),
-        state_dict=convert_state_dict(checkpoint['state_dict']))
+        meta=dict(epoch=checkpoint.get('epoch'), official=official),
+        state_dict=state_dict)
 
 
 def to_official(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
@@ -274,12 +167,12 @@ def to_official(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
         if official_name(key) is None:
             raise _unknown(key, value)
     width = 2 * size.embed_dims
-    wanted = _official_shapes(
+    wanted = _shapes(
         size._replace(
             modalities=tuple(MODALITY_LETTERS.values()),
             projector=size.projector or (width, width, width, 4096)))
     for name, shape in wanted.items():
-        if name != POSITIONS and convert_key(name) not in ours:
+        if name != POSITIONS and our_name(name) not in ours:
             raise _missing(name, shape, official=False)
 
     meta = checkpoint.get('meta') or {}
@@ -287,14 +180,14 @@ def to_official(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
         state_dict = copy.copy(meta['official']['state_dict'])
         for key, value in state_dict.items():
             if value is None:
-                state_dict[key] = ours[convert_key(key)]
+                state_dict[key] = ours[our_name(key)]
         return {**meta['official'], 'state_dict': state_dict}
     positions = sinusoidal_positions(NUM_POSITIONS, size.embed_dims)
     return dict(
         epoch=meta.get('epoch'),
         state_dict={
             f'module.{name}':
-            positions[None] if name == POSITIONS else ours[convert_key(name)]
+            positions[None] if name == POSITIONS else ours[our_name(name)]
             for name in wanted
         })
 
@@ -312,3 +205,101 @@ def count_parameters(state_dict: Mapping[str, Tensor]) -> int:
     return sum(
         value.numel() for key, value in state_dict.items()
         if torch.is_tensor(value) and not key.endswith(constants))
+
+
+def _shapes(size: Size) -> dict[str, tuple[int, ...]]:
+    """List shapes by official name without ``module.``, in file order."""
+    dims = size.embed_dims
+    channels = dict(t=size.temporal_channels, s=size.spatial_channels)
+    used = [
+        m for m, name in MODALITY_LETTERS.items() if name in size.modalities
+    ]
+    # The modules of the paper's code, on a device without memory.
+    with torch.device('meta'):
+        backbone: dict[str, nn.Module] = {
+            f'{m}_emb': nn.ModuleDict({
+                f'{a}_embedding': nn.Sequential(
+                    nn.Linear(channels[a], dims), nn.LayerNorm(dims),
+                    nn.ReLU(), nn.Linear(dims, dims))
+                for a in channels
+            })
+            for m in used
+        }
+        if len(used) > 1:
+            backbone['mm_fusion'] = nn.ModuleDict({
+                f'{a}_fusion': nn.Sequential(nn.Linear(dims, dims, bias=False))
+                for a in channels
+            })
+        table = torch.empty(1, NUM_POSITIONS, dims)
+        backbone['ma_encoder'] = nn.ModuleDict({
+            'pe': nn.ParameterDict(dict(pe=table)),
+            **{
+                f'{a}_tr': TransformerEncoder(dims, 1, size.num_layers)
+                for a in channels
+            }
+        })
+        model: dict[str, nn.Module] = dict(backbone=nn.ModuleDict(backbone))
+        if size.projector:
+            width, out_channels = size.projector[0], size.projector[-1]
+            for m in used:
+                model[f'{m}_projector'] = nn.Sequential(
+                    nn.Linear(width, width), nn.BatchNorm1d(width), nn.ReLU(),
+                    nn.Linear(width, width), nn.BatchNorm1d(width), nn.ReLU(),
+                    nn.Linear(width, out_channels))
+        weights = nn.ModuleDict(model).state_dict()
+    return {name: tuple(value.shape) for name, value in weights.items()}
+
+
+def _infer(shapes: Mapping[str, Any], official: bool) -> Size:
+    """Infer sizes from a few weights; other weights may contradict them."""
+
+    def width(name: str, axis: int) -> int:
+        shape = shapes.get(name)
+        if shape is None:
+            raise _missing(name, '(*, *)', official)
+        if isinstance(shape, str) or len(shape) != 2:
+            raise ValueError(f'{_file_key(name, official)} has shape {shape}, '
+                             'wanted is (*, *)')
+        return shape[axis]
+
+    # The paper's files always hold all modalities and their projectors.
+    used = [
+        m for m in MODALITY_LETTERS
+        if official or any(name.startswith(f'backbone.{m}_emb.')
+                           for name in shapes)
+    ] or list(MODALITY_LETTERS)
+    first = f'backbone.{used[0]}_emb'
+    layers = re.findall(r'^backbone\.ma_encoder\.._tr\.layers\.(\d+)\.',
+                        '\n'.join(shapes), re.MULTILINE)
+    dims = width(f'{first}.t_embedding.0.weight', 0)
+    projector: tuple[int, ...] = ()
+    if official or any('_projector.' in name for name in shapes):
+        out_channels = width(f'{used[0]}_projector.6.weight', 0)
+        projector = (2 * dims, 2 * dims, 2 * dims, out_channels)
+    return Size(
+        embed_dims=dims,
+        num_layers=max(map(int, layers), default=0) + 1,
+        modalities=tuple(MODALITY_LETTERS[m] for m in used),
+        temporal_channels=width(f'{first}.t_embedding.0.weight', 1),
+        spatial_channels=width(f'{first}.s_embedding.0.weight', 1),
+        projector=projector)
+
+
+def _shape(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return tuple(value.shape)
+    return f'that of a {type(value).__name__}'
+
+
+def _file_key(name: str, official: bool) -> Any:
+    return f'module.{name}' if official else our_name(name)
+
+
+def _unknown(key: Any, value: Any) -> ValueError:
+    return ValueError(f'{strip_module(str(key))!r} is no weight of the UmURL '
+                      f'code; its shape is {_shape(value)}')
+
+
+def _missing(name: str, shape: Any, official: bool) -> ValueError:
+    return ValueError(f'{_file_key(name, official)} is missing; wanted is '
+                      f'shape {shape}')

@@ -8,8 +8,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from torch import Tensor
-
 MODALITY_LETTERS = dict(j='joint', b='bone', m='motion')
 AXIS_LETTERS = dict(t='temporal', s='spatial')
 
@@ -40,40 +38,27 @@ POSITIONS = 'backbone.ma_encoder.pe.pe'
 NUM_POSITIONS = 200
 
 
-def convert_key(key: str) -> str:
+def strip_module(key: str) -> str:
+    """Remove the ``module.`` that distributed training puts before a key."""
+    return re.sub(r'^module\.', '', key)
+
+
+def our_name(key: str) -> Optional[str]:
     """Return our name of an official weight.
 
     Args:
         key (str): The official key, with or without ``module.``.
 
     Returns:
-        str: The key in a ``UmURL`` model; empty for the position table.
-
-    Raises:
-        ValueError: If the paper's code has no such key.
-    """
-    stripped = strip_module(key)
-    name = our_name(stripped)
-    if name is None:
-        raise ValueError(f'{stripped!r} is no weight of the UmURL code')
-    return name
-
-
-def our_name(name: str) -> Optional[str]:
-    """Return our name of an official weight.
-
-    Args:
-        name (str): The official key without ``module.``.
-
-    Returns:
         str | None: The key in a ``UmURL`` model; empty for the position
         table; None if the paper's code has no such key.
     """
-    if name == POSITIONS:
+    key = strip_module(key)
+    if key == POSITIONS:
         return ''
     for official, ours in _NAMES.items():
-        if name.startswith(official):
-            return ours + name[len(official):]
+        if key.startswith(official):
+            return ours + key[len(official):]
     return None
 
 
@@ -91,29 +76,6 @@ def official_name(key: str) -> Optional[str]:
         if key.startswith(ours):
             return official + key[len(ours):]
     return None
-
-
-def strip_module(key: str) -> str:
-    """Remove the ``module.`` that distributed training puts before a key."""
-    return re.sub(r'^module\.', '', key)
-
-
-def convert_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the weights of the paper's code to those of ``UmURL``.
-
-    Args:
-        state_dict (dict[str, Tensor]): Official weights.
-
-    Returns:
-        dict[str, Tensor]: The same tensors under our names, without the
-        position table.
-
-    Raises:
-        ValueError: If the paper's code has no such key.
-    """
-    renamed = {convert_key(key): value for key, value in state_dict.items()}
-    renamed.pop('', None)
-    return renamed
 
 
 def prefix_in_file(checkpoint: Mapping[str, Any], prefix: str) -> str:

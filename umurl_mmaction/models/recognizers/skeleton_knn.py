@@ -10,23 +10,23 @@ from torch import Tensor
 
 from ...registry import mmaction_scope
 from ..utils.encoding import FUSED, encode_dataset, extract_features
-from ..utils.retrieval import Gallery, build_gallery, check_weights
+from ..utils.retrieval import Gallery, build_gallery, check_vote_weights
 
 
 @MODELS.register_module()
 class SkeletonKNN(RecognizerGCN):
-    """Action retrieval: the label of the nearest clips of a gallery.
+    """Action retrieval: a clip gets the label of its nearest gallery clips.
 
-    The gallery is a dataloader config. It is encoded at the first prediction
-    and again after training or loading weights, so that MMEngine's val and
-    test loops need nothing else. The metric is the cosine of the features,
-    and one neighbour decides, as in the paper.
+    The gallery is encoded at the first prediction, and again after training
+    or loading weights, so that MMEngine's val and test loops need nothing
+    else. The similarity is the cosine of the features, as in the paper.
 
     Args:
         backbone (dict): A ``SkeletonEncoder``.
         gallery (dict): Dataloader config of labelled clips, with the
             pipeline of the test set.
-        num_neighbors (int): Neighbours that vote. Defaults to 1.
+        num_neighbors (int): Neighbours that vote. Defaults to 1, as in the
+            paper.
         weights (str): Weight of a vote: ``'cosine'`` for (1 + cosine) / 2,
             ``'uniform'`` for 1, as the paper's retrieval script counts.
             Defaults to ``'cosine'``.
@@ -36,7 +36,7 @@ class SkeletonKNN(RecognizerGCN):
         data_preprocessor (dict): Defaults to ``SkeletonDataPreprocessor``.
 
     Raises:
-        ValueError: If ``num_neighbors`` or ``weights`` is out of its range.
+        ValueError: If ``num_neighbors`` is below 1 or ``weights`` unknown.
     """
 
     def __init__(self,
@@ -53,7 +53,7 @@ class SkeletonKNN(RecognizerGCN):
         if num_neighbors < 1:
             raise ValueError(f'num_neighbors={num_neighbors} must be at least '
                              '1')
-        check_weights(weights)
+        check_vote_weights(weights)
         self.gallery = gallery
         self.num_neighbors = num_neighbors
         self.weights = weights
@@ -65,7 +65,7 @@ class SkeletonKNN(RecognizerGCN):
     def encoded_gallery(self) -> Gallery:
         """The gallery, encoded with the present weights.
 
-        Its clips are in the dataset's order, the same on every rank.
+        Every rank has all clips, in the dataset's order.
         """
         if self._encoded is None:
             with mmaction_scope():
@@ -117,7 +117,7 @@ class SkeletonKNN(RecognizerGCN):
         return data_samples
 
     def _before_load(self, state_dict: dict, prefix: str, *args: Any) -> None:
-        """Leave out what only pre-training needs, such as projectors."""
+        """Leave out weights that only pre-training needs."""
         self._encoded = None
         for key in list(state_dict):
             if not key.startswith(f'{prefix}backbone.'):

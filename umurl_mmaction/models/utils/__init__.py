@@ -1,1 +1,1 @@
-"""What the models share: gathering, views, encoding, neighbours."""
+"""Gathering over ranks, encoding of a dataset, nearest neighbours."""

@@ -1,4 +1,4 @@
-"""Features of clips, of all modalities together and of each alone."""
+"""Encoding of clips, with all modalities together or with one alone."""
 import sys
 from collections.abc import Sequence
 from typing import Any, Union
@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ...skeleton.batch import Streams
 
-# The kind of feature that all modalities give together.
+# The kind of feature that is encoded from all modalities together.
 FUSED = 'fused'
 
 
@@ -24,8 +24,8 @@ def extract_features(model: Any,
     """Encode a batch of clips, once for each kind of feature.
 
     Args:
-        model (nn.Module): Has a ``backbone``: a ``SkeletonEncoder``, or for
-            joints and the fused feature alone any backbone.
+        model (nn.Module): Its ``backbone`` is a ``SkeletonEncoder``. Any
+            backbone can give the fused feature of joints.
         inputs (Tensor | Streams): Joints, or streams by modality, (N,
             num_clips, M, T, V, C) each.
         kinds (sequence of str): ``'fused'`` for all modalities together, or
@@ -61,9 +61,9 @@ def extract_features(model: Any,
 
 
 def kinds_of(encoder: Any) -> list[str]:
-    """Kinds of feature that an encoder gives, the fused one first.
+    """List the kinds of feature that an encoder gives.
 
-    With one modality the fused feature is that modality's.
+    With one modality, there is only the fused kind.
     """
     modalities = getattr(encoder, 'modalities', ())
     return [FUSED, *modalities] if len(modalities) > 1 else [FUSED]
@@ -76,12 +76,12 @@ def encode_dataset(
     kinds: Sequence[str] = (FUSED, ),
     **loader_cfg: Any
 ) -> tuple[dict[str, Tensor], list[ActionDataSample]]:
-    """Encode every clip of a dataset once, shared out over the ranks.
+    """Encode every clip of a dataset once, split over the ranks.
 
     Args:
         model (nn.Module): Has ``data_preprocessor`` and ``backbone``; used in
             eval mode.
-        dataset (Dataset): Gives ``inputs`` (num_clips, ...) and
+        dataset (Dataset): Its samples hold ``inputs`` (num_clips, ...) and
             ``data_samples``.
         kinds (sequence of str): As in :func:`extract_features`.
         loader_cfg: ``batch_size``, ``num_workers``, ``collate_fn`` and other
@@ -103,7 +103,7 @@ def encode_dataset(
         dataset,
         sampler=DefaultSampler(dataset, shuffle=False),
         **loader_cfg)
-    # The standard output may be a table that goes on through a pipe.
+    # A tool may print a table to the standard output.
     batches = (
         track_iter_progress((loader, len(loader)), file=sys.stderr)
         if dist.is_main_process() else loader)
@@ -120,9 +120,9 @@ def encode_dataset(
     model.train(was_training)
     whole = {}
     for kind, batch_features in features.items():
-        # The sampler deals the clips out in turn: interleaving undoes it.
-        shares = dist.all_gather(torch.cat(batch_features))
-        whole[kind] = torch.stack(shares, dim=1).flatten(0, 1)[:num_samples]
-    dealt = dist.all_gather_object(samples)
-    in_order = [sample for turn in zip(*dealt) for sample in turn]
+        # Rank r of n has the clips r, r + n, r + 2n and so on.
+        shards = dist.all_gather(torch.cat(batch_features))
+        whole[kind] = torch.stack(shards, dim=1).flatten(0, 1)[:num_samples]
+    sample_shards = dist.all_gather_object(samples)
+    in_order = [sample for turn in zip(*sample_shards) for sample in turn]
     return whole, in_order[:num_samples]

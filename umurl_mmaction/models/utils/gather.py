@@ -1,17 +1,15 @@
-"""The whole batch, and sums over it, from the shares of all ranks."""
+"""Gathering of a batch that is split over the ranks."""
 from typing import Any
 
 import torch
 from mmengine import dist
 from torch import Tensor
 
-from ..layers.all_reduce import AllReduceSum
-
 
 class _AllGather(torch.autograd.Function):
     """Stack a tensor of all ranks: (...) -> (world_size, ...).
 
-    A rank's gradient is the sum of what all ranks' losses send back to it.
+    A rank's gradient is the sum over the losses of all ranks.
     ``torch.distributed.nn.functional.all_gather`` does the same, but is
     deprecated, and its successor is missing in older versions.
     """
@@ -27,38 +25,19 @@ class _AllGather(torch.autograd.Function):
         return grad[dist.get_rank()]
 
 
-def own_shard() -> tuple[int, int]:
-    """This rank's shard of shared work: (rank, world size)."""
-    return dist.get_rank(), dist.get_world_size()
-
-
-def add_shards(shard: Tensor) -> Tensor:
-    """Sum the ranks' shards of a loss; gradients flow back.
-
-    Args:
-        shard (Tensor): Scalar, this rank's shard.
-
-    Returns:
-        Tensor: Scalar, the same on every rank.
-    """
-    if dist.get_world_size() == 1:
-        return shard
-    return AllReduceSum.apply(shard)
-
-
 def gather_batch(features: list[Tensor]) -> list[Tensor]:
     """Concatenate each feature over all ranks; gradients flow back.
 
-    The gradient that a rank receives is the sum over the ranks' losses, so
-    that with DDP's averaging it equals that of one process with the whole
-    batch. The shares may differ in size.
+    A rank's gradient is the sum over the losses of all ranks. DDP averages
+    gradients, so that the result is the gradient of one process with the
+    whole batch.
 
     Args:
-        features (list[Tensor]): (N, D) each, N the rank's share.
+        features (list[Tensor]): (N, D) each; N may differ between ranks.
 
     Returns:
-        list[Tensor]: (B, D) each, B the sum of N over the ranks; the same
-        tensors where there is one process.
+        list[Tensor]: (B, D) each, B the sum of N over the ranks. One process
+        gets its own tensors back.
     """
     if dist.get_world_size() == 1:
         return features

@@ -1,4 +1,4 @@
-"""Nearest neighbours of features, and the labels that they vote for."""
+"""Search of nearest neighbours, and their votes."""
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,16 +17,16 @@ def nearest_neighbors(query: Tensor,
                       gallery_chunk: int = 8192) -> tuple[Tensor, Tensor]:
     """Find the most similar features without the Q x G matrix.
 
-    The plain way is ``(query @ gallery.T).topk(num_neighbors)``. Here the
-    matrix is computed and searched chunk by chunk.
+    Plain form: ``(query @ gallery.T).topk(num_neighbors)``. Here the matrix
+    is computed and searched chunk by chunk.
 
     Args:
-        query (Tensor): (Q, F).
-        gallery (Tensor): (G, F); of unit length, as the query, for the
-            cosine.
+        query (Tensor): (Q, F). If query and gallery have unit length, the
+            inner product is the cosine.
+        gallery (Tensor): (G, F).
         num_neighbors (int): Neighbours K, at most G. Defaults to 1.
-        query_chunk (int): Rows of a chunk of the matrix. Defaults to 2048.
-        gallery_chunk (int): Columns of a chunk. Defaults to 8192.
+        query_chunk (int): Queries in a chunk. Defaults to 2048.
+        gallery_chunk (int): Gallery features in a chunk. Defaults to 8192.
 
     Returns:
         tuple[Tensor, Tensor]: Inner products, descending, and indices into
@@ -56,17 +56,16 @@ def _search_chunks(query: Tensor, gallery: Tensor, num_neighbors: int,
             min(num_neighbors, products.shape[1]), dim=1)
         best = torch.cat([best, value], dim=1)
         best_index = torch.cat([best_index, start + index], dim=1)
-        # The best of the earlier chunks and this one.
         best, order = best.topk(min(num_neighbors, best.shape[1]), dim=1)
         best_index = best_index.gather(1, order)
     return best, best_index
 
 
 class Gallery(NamedTuple):
-    """Encoded clips with labels, to be searched.
+    """Encoded clips with labels.
 
     Attributes:
-        features (Tensor): Of unit length, (G, F), float32.
+        features (Tensor): (G, F), unit length, float32.
         labels (Tensor): (G, ), int64.
         names (list[str]): Names of the G clips.
         center (Tensor): Subtracted from features before they are compared,
@@ -98,7 +97,7 @@ class Gallery(NamedTuple):
         """Find the nearest clips by the cosine.
 
         Args:
-            query (Tensor): Of unit length, (Q, F).
+            query (Tensor): (Q, F), unit length.
             num_neighbors (int): Neighbours K; all clips if there are fewer.
                 Defaults to 1.
 
@@ -116,8 +115,8 @@ class Gallery(NamedTuple):
         """Score the classes by the votes of the nearest clips.
 
         Args:
-            cosines (Tensor): (Q, K), of :meth:`search`.
-            indices (Tensor): (Q, K), of :meth:`search`.
+            cosines (Tensor): (Q, K), from :meth:`search`.
+            indices (Tensor): (Q, K), from :meth:`search`.
             weights (str): Weight of a vote: ``'cosine'`` for (1 + cosine) /
                 2, ``'uniform'`` for 1, as the paper's retrieval script
                 counts. Defaults to ``'cosine'``.
@@ -128,7 +127,7 @@ class Gallery(NamedTuple):
         Raises:
             ValueError: If ``weights`` is unknown.
         """
-        check_weights(weights)
+        check_vote_weights(weights)
         votes = (1 + cosines) / 2
         if weights == 'uniform':
             votes = torch.ones_like(cosines)
@@ -136,8 +135,8 @@ class Gallery(NamedTuple):
         return scores.scatter_add_(1, self.labels[indices], votes)
 
 
-def check_weights(weights: str) -> None:
-    """Raise ``ValueError`` unless votes can be weighted like that."""
+def check_vote_weights(weights: str) -> None:
+    """Raise ``ValueError`` if ``weights`` is unknown."""
     if weights not in WEIGHTS:
         raise ValueError(f'weights={weights!r} must be one of '
                          f'{", ".join(WEIGHTS)}')
@@ -146,7 +145,7 @@ def check_weights(weights: str) -> None:
 def build_gallery(features: Tensor,
                   samples: Sequence[ActionDataSample],
                   standardize: bool = False) -> Gallery:
-    """Make a gallery of what ``encode_dataset`` returns.
+    """Make a gallery from the result of ``encode_dataset``.
 
     Args:
         features (Tensor): (G, num_clips, F).
