@@ -1,5 +1,6 @@
 _base_ = './default_runtime.py'
 
-# Shows whether the feature collapses; the loss hardly shows it.
+# The loss hardly shows whether the feature is better than none, or collapses.
 default_hooks = dict(
+    retrieval_baseline=dict(type='RetrievalBaselineHook'),
     collapse_monitor=dict(type='CollapseMonitorHook', interval=100))

@@ -76,8 +76,11 @@ def test_everything_is_in_the_json_log_and_in_tensorboard(train):
     for name in ('std', 'effective_rank', 'dead_share', 'agreement_joint',
                  'agreement_bone', 'agreement_motion'):
         assert len(values[f'collapse/{name}']) == 2
+    # Before training, and twice while it goes on.
     for name in ('fused', *MODALITIES):
-        assert len(values[f'retrieval/{name}_top1']) == 2
+        assert len(values[f'retrieval/{name}_top1']) == 3
+    # The classes are three poses.
+    assert values['retrieval/raw_joints_top1'] == [1.0]
     board = EventAccumulator(f'{runner._log_dir}/vis_data').Reload()
     tags = board.Tags()['scalars']
     for name in [*terms, 'lr', 'clips_per_s', 'memory', 'collapse/std',
@@ -85,6 +88,7 @@ def test_everything_is_in_the_json_log_and_in_tensorboard(train):
         assert name in tags
     log = next(train.folder.glob('*/*.log')).read_text()
     assert 'eta: ' in log and 'effective rank' in log
+    assert 'before training, top-1: raw joints 100.0 %, fused ' in log
 
 
 def test_monitored_retrieval_is_that_of_the_retrieval_config(train):
@@ -165,8 +169,8 @@ def test_iterations_are_validated_too(train):
         log_processor=dict(by_epoch=False),
         default_hooks=dict(
             checkpoint=dict(by_epoch=False, interval=6)))
-    # After iterations 3 and 6, and at the end.
-    assert len(scalars(runner)['retrieval/fused_top1']) == 3
+    # Before training, after iterations 3 and 6, and at the end.
+    assert len(scalars(runner)['retrieval/fused_top1']) == 4
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(train):

@@ -68,5 +68,7 @@ def test_raw_joints_are_flattened():
     joints = torch.randn(3, 1, 8, 25, 3)
     assert torch.equal(encoder(joints), joints.flatten(1))
     assert encoder.out_channels == 8 * 25 * 3
+    few = RawJoints(num_person=1, clip_len=8, num_frames=2)
+    assert torch.equal(few(joints), joints[:, :, [0, 7]].flatten(1))
     two = RawJoints(num_person=1, clip_len=8, modalities=('bone', 'joint'))
     assert two(joints).shape == (3, two.out_channels)

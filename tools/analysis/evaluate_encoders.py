@@ -58,12 +58,12 @@ def encode(model: Any, cfg: Any, kinds: Sequence[str]) -> dict[str, Any]:
     return {kind: tuple(values) for kind, values in arrays.items()}
 
 
-def score(arrays: Sequence[Any], per_class: Sequence[int],
+def score(arrays: tuple[Any, Any, Any, Any], per_class: Sequence[int],
           draws: int) -> dict[str, float]:
     """Compute all accuracies of features, within 0..1, by column.
 
     Args:
-        arrays (sequence of np.ndarray): Train features (G, F) and labels (G,
+        arrays (tuple[np.ndarray]): Train features (G, F) and labels (G,
             ), test features (Q, F) and labels (Q, ).
         per_class (sequence of int): Numbers of labels of each class.
         draws (int): Draws of such labels.
@@ -78,13 +78,12 @@ def score(arrays: Sequence[Any], per_class: Sequence[int],
     )
     scores = {
         '1-NN': nearest_neighbor_accuracy(*arrays),
-        '1-NN standardised': nearest_neighbor_accuracy(
-            *arrays, standardize=True),
+        '1-NN standardised': nearest_neighbor_accuracy(*arrays, True),
         'logistic': logistic_accuracy(*arrays)
     }
     for count in per_class:
         scores[f'logistic, {count} a class'] = few_label_accuracy(
-            *arrays, per_class=count, draws=draws)
+            *arrays, count, draws)
     return scores
 
 
@@ -129,13 +128,18 @@ def evaluate(args: argparse.Namespace) -> list[dict[str, Any]]:
     raw.model.backbone = dict(
         type='RawJoints', **{x: backbone[x] for x in SETTINGS
                              if x in backbone})
-    jobs = [('raw joints', lambda: [MODELS.build(raw.model)]),
-            ('untrained', lambda: [untrained(i) for i in range(args.seeds)])]
-    jobs += [(str(path), lambda path=path: [load_model(copy.deepcopy(cfg), path)])
-             for path in args.checkpoints]
+
+    def build(name: str) -> list[Any]:
+        if name == 'raw joints':
+            return [MODELS.build(raw.model)]
+        if name == 'untrained':
+            return [untrained(seed) for seed in range(args.seeds)]
+        return [load_model(copy.deepcopy(cfg), name)]
+
+    names = ['raw joints', 'untrained', *args.checkpoints]
     return [
-        row for name, build in track_iter_progress(jobs)
-        for row in rows_of(name, build())
+        row for name in track_iter_progress(names)
+        for row in rows_of(name, build(name))
     ]
 
 

@@ -4,10 +4,11 @@ from .check_loss_hook import CheckLossHook
 from .collapse_monitor_hook import CollapseMonitorHook
 from .commit_hook import CommitHook
 from .keep_on_device_hook import KeepOnDeviceHook
+from .retrieval_baseline_hook import RetrievalBaselineHook
 from .throughput_hook import ThroughputHook
 
 __all__ = [
     'CacheFeaturesHook', 'CheckDataHook', 'CheckLossHook',
     'CollapseMonitorHook', 'CommitHook', 'KeepOnDeviceHook',
-    'ThroughputHook'
+    'RetrievalBaselineHook', 'ThroughputHook'
 ]

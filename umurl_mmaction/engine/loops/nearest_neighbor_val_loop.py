@@ -98,6 +98,35 @@ class NearestNeighborValLoop(ValLoop):
             data_batch=data_batch,
             outputs=outputs)
 
+    def accuracies(self, model: Any) -> dict[str, float]:
+        """Evaluate any encoder on the loop's queries, without any hook.
+
+        Args:
+            model (nn.Module): Has ``data_preprocessor`` and ``backbone``.
+
+        Returns:
+            dict[str, float]: Accuracy of each kind of feature, within 0..1,
+            the same on every rank; none if the loop is skipped.
+        """
+        if self._skipped:
+            return {}
+        kinds = kinds_of(model.backbone)
+        galleries = self._encode_gallery(model, kinds)
+        features, samples = encode_dataset(
+            model,
+            self.dataloader.dataset,
+            kinds,
+            batch_size=self.dataloader.batch_size,
+            num_workers=self.dataloader.num_workers,
+            collate_fn=pack_collate)
+        truth = torch.cat([sample.gt_label for sample in samples])
+        found = {}
+        for kind, gallery in galleries.items():
+            _, index = gallery.search(gallery.query(features[kind]))
+            right = gallery.labels[index[:, 0]].cpu() == truth.cpu()
+            found[kind] = float(right.float().mean())
+        return found
+
     def _encode_gallery(self, model: Any,
                         kinds: Sequence[str]) -> dict[str, Gallery]:
         train = self.runner.train_dataloader

@@ -1,5 +1,5 @@
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
 
 import torch
 from mmaction.registry import MODELS
@@ -17,19 +17,26 @@ class RawJoints(SkeletonEncoder):
 
     Args:
         modalities (sequence of str): Defaults to ``('joint', )``.
+        num_frames (int, optional): Frames of the clip to take, evenly spaced.
+            Defaults to all.
         kwargs: Settings of :class:`SkeletonEncoder`, except for
             ``out_channels``.
     """
 
     def __init__(self,
-                 modalities: tuple[str, ...] = ('joint', ),
+                 modalities: Sequence[str] = ('joint', ),
+                 num_frames: Optional[int] = None,
                  **kwargs: Any) -> None:
         super().__init__(out_channels=0, modalities=modalities, **kwargs)
         num_person, clip_len, num_joints, in_channels = self.input_shape
+        num_frames = min(num_frames or clip_len, clip_len)
+        self.frames = torch.linspace(0, clip_len - 1, num_frames).round().long(
+        ).tolist()
         self.out_channels = (
-            len(modalities) * num_person * clip_len * num_joints *
+            len(modalities) * num_person * num_frames * num_joints *
             in_channels)
 
     def encode(self, streams: Mapping[str, Tensor]) -> Tensor:
         """Flatten streams (N, M, T, V, C) to (N, out_channels)."""
-        return torch.cat([x.flatten(1) for x in streams.values()], dim=1)
+        return torch.cat(
+            [x[:, :, self.frames].flatten(1) for x in streams.values()], dim=1)
