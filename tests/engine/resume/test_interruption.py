@@ -46,6 +46,7 @@ def test_the_real_command_killed_and_resumed(runs, environment):
     path = REPO / 'configs/umurl/pretrain/umurl_1xb64_synthetic.py'
     options = {
         'train_dataloader.dataset.ann_file': str(runs / 'tiny.pkl'),
+        'val_dataloader.dataset.ann_file': str(runs / 'tiny.pkl'),
         'train_dataloader.batch_size': 4,
         'train_dataloader.num_workers': 1,
         'train_cfg.max_epochs': 20,
