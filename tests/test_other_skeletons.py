@@ -41,7 +41,7 @@ PRETRAIN = '''
 _base_ = '{base}/pretrain/umurl_1xb64_synthetic.py'
 data = dict(ann_file='{ann_file}')
 model = dict(backbone=data)
-train_dataloader = val_dataloader = dict(dataset=data)
+train_dataloader = dict(dataset=data)
 '''
 KNN = '''
 _base_ = '{base}/knn/umurl-knn_synthetic.py'

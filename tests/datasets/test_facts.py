@@ -74,7 +74,7 @@ def test_a_file_is_read_again_only_if_it_has_changed(tmp_path, monkeypatch):
      'skeleton has no parents'),
     (lambda data: data['annotations'][3].update(
         keypoint=np.zeros((1, 9, 5, 4)), total_frames=9),
-     r'different numbers of coordinates: \[3, 4\]'),
+     'joints and coordinates must agree'),
     (lambda data: data['annotations'][3].update(label=-1), 'label -1')])
 def test_a_wrong_file_is_named_in_one_line(tmp_path, change, message):
     data = make_annotations()

@@ -63,7 +63,7 @@ def read_facts(ann_file: str) -> DataFacts:
     Raises:
         OSError: If there is no such file.
         ValueError: If it is broken, has no clip, or its clips do not agree
-            in the number of coordinates. Names the file.
+            in joints and coordinates. Names the file.
     """
     try:
         status = os.stat(ann_file)
@@ -77,13 +77,22 @@ def read_facts(ann_file: str) -> DataFacts:
 @lru_cache(maxsize=16)
 def _read_facts(ann_file: str, size: int, mtime: int) -> DataFacts:
     data = load_annotations(ann_file, with_arrays=False)
-    for clip in data['annotations']:
+    clips = data['annotations']
+    if not clips:
+        raise ValueError(f'{ann_file}: it has no clip')
+    first = clips[0]['keypoint'].shape
+    for clip in clips:
         check_clip(clip, ann_file)
+        if clip['keypoint'].shape[2:] != first[2:]:
+            raise ValueError(
+                f'clip {clip["frame_dir"]!r} of {ann_file!r} has keypoint '
+                f'{clip["keypoint"].shape}, the first clip {first}: joints '
+                'and coordinates must agree')
     return facts_of(data, ann_file)
 
 
 def facts_of(data: dict[str, Any], ann_file: str) -> DataFacts:
-    """Collect the facts of annotations.
+    """Collect the facts of annotations with one clip or more.
 
     Args:
         data (dict): Annotations of ``load_annotations``.
@@ -93,22 +102,14 @@ def facts_of(data: dict[str, Any], ann_file: str) -> DataFacts:
         DataFacts: The facts.
 
     Raises:
-        ValueError: If there is no clip, or the clips do not agree in the
-            number of coordinates. Names the file.
+        ValueError: If ``skeleton`` is no layout. Names the file.
     """
-    clips = data['annotations']
-    if not clips:
-        raise ValueError(f'{ann_file}: it has no clip')
-    shapes = [clip['keypoint'].shape for clip in clips]
-    coords = {shape[-1] for shape in shapes}
-    if len(coords) > 1:
-        raise ValueError(f'{ann_file}: its clips have different numbers of '
-                         f'coordinates: {sorted(coords)}')
-    labels = [clip['label'] for clip in clips
+    shapes = [clip['keypoint'].shape for clip in data['annotations']]
+    labels = [clip['label'] for clip in data['annotations']
               if clip.get('label') is not None]
     return DataFacts(
         layout=layout_of(data, ann_file),
         num_person=max(shape[0] for shape in shapes),
-        in_channels=coords.pop(),
+        in_channels=shapes[0][-1],
         num_classes=len(data.get('classes', ())) or
         int(max(labels, default=-1)) + 1)

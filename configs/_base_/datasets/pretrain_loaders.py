@@ -40,12 +40,7 @@ val_dataloader = dict(
     num_workers=8,
     sampler=dict(type='DefaultSampler', shuffle=False),
     collate_fn=dict(type='pack_collate'),
-    dataset=dict(
-        type='SkeletonDataset',
-        ann_file='???',
-        split='???',
-        prepare=[dict(type='SkeletonPreNormalize')],
-        pipeline=train_pipeline,
-        test_mode=True))
+    # File, preparation and split ('val' for 'train') follow the training set.
+    dataset=dict(pipeline=train_pipeline, label_fraction=1.0, test_mode=True))
 val_cfg = dict(type='NearestNeighborValLoop')
 val_evaluator = dict(type='NearestNeighborMetric')

@@ -11,7 +11,7 @@ model = dict(
     data_preprocessor=dict(views=_base_.views))
 train_dataloader = dict(
     batch_size=64, num_workers=2, dataset=_base_.train_set)
-val_dataloader = dict(batch_size=64, num_workers=2, dataset=_base_.val_set)
+val_dataloader = dict(batch_size=64, num_workers=2)
 
 train_cfg = dict(max_epochs=30)
 # At this width, half precision is no faster.

@@ -8,4 +8,3 @@ _base_ = [
 model = dict(
     backbone=_base_.skeleton, data_preprocessor=dict(views=_base_.views))
 train_dataloader = dict(dataset=_base_.xsub_train)
-val_dataloader = dict(dataset=_base_.xsub_val)

@@ -8,5 +8,5 @@ _base_ = [
 model = dict(
     backbone=_base_.skeleton, data_preprocessor=dict(views=_base_.views))
 train_dataloader = dict(batch_size=256, dataset=_base_.xview_train)
-val_dataloader = dict(batch_size=256, dataset=_base_.xview_val)
+val_dataloader = dict(batch_size=256)
 auto_scale_lr = dict(base_batch_size=1024)

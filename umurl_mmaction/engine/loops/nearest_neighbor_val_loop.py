@@ -21,6 +21,17 @@ from ...models.utils.retrieval import Gallery, build_gallery
 from ..unwrap import bare_model
 
 
+def _complete(dataset: dict, train: dict) -> dict:
+    """Add the settings of the training set that a dataset lacks."""
+    whole = {**train, **dataset}
+    if 'split' not in dataset:
+        whole['split'] = (train.get('split') or '').replace('train', 'val')
+        if whole['split'] == (train.get('split') or ''):
+            raise MissingSplitError('no validation split goes with '
+                                    f'{train.get("split")!r}')
+    return whole
+
+
 @LOOPS.register_module()
 class NearestNeighborValLoop(ValLoop):
     """Validate an encoder in pre-training by 1-nearest-neighbour retrieval.
@@ -34,6 +45,9 @@ class NearestNeighborValLoop(ValLoop):
     Args:
         runner (Runner): The runner.
         dataloader (dict | DataLoader): Labelled validation clips, ragged.
+            Settings that its dataset lacks, such as ``ann_file``, are those
+            of the training set; ``split`` is the training split's name with
+            'val' for 'train'.
         evaluator (dict | list | Evaluator): A ``NearestNeighborMetric``.
         standardize (bool): As in ``SkeletonKNN``. Defaults to False.
         fp16 (bool): As in ``ValLoop``. Defaults to False.
@@ -49,6 +63,10 @@ class NearestNeighborValLoop(ValLoop):
         self._galleries: dict[str, Gallery] = {}
         self._skipped = ''
         try:
+            if isinstance(dataloader, dict):
+                dataset = _complete(dataloader['dataset'],
+                                    runner.cfg.train_dataloader.dataset)
+                dataloader = dict(dataloader, dataset=dataset)
             super().__init__(runner, dataloader, evaluator, fp16)
         except MissingSplitError as error:
             self._skip(str(error))
