@@ -115,6 +115,9 @@ def test_each_command_of_the_tutorial(tmp_path, monkeypatch):
     assert len(json.loads((tmp_path / 'nearest.json').read_text())) == 1
     assert (tmp_path / 'umurl.onnx').stat().st_size > 10_000
 
+    encoders = json.loads((tmp_path / 'encoders.json').read_text())
+    assert [row['encoder'] for row in encoders][:2] == [
+        'raw joints', 'untrained']
     rows = json.loads((tmp_path / 'summary.json').read_text())
     assert sorted(row['config'] for row in rows) == [
         'my_knn', 'my_linear', 'my_pretrain']
