@@ -36,7 +36,6 @@ def train(tmp_path):
             'train_cfg.max_epochs': 4,
             'train_cfg.val_interval': 2,
             'val_dataloader.num_workers': 0,
-            'val_dataloader.dataset.ann_file': ann_file,
             'default_hooks.collapse_monitor.interval': 5,
             'default_hooks.logger.interval': 1,
             'work_dir': str(tmp_path / 'work'),
@@ -146,6 +145,34 @@ def test_without_labels_retrieval_is_skipped_in_one_line(
     log = next(train.folder.glob('*/*.log')).read_text()
     lines = [x for x in log.splitlines() if 'Retrieval is not mon' in x]
     assert len(lines) == 1 and reason in lines[0]
+
+
+def test_the_file_and_the_split_follow_the_training_set(train):
+    """Whatever the training set is called: no second setting."""
+
+    def rename(data):
+        split = data['split']
+        split['xsub_train'] = split.pop('train')
+        split['xsub_val'] = split.pop('val')
+
+    change = {'train_dataloader.dataset.split': 'xsub_train'}
+    runner = train(rename, **change)
+    assert runner.val_loop.dataloader.dataset.split == 'xsub_val'
+    assert len(runner.val_loop.dataloader.dataset) == 6
+
+
+def test_a_repeated_set_is_trained_without_retrieval(train):
+    inner = Config.fromfile(
+        CONFIGS / 'pretrain/umurl_1xb64_synthetic.py').train_dataloader.dataset
+    inner.ann_file = train.ann_file
+    runner = train(**{
+        'train_dataloader.dataset': dict(
+            _delete_=True, type='RepeatDataset', times=2, dataset=inner),
+        'train_cfg.max_epochs': 1
+    })
+    assert runner.iter == 6
+    log = next(train.folder.glob('*/*.log')).read_text()
+    assert log.count('Retrieval is not monitored: RepeatDataset is no') == 1
 
 
 def test_collapse_is_warned_about_once(train):

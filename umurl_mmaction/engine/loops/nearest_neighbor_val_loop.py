@@ -11,7 +11,10 @@ from mmengine.runner import Runner, ValLoop
 from torch.utils.data import DataLoader
 
 from ...datasets.collate import pack_collate
-from ...datasets.skeleton_dataset import MissingSplitError
+from ...datasets.skeleton_dataset import (
+    MissingSplitError,
+    SkeletonDataset,
+)
 from ...models.utils.encoding import (
     encode_dataset,
     extract_features,
@@ -23,6 +26,8 @@ from ..unwrap import bare_model
 
 def _complete(dataset: dict, train: dict) -> dict:
     """Add the settings of the training set that a dataset lacks."""
+    while 'dataset' in train:  # a wrapper such as RepeatDataset
+        train = train['dataset']
     whole = {**train, **dataset}
     if 'split' not in dataset:
         whole['split'] = (train.get('split') or '').replace('train', 'val')
@@ -64,8 +69,9 @@ class NearestNeighborValLoop(ValLoop):
         self._skipped = ''
         try:
             if isinstance(dataloader, dict):
+                train = runner.cfg.get('train_dataloader') or {}
                 dataset = _complete(dataloader['dataset'],
-                                    runner.cfg.train_dataloader.dataset)
+                                    train.get('dataset', {}))
                 dataloader = dict(dataloader, dataset=dataset)
             super().__init__(runner, dataloader, evaluator, fp16)
         except MissingSplitError as error:
@@ -75,8 +81,10 @@ class NearestNeighborValLoop(ValLoop):
             runner.train_dataloader.dataset, self.dataloader.dataset
         ]
         for dataset in datasets:
-            labels = getattr(dataset, 'labels', [('', None)])
-            if any(label is None for _, label in labels):
+            if not isinstance(dataset, SkeletonDataset):
+                self._skip(f'{type(dataset).__name__} is no SkeletonDataset')
+                return
+            if any(label is None for _, label in dataset.labels):
                 self._skip(f'not all clips of split {dataset.split!r} have '
                            'labels')
                 return
