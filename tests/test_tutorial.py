@@ -115,7 +115,7 @@ def test_each_command_of_the_tutorial(tmp_path, monkeypatch):
     assert len(json.loads((tmp_path / 'nearest.json').read_text())) == 1
     assert (tmp_path / 'umurl.onnx').stat().st_size > 10_000
 
-    encoders = json.loads((tmp_path / 'encoders.json').read_text())
+    encoders = json.loads((tmp_path / 'encoders.json').read_text())['rows']
     assert [row['encoder'] for row in encoders][:2] == [
         'raw joints', 'untrained']
     rows = json.loads((tmp_path / 'summary.json').read_text())

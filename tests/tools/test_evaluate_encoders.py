@@ -27,7 +27,7 @@ def test_rows_of_raw_joints_untrained_encoders_and_checkpoints(
         '--draws', '2', '--seeds', '2', '--json',
         str(tmp_path / 'rows.json')
     ])
-    rows = json.loads((tmp_path / 'rows.json').read_text())
+    rows = json.loads((tmp_path / 'rows.json').read_text())['rows']
     assert [(row['encoder'], row['feature']) for row in rows] == [
         ('raw joints', 'fused'),
         *(('untrained', kind) for kind in ('fused', 'joint', 'bone',

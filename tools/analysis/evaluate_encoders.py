@@ -201,13 +201,20 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         parser.error(f'--labels must be at least 1, got {args.labels}')
 
     from umurl_mmaction.command_line import make_folders, one_line_errors
+    from umurl_mmaction.engine.hooks.commit_hook import PACKAGE, git_commit
     from umurl_mmaction.fileio.atomic import write_text
     make_folders(parser, [args.json])
     with one_line_errors(parser, str(args.json or 'the disk')):
         rows = evaluate(args)
         print(f'\n{to_markdown(rows)}')
         if args.json:
-            write_text(args.json, json.dumps(rows, indent=1) + '\n')
+            content = dict(
+                config=args.config,
+                cfg_options=args.cfg_options or {},
+                commit=git_commit(PACKAGE),
+                draws=args.draws,
+                rows=rows)
+            write_text(args.json, json.dumps(content, indent=1) + '\n')
 
 
 if __name__ == '__main__':
