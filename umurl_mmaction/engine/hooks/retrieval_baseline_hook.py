@@ -27,6 +27,9 @@ class RetrievalBaselineHook(Hook):
             to 16: the gallery of NTU RGB+D 60 then takes 0.4 GB.
     """
 
+    # After the hooks that refuse or replace what the loops work on.
+    priority = 'LOW'
+
     def __init__(self, num_frames: int = 16) -> None:
         self.num_frames = num_frames
 
