@@ -1,9 +1,10 @@
 """Encoders beside raw joints and untrained ones, in one table."""
 import json
 
+import mmengine
 import pytest
 import torch
-from conftest import REPO
+from conftest import REPO, make_annotations
 from tiny_models import KNN, run_test_loop, save_weights, tiny_config
 from tools_loading import load_script, refusal
 
@@ -61,6 +62,16 @@ def test_misuse_is_one_line(config, tmp_path, capsys):
                                                     '--labels', '0')
     other = REPO / 'configs/umurl/linear/umurl-linear_synthetic.py'
     assert 'no model.gallery' in refusal(TOOL, capsys, other)
+
+
+def test_clips_without_labels_are_named(tmp_path, capsys):
+    data = make_annotations()
+    del data['annotations'][3]['label']
+    mmengine.dump(data, str(tmp_path / 'set.pkl'))
+    cfg = tiny_config(str(tmp_path / 'set.pkl'), KNN)
+    cfg.dump(str(tmp_path / 'knn.py'))
+    last = refusal(TOOL, capsys, tmp_path / 'knn.py')
+    assert "clip 'clip003' of " in last and 'has no label' in last
 
 
 def test_raw_joints_are_flattened():

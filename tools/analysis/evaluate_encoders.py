@@ -6,14 +6,17 @@ config, with its gallery as training split: 1-nearest neighbour as in the paper
 and with standardised features, and a logistic regression on standardised
 features with all labels and with a few labels of each class.
 """
-import argparse
 import copy
 import json
+import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from mmengine.config import DictAction
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from tool_arguments import add_cfg_options, make_parser  # noqa: E402
 
 EPILOG = '''example:
   python tools/analysis/evaluate_encoders.py umurl-knn_synthetic.py \\
@@ -22,39 +25,58 @@ EPILOG = '''example:
 SETTINGS = ('graph_cfg', 'in_channels', 'num_person', 'clip_len', 'ann_file')
 
 
-def encode(model: Any, cfg: Any, kinds: Sequence[str]) -> dict[str, Any]:
-    """Encode the gallery and the test set of a retrieval config.
+def build_sets(cfg: Any) -> list[Any]:
+    """Build the gallery and the test set of a retrieval config.
+
+    Raises:
+        ValueError: If a clip has no label.
+    """
+    from mmaction.registry import DATASETS
+
+    from umurl_mmaction.registry import mmaction_scope
+    with mmaction_scope():
+        sets = [
+            DATASETS.build(loader.dataset)
+            for loader in (cfg.model.gallery, cfg.test_dataloader)
+        ]
+    for dataset in sets:
+        for name, label in dataset.labels:
+            if label is None:
+                raise ValueError(f'clip {name!r} of {dataset.ann_file!r} has '
+                                 'no label, which an accuracy needs')
+    return sets
+
+
+def encode(model: Any, sets: Sequence[Any], kinds: Sequence[str],
+           batch_size: int) -> dict[str, Any]:
+    """Encode the gallery and the test set.
 
     Args:
         model (nn.Module): A model with an encoder.
-        cfg (Config): The retrieval config.
+        sets (sequence of Dataset): Both sets.
         kinds (sequence of str): Kinds of feature, such as ``'fused'``.
+        batch_size (int): Clips that are encoded together.
 
     Returns:
         dict[str, tuple]: For each kind (train features, train labels, test
         features, test labels), arrays.
     """
-    import numpy as np
     import torch
-    from mmaction.registry import DATASETS
     from mmengine.dataset import pseudo_collate
 
     from umurl_mmaction.models.utils.encoding import encode_dataset
-    from umurl_mmaction.registry import mmaction_scope
     arrays: dict[str, list[Any]] = {kind: [] for kind in kinds}
-    for dataset in (cfg.model.gallery.dataset, cfg.test_dataloader.dataset):
-        with mmaction_scope():
-            built = DATASETS.build(dataset)
+    for dataset in sets:
         features, samples = encode_dataset(
             model,
-            built,
+            dataset,
             kinds,
-            batch_size=cfg.test_dataloader.batch_size,
+            batch_size=batch_size,
             collate_fn=pseudo_collate)
         labels = torch.cat([sample.gt_label for sample in samples]).numpy()
         for kind, feature in features.items():
             means = feature.mean(dim=1).float().cpu().numpy()
-            arrays[kind] += [means.astype(np.float32), labels]
+            arrays[kind] += [means, labels]
     return {kind: tuple(values) for kind, values in arrays.items()}
 
 
@@ -87,7 +109,7 @@ def score(arrays: tuple[Any, Any, Any, Any], per_class: Sequence[int],
     return scores
 
 
-def evaluate(args: argparse.Namespace) -> list[dict[str, Any]]:
+def evaluate(args: Namespace) -> list[dict[str, Any]]:
     """Evaluate all encoders; a dict for each row."""
     import numpy as np
     from mmaction.registry import MODELS
@@ -100,12 +122,15 @@ def evaluate(args: argparse.Namespace) -> list[dict[str, Any]]:
     if 'gallery' not in cfg.model:
         raise ValueError('the config has no model.gallery; wanted is one for '
                          'retrieval, such as umurl-knn_synthetic.py')
+    sets = build_sets(cfg)
+    batch_size = cfg.test_dataloader.batch_size
 
     def rows_of(name: str, models: Sequence[Any]) -> list[dict[str, Any]]:
         kinds = kinds_of(models[0].backbone) if args.modalities else [FUSED]
         scores: dict[str, list[dict[str, float]]] = {k: [] for k in kinds}
         for model in models:
-            for kind, arrays in encode(model, cfg, kinds).items():
+            encoded = encode(model, sets, kinds, batch_size)
+            for kind, arrays in encoded.items():
                 scores[kind].append(score(arrays, args.labels, args.draws))
         return [
             dict(
@@ -163,11 +188,7 @@ def to_markdown(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, EPILOG)
     parser.add_argument(
         'config', metavar='CONFIG',
         help='path or base name of a retrieval (knn) config')
@@ -189,9 +210,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     parser.add_argument(
         '--json', type=Path, metavar='FILE',
         help='also write the rows to this file')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-        help='settings of the config to change')
+    add_cfg_options(parser)
     args = parser.parse_args(argv)
     for name in ('draws', 'seeds'):
         if getattr(args, name) < 1:

@@ -1,11 +1,4 @@
-# Whole clips without augmentation.
-prepare = [dict(type='SkeletonPreNormalize')]
-pipeline = [
-    dict(type='TemporalCropResize', ratio=(1.0, 1.0)),
-    dict(type='PackSkeletonInputs'),
-]
-# MMAction2's inference_skeleton needs this name.
-test_pipeline = prepare + pipeline
+_base_ = './whole_clips.py'
 
 train_dataloader = dict(
     batch_size=512,
@@ -16,8 +9,8 @@ train_dataloader = dict(
         type='SkeletonDataset',
         ann_file='???',
         split='???',
-        prepare=prepare,
-        pipeline=pipeline))
+        prepare=_base_.prepare,
+        pipeline=_base_.pipeline))
 val_dataloader = dict(
     batch_size=512,
     num_workers=8,
@@ -27,8 +20,8 @@ val_dataloader = dict(
         type='SkeletonDataset',
         ann_file='???',
         split='???',
-        prepare=prepare,
-        pipeline=pipeline,
+        prepare=_base_.prepare,
+        pipeline=_base_.pipeline,
         test_mode=True))
 test_dataloader = val_dataloader
 

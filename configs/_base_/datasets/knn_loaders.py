@@ -1,10 +1,4 @@
-prepare = [dict(type='SkeletonPreNormalize')]
-pipeline = [
-    dict(type='TemporalCropResize', ratio=(1.0, 1.0)),
-    dict(type='PackSkeletonInputs'),
-]
-# MMAction2's inference_skeleton needs this name.
-test_pipeline = prepare + pipeline
+_base_ = './whole_clips.py'
 
 test_dataloader = dict(
     batch_size=512,
@@ -14,8 +8,8 @@ test_dataloader = dict(
         type='SkeletonDataset',
         ann_file='???',
         split='???',
-        prepare=prepare,
-        pipeline=pipeline,
+        prepare=_base_.prepare,
+        pipeline=_base_.pipeline,
         test_mode=True))
 
 test_evaluator = dict(type='AccMetric')
