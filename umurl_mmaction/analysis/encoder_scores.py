@@ -1,0 +1,133 @@
+"""How good the features of encoders are, in the columns of the results."""
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmaction.registry import DATASETS
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+
+from ..evaluation.probes import (
+    few_label_accuracy,
+    logistic_accuracy,
+    nearest_neighbor_accuracy,
+)
+from ..models.utils.encoding import encode_dataset
+from ..registry import mmaction_scope
+
+
+class EncoderScores:
+    """Scores encoders on the two sets of a retrieval config.
+
+    The columns are top-1 accuracies on the test set, with the gallery as
+    training set: 1-nearest neighbour as in the paper and with standardised
+    features, and a logistic regression on standardised features with all
+    labels and with a few labels of each class.
+
+    Args:
+        cfg (Config): Has ``model.gallery`` and ``test_dataloader``.
+        per_class (sequence of int): Numbers of labels of each class.
+        draws (int): Draws of such labels.
+
+    Raises:
+        ValueError: If the config has no gallery, or a clip no label.
+    """
+
+    def __init__(self, cfg: Config, per_class: Sequence[int],
+                 draws: int) -> None:
+        if 'gallery' not in cfg.model:
+            raise ValueError('the config has no model.gallery; wanted is one '
+                             'for retrieval, such as umurl-knn_synthetic.py')
+        self.per_class = per_class
+        self.draws = draws
+        self.batch_size = cfg.test_dataloader.batch_size
+        with mmaction_scope():
+            self.sets = [
+                DATASETS.build(loader.dataset)
+                for loader in (cfg.model.gallery, cfg.test_dataloader)
+            ]
+        for dataset in self.sets:
+            for name, label in dataset.labels:
+                if label is None:
+                    raise ValueError(
+                        f'clip {name!r} of {dataset.ann_file!r} has no label, '
+                        'which an accuracy needs')
+
+    def __call__(self, model: Any,
+                 kinds: Sequence[str]) -> dict[str, dict[str, float]]:
+        """Score a model.
+
+        Args:
+            model (nn.Module): A model with an encoder.
+            kinds (sequence of str): Kinds of feature, such as ``'fused'``.
+
+        Returns:
+            dict[str, dict[str, float]]: For each kind, accuracy by column,
+            within 0..1.
+        """
+        arrays: dict[str, list[Any]] = {kind: [] for kind in kinds}
+        for dataset in self.sets:
+            features, samples = encode_dataset(
+                model,
+                dataset,
+                kinds,
+                batch_size=self.batch_size,
+                collate_fn=pseudo_collate)
+            labels = torch.cat([sample.gt_label for sample in samples])
+            for kind, feature in features.items():
+                means = feature.mean(dim=1).float().cpu().numpy()
+                arrays[kind] += [means, labels.numpy()]
+        return {kind: self._score(*values) for kind, values in arrays.items()}
+
+    def _score(self, *arrays: np.ndarray) -> dict[str, float]:
+        scores = {
+            '1-NN': nearest_neighbor_accuracy(*arrays),
+            '1-NN standardised': nearest_neighbor_accuracy(*arrays, True),
+            'logistic': logistic_accuracy(*arrays)
+        }
+        for count in self.per_class:
+            scores[f'logistic, {count} a class'] = few_label_accuracy(
+                *arrays, count, self.draws)
+        return scores
+
+
+def make_row(encoder: str, feature: str,
+             scores: Sequence[dict[str, float]]) -> dict[str, Any]:
+    """Average the scores of several runs of an encoder.
+
+    Args:
+        encoder (str): Name of the encoder.
+        feature (str): Kind of feature.
+        scores (sequence of dict): Accuracy by column, one dict a run.
+
+    Returns:
+        dict: ``encoder``, ``feature``, ``runs``, and by column ``mean`` and
+        ``deviation`` over the runs.
+    """
+    columns = list(scores[0])
+    return dict(
+        encoder=encoder,
+        feature=feature,
+        runs=len(scores),
+        mean={x: float(np.mean([s[x] for s in scores])) for x in columns},
+        deviation={x: float(np.std([s[x] for s in scores])) for x in columns})
+
+
+def to_markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """Make a table of the rows of :func:`make_row`, in percent."""
+    columns = list(rows[0]['mean'])
+    lines = [
+        f'| encoder | feature | {" | ".join(columns)} |',
+        f'| --- | --- | {" | ".join(["---:"] * len(columns))} |'
+    ]
+    for row in rows:
+        cells = []
+        for column in columns:
+            cell = f'{100 * row["mean"][column]:.1f}'
+            if row['runs'] > 1:
+                cell += f' ± {100 * row["deviation"][column]:.1f}'
+            cells.append(cell)
+        lines.append(f'| {row["encoder"]} | {row["feature"]} '
+                     f'| {" | ".join(cells)} |')
+    return '\n'.join(lines)
