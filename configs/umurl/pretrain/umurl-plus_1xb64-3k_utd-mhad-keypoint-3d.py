@@ -1,5 +1,8 @@
 _base_ = [
-    './umurl_1xb64-3k_utd-mhad-keypoint-3d.py', '../../_base_/datasets/plus_views.py'
+    './umurl_1xb64-3k_utd-mhad-keypoint-3d.py',
+    '../../_base_/umurl_plus.py',
 ]
 
-model = dict(data_preprocessor=dict(views=_base_.plus_views))
+model = dict(
+    heads=_base_.plus_heads,
+    data_preprocessor=dict(views=_base_.plus_views))

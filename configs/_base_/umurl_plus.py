@@ -1,4 +1,6 @@
-# Views of umurl-plus, in place of the paper's: every clip may be cropped, also
+# umurl-plus: the recipe for small sets, beside that of the paper.
+
+# Views in place of the paper's: every clip may be cropped, also
 # a short one, but never below half of it; fewer joints are corrupted, the
 # shear is smaller, and the body turns about the vertical as if the camera
 # stood elsewhere. configs/umurl/README.md shows what each of them does.
@@ -12,3 +14,7 @@ plus_views = dict(
                         [dict(type='PoseShear', amplitude=0.3)]]),
         dict(type='PoseRotation', angle=0.5),
     ]])
+
+# Beside the paper's terms: the fused feature of a clip is told from those of
+# other clips.
+plus_heads = dict(contrast=dict(type='ContrastiveHead', loss_weight=1.0))
