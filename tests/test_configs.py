@@ -145,7 +145,7 @@ def test_config_runs_on_a_small_set(path, tmp_path):
     for split in ('train', 'val'):
         for protocol in ('xsub', 'xview', 'xset'):
             data['split'][f'{protocol}_{split}'] = data['split'][split]
-    data['split']['train_nodup'] = data['split']['train']
+        data['split'][f'{split}_nodup'] = data['split'][split]
     mmengine.dump(data, ann_file)
     loaders = [
         cfg[name] for name in ('train_dataloader', 'val_dataloader',

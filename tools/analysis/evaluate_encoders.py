@@ -35,7 +35,7 @@ def evaluate(args: Namespace) -> list[dict[str, Any]]:
     from umurl_mmaction.apis.loading import load_config, load_model
     from umurl_mmaction.models.utils.encoding import FUSED, kinds_of
     cfg = load_config(args.config, args.cfg_options)
-    score = EncoderScores(cfg, args.labels, args.draws)
+    score = EncoderScores(cfg, args.labels, args.draws, args.group)
 
     def rows_of(name: str, models: Sequence[Any]) -> list[dict[str, Any]]:
         kinds = kinds_of(models[0].backbone) if args.modalities else [FUSED]
@@ -88,6 +88,11 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         '--seeds', type=int, default=3,
         help='untrained encoders (%(default)s)')
     parser.add_argument(
+        '--group', metavar='REGEX',
+        help='leave out one group of the training split after the other, and '
+        "do not touch the test split; '_s(\\d+)_' makes the clips of each "
+        'subject a group')
+    parser.add_argument(
         '--json', type=Path, metavar='FILE',
         help='also write the rows to this file')
     add_cfg_options(parser)
@@ -112,7 +117,9 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
                 config=args.config,
                 cfg_options=args.cfg_options or {},
                 commit=git_commit(PACKAGE),
+                labels=args.labels,
                 draws=args.draws,
+                group=args.group,
                 rows=rows)
             write_text(args.json, json.dumps(content, indent=1) + '\n')
 
