@@ -42,8 +42,7 @@ def shear_map(matrix: Tensor, num_joints: int) -> Tensor:
 def rotation_map(angle: Tensor, num_joints: int, num_coords: int) -> Tensor:
     """Turn every joint about the vertical, the second coordinate.
 
-    In two dimensions the depth is not known: that of the clip counts as 0,
-    and the first coordinate shrinks by the cosine of the angle.
+    In two dimensions the depth is not known, and every map is the identity.
 
     Args:
         angle (Tensor): Radians, (...).
@@ -56,8 +55,8 @@ def rotation_map(angle: Tensor, num_joints: int, num_coords: int) -> Tensor:
     maps = torch.eye(
         num_coords, dtype=angle.dtype,
         device=angle.device).repeat(*angle.shape, 1, 1)
-    maps[..., 0, 0] = angle.cos()
     if num_coords > 2:
+        maps[..., 0, 0] = angle.cos()
         maps[..., 0, 2] = angle.sin()
         maps[..., 2, 0] = -angle.sin()
         maps[..., 2, 2] = angle.cos()

@@ -257,8 +257,9 @@ class PoseRotation(JointMapTransform):
     """Turn a clip about the vertical, as if the camera stood elsewhere.
 
     The vertical is the second coordinate, as in NTU RGB+D. In two dimensions,
-    where the depth is not known, the body becomes narrower by the cosine of
-    the angle.
+    where the depth is not known, clips stay as they are: to narrow the body
+    by the cosine of the angle gave worse features than nothing
+    (``configs/umurl/README.md``).
 
     Required Keys:
 
