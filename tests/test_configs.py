@@ -12,6 +12,8 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from umurl_mmaction.analysis.results import named_rows
+
 CONFIGS = REPO / 'configs'
 EXPERIMENTS = sorted((CONFIGS / 'umurl').rglob('*.py'))
 
@@ -29,6 +31,21 @@ def test_the_model_index_lists_every_config():
         str(path.relative_to(REPO)) for path in EXPERIMENTS)
     for model in listed():
         assert model['Name'] == Path(model['Config']).stem
+
+
+def test_the_metafile_states_the_measured_results():
+    models = {Path(model['Config']).name: model for model in listed()}
+    rows = named_rows(CONFIGS / 'umurl')
+    assert rows
+    stated = {(name, result['Dataset']): result['Metrics']
+              for name, model in models.items()
+              for result in model.get('Results', [])}
+    assert stated == {
+        (row['pretrain'], content['dataset']): {
+            'Top 1 Accuracy': round(100 * row['mean']['1-NN'], 1)
+        }
+        for content, row in rows.values()
+    }
 
 
 def test_mmengine_finds_every_config_by_name():

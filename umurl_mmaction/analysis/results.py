@@ -2,6 +2,7 @@
 
 A file holds the rows of one data set and split::
 
+    dataset      name of the data set and, if it is not the usual one, split
     config       base name of the retrieval config, which names both sets
     cfg_options  settings of it that differ
     labels       numbers of labels of each class
