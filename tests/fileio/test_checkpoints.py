@@ -22,7 +22,7 @@ from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from mmengine.registry import MODELS, OPTIMIZERS, PARAM_SCHEDULERS
 from mmengine.runner import CheckpointLoader, Runner
 from mmengine.runner.checkpoint import _load_checkpoint
-from payloads import Call, run
+from payloads import Call, altered, array, run
 from tools_loading import load_script
 from torch.optim import lr_scheduler
 from torch.utils.data import Dataset
@@ -466,19 +466,6 @@ def payloads_without_a_call():
         subtype=Call(np.empty(0).__reduce__()[0], np.matrix, (0, ), b'b'))
 
 
-def altered(code, byteorder='<', subarray=None, names=None, fields=None,
-            flags=0):
-    """A dtype with a state that NumPy would never write."""
-    return Call(np.dtype, code, False, True, state=(
-        3, byteorder, subarray, names, fields, -1, -1, flags))
-
-
-def array(dtype, data=b'\0' * 8):
-    return Call(
-        np.empty(0).__reduce__()[0], np.ndarray, (0, ), b'b',
-        state=(1, (1, ), dtype, False, data))
-
-
 @pytest.mark.parametrize('zipped', [True, False])
 @pytest.mark.parametrize('name', sorted(payloads_without_a_call()))
 def test_abused_attributes_and_arrays_are_refused(tmp_path, monkeypatch, name,
@@ -606,6 +593,24 @@ def crafted(tmp_path):
     yield path
     assert not marker.exists()
     assert is_run(path, marker)
+
+
+def test_no_variable_switches_it_off(crafted, monkeypatch):
+    monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+    assert 'it asks for posix.system' in refusal(crafted)
+    with pytest.raises(ValueError, match='it asks for posix.system'):
+        checkpoints.load_checkpoint(crafted)
+
+
+def test_what_a_user_adds_is_not_taken_for_ours(tmp_path, no_safe_globals):
+    """As pages on the net advise, which brings NumPy's own back."""
+    added = [np.ndarray, np.dtype, np.empty(0).__reduce__()[0], HistoryBuffer]
+    torch.serialization.add_safe_globals(added)
+    path = tmp_path / 'a.pth'
+    payload = payloads_without_a_call()['subarray']
+    torch.save(dict(history=HistoryBuffer([1.], [1]), payload=payload), path)
+    assert 'it alters what NumPy knows' in refusal(path)
+    assert set(torch.serialization.get_safe_globals()) == set(added)
 
 
 @pytest.mark.parametrize('resumed', [True, False])

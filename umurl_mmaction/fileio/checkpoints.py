@@ -123,8 +123,11 @@ def _finish_arrays(data: Any) -> Any:
         elif isinstance(value, dict):
             for key in value:
                 value[key] = finish(value[key])
-        for key, attribute in getattr(value, '__dict__', {}).items():
-            value.__dict__[key] = finish(attribute)
+        # Of an object such as a history; that of a class is none of the file.
+        attributes = getattr(value, '__dict__', None)
+        if type(attributes) is dict:
+            for key in attributes:
+                attributes[key] = finish(attributes[key])
         return seen[id(value)][1]
 
     return finish(data)
