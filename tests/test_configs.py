@@ -12,6 +12,8 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from umurl_mmaction.analysis.results import named_rows
+
 CONFIGS = REPO / 'configs'
 EXPERIMENTS = sorted((CONFIGS / 'umurl').rglob('*.py'))
 
@@ -29,6 +31,21 @@ def test_the_model_index_lists_every_config():
         str(path.relative_to(REPO)) for path in EXPERIMENTS)
     for model in listed():
         assert model['Name'] == Path(model['Config']).stem
+
+
+def test_the_metafile_states_the_measured_results():
+    models = {Path(model['Config']).name: model for model in listed()}
+    rows = named_rows(CONFIGS / 'umurl')
+    assert rows
+    stated = {(name, result['Dataset']): result['Metrics']
+              for name, model in models.items()
+              for result in model.get('Results', [])}
+    assert stated == {
+        (row['pretrain'], content['dataset']): {
+            'Top 1 Accuracy': round(100 * row['mean']['1-NN'], 1)
+        }
+        for content, row in rows.values()
+    }
 
 
 def test_mmengine_finds_every_config_by_name():
@@ -145,6 +162,7 @@ def test_config_runs_on_a_small_set(path, tmp_path):
     for split in ('train', 'val'):
         for protocol in ('xsub', 'xview', 'xset'):
             data['split'][f'{protocol}_{split}'] = data['split'][split]
+        data['split'][f'{split}_nodup'] = data['split'][split]
     mmengine.dump(data, ann_file)
     loaders = [
         cfg[name] for name in ('train_dataloader', 'val_dataloader',
@@ -165,12 +183,16 @@ def test_config_runs_on_a_small_set(path, tmp_path):
     if 'train_cfg' not in cfg:
         assert 0 <= Runner.from_cfg(cfg).test()['acc/top1'] <= 1
         return
-    cfg.train_cfg.update(max_epochs=1, val_interval=1)
+    # 12 clips in batches of 4 are 3 steps.
+    counts_steps = cfg.train_cfg.type == 'PassesTrainLoop'
+    cfg.train_cfg.update(
+        dict(max_iters=3, val_interval=3) if counts_steps else dict(
+            max_epochs=1, val_interval=1))
     runner = Runner.from_cfg(cfg)
     runner.train()
-    # 12 clips in batches of 4.
     assert runner.iter == 3
-    assert (tmp_path / 'epoch_1.pth').exists()
+    name = 'iter_3.pth' if counts_steps else 'epoch_1.pth'
+    assert (tmp_path / name).exists()
 
 
 def test_the_readmes_variant_is_built(tmp_path):

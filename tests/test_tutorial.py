@@ -21,7 +21,11 @@ BACKBONE = "model['backbone'] = dict(data, embed_dims=16)\n"
 LOADER = '.update(batch_size=4, num_workers=0, persistent_workers=False)\n'
 SMALLER = {
     'my_pretrain.py': BACKBONE + 'train_dataloader' + LOADER +
-    "model['neck'] = dict(in_channels=32, out_channels=64)\n",
+    "model['neck'] = dict(in_channels=32, out_channels=64)\n"
+    'train_cfg = dict(max_iters=30, val_interval=10)\n'
+    # Under the name of the page, after fewer steps.
+    "default_hooks = dict(checkpoint=dict(filename_tmpl='iter_3000.pth'), "
+    'collapse_monitor=dict(interval=10), logger=dict(interval=10))\n',
     'my_knn.py': BACKBONE + 'test_dataloader' + LOADER +
     "model['gallery']" + LOADER,
     'my_linear.py': BACKBONE + 'train_dataloader' + LOADER +
@@ -85,7 +89,7 @@ def test_each_command_of_the_tutorial(tmp_path, monkeypatch):
 
     # What the page says that there is now.
     assert list((tmp_path / 'work_dirs/mine').glob(
-        'best_retrieval_fused_top1_epoch_*.pth'))
+        'best_retrieval_fused_top1_iter_*.pth'))
     log, = (tmp_path / 'work_dirs/mine').glob('*/vis_data/scalars.json')
     logged = {x for line in log.read_text().splitlines()
               for x in json.loads(line)}
@@ -121,7 +125,7 @@ def test_each_command_of_the_tutorial(tmp_path, monkeypatch):
     rows = json.loads((tmp_path / 'summary.json').read_text())
     assert sorted(row['config'] for row in rows) == [
         'my_knn', 'my_linear', 'my_pretrain']
-    assert last(rows, 'my_pretrain')['epochs'] == 30
+    assert last(rows, 'my_pretrain')['iterations'] == 30
     assert 'acc/top1' in last(rows, 'my_knn')['test']
     linear = last(rows, 'my_linear')
     assert list((tmp_path / 'work_dirs/my_linear').glob(

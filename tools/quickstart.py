@@ -16,10 +16,9 @@ from typing import Any
 from matplotlib.figure import Figure
 from mmaction.registry import MODELS
 from mmengine.config import Config
-from mmengine.hooks import Hook
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, save_checkpoint, set_random_seed
-from mmengine.utils import ProgressBar
+from progress_hook import ProgressHook
 
 import umurl_mmaction  # noqa: F401
 from umurl_mmaction.analysis.curves import read_run
@@ -36,20 +35,6 @@ KNN = 'knn/umurl-knn_synthetic.py'
 EPILOG = '''example:
   python tools/quickstart.py --work-dir work_dirs/quickstart
 '''
-
-
-class ProgressHook(Hook):
-    """Shows a bar over the iterations of a training."""
-
-    def before_train(self, runner: Runner) -> None:
-        self.bar = ProgressBar(runner.max_iters, file=sys.__stdout__)
-
-    def after_train_iter(self, runner: Runner, *args: Any,
-                         **kwargs: Any) -> None:
-        self.bar.update()
-
-    def after_train(self, runner: Runner) -> None:
-        print(file=sys.__stdout__)
 
 
 def build_runner(config: str, args: argparse.Namespace, name: str,

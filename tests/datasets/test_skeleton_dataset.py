@@ -10,7 +10,10 @@ from conftest import make_annotations
 from mmaction.registry import DATASETS
 
 from umurl_mmaction.datasets import MissingSplitError
-from umurl_mmaction.datasets.subset import class_balanced_subset
+from umurl_mmaction.datasets.subset import (
+    class_balanced_subset,
+    draw_per_class,
+)
 from umurl_mmaction.datasets.transforms import SkeletonPreNormalize
 from umurl_mmaction.fileio.annotations import save_annotations
 from umurl_mmaction.skeleton import build_layout
@@ -186,6 +189,24 @@ def test_label_fraction_of_a_dataset_is_logged(ann_file, monkeypatch):
     assert len(names) == 6
     assert lines[0].startswith('6 of 12 labelled clips are kept')
     assert lines[0].endswith(' '.join(names))
+
+
+def test_a_number_of_clips_of_each_class(ann_file):
+    data = build(ann_file, clips_per_class=2)
+    assert sorted(label for _, label in data.labels) == [0, 0, 1, 1, 2, 2]
+    kept = draw_per_class([x % 3 for x in range(12)], 2)
+    everything = build(ann_file).labels
+    assert data.labels == [everything[i] for i in kept]
+    other = build(ann_file, clips_per_class=2, subset_seed=1)
+    assert other.labels != data.labels
+    assert len(build(ann_file, clips_per_class=99)) == 12
+
+
+def test_numbers_that_choose_no_clips_are_refused(ann_file):
+    with pytest.raises(ValueError, match='clips_per_class=0 must be at'):
+        build(ann_file, clips_per_class=0)
+    with pytest.raises(ValueError, match='set one of them'):
+        build(ann_file, clips_per_class=1, label_fraction=0.5)
 
 
 def test_unlabelled_clips_have_no_fraction(tmp_path):

@@ -426,14 +426,16 @@ def test_the_page_from_a_folder_to_an_accuracy(tool, folder, tmp_path,
             if part in cfg.model:
                 cfg.model[part].in_channels = 32
         if 'train_cfg' in cfg:
-            cfg.train_cfg.update(max_epochs=1)
+            counts_steps = cfg.train_cfg.type == 'PassesTrainLoop'
+            length = 'max_iters' if counts_steps else 'max_epochs'
+            cfg.train_cfg[length] = 1
         cfg.update(
             work_dir='work', experiment_name=f'{tmp_path.name}-{name}')
         cfg.update(settings)
         return Runner.from_cfg(cfg)
 
     build('my_pretrain.py').train()
-    checkpoint = 'work/epoch_1.pth'
+    checkpoint = 'work/iter_1.pth'
     knn = build('my_knn.py', load_from=checkpoint)
     assert knn.test()['acc/top1'] in (0, 1)
     linear = build('my_linear.py', load_from=checkpoint)

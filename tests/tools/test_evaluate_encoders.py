@@ -5,9 +5,12 @@ import mmengine
 import pytest
 import torch
 from conftest import REPO, make_annotations
+from mmaction.registry import MODELS
 from tiny_models import KNN, run_test_loop, save_weights, tiny_config
 from tools_loading import load_script, refusal
 
+from umurl_mmaction.analysis.encoder_scores import EncoderScores
+from umurl_mmaction.apis.loading import load_config
 from umurl_mmaction.models import RawJoints
 
 TOOL = load_script(REPO / 'tools/analysis/evaluate_encoders.py')
@@ -52,6 +55,30 @@ def test_rows_of_raw_joints_untrained_encoders_and_checkpoints(
     samples = run_test_loop(config, checkpoint, tmp_path / 'test')
     right = sum(int(x.pred_label) == int(x.gt_label) for x in samples)
     assert rows[5]['mean']['1-NN'] == pytest.approx(right / len(samples))
+
+
+def test_groups_of_the_training_split_are_left_out_in_turn(
+        config, tmp_path, monkeypatch):
+    """Clips 0 to 11 are for training; the last digit is a group."""
+    cfg = load_config(str(tmp_path / 'knn.py'))
+    cfg.model.backbone = dict(type='RawJoints')
+    cfg.test_dataloader.dataset.split = 'not to be read'
+    score = EncoderScores(cfg, [1], 1, group=r'(\d)$')
+    assert len(score.sets) == 1
+    # Clips 0 and 10, 1 and 11 are together: the rest has 10 or 11 clips.
+    calls = []
+    monkeypatch.setattr(
+        'umurl_mmaction.analysis.encoder_scores.logistic_accuracy',
+        lambda *arrays: calls.append([len(x) for x in arrays]) or 0.5)
+    accuracies = score(MODELS.build(cfg.model), ['fused'])['fused']
+    assert calls == [[10, 10, 2, 2]] * 2 + [[11, 11, 1, 1]] * 8
+    assert accuracies['logistic'] == pytest.approx(0.5)
+    # The classes are three poses.
+    assert accuracies['1-NN'] == pytest.approx(1)
+    for group, message in ((r'\d', 'one pair of parentheses'),
+                           ('(clip)', 'into one group')):
+        with pytest.raises(ValueError, match=message):
+            EncoderScores(cfg, [1], 1, group=group)
 
 
 def test_misuse_is_one_line(config, tmp_path, capsys):

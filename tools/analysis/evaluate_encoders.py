@@ -25,124 +25,23 @@ EPILOG = '''example:
 SETTINGS = ('graph_cfg', 'in_channels', 'num_person', 'clip_len', 'ann_file')
 
 
-def build_sets(cfg: Any) -> list[Any]:
-    """Build the gallery and the test set of a retrieval config.
-
-    Raises:
-        ValueError: If a clip has no label.
-    """
-    from mmaction.registry import DATASETS
-
-    from umurl_mmaction.registry import mmaction_scope
-    with mmaction_scope():
-        sets = [
-            DATASETS.build(loader.dataset)
-            for loader in (cfg.model.gallery, cfg.test_dataloader)
-        ]
-    for dataset in sets:
-        for name, label in dataset.labels:
-            if label is None:
-                raise ValueError(f'clip {name!r} of {dataset.ann_file!r} has '
-                                 'no label, which an accuracy needs')
-    return sets
-
-
-def encode(model: Any, sets: Sequence[Any], kinds: Sequence[str],
-           batch_size: int) -> dict[str, Any]:
-    """Encode the gallery and the test set.
-
-    Args:
-        model (nn.Module): A model with an encoder.
-        sets (sequence of Dataset): Both sets.
-        kinds (sequence of str): Kinds of feature, such as ``'fused'``.
-        batch_size (int): Clips that are encoded together.
-
-    Returns:
-        dict[str, tuple]: For each kind (train features, train labels, test
-        features, test labels), arrays.
-    """
-    import torch
-    from mmengine.dataset import pseudo_collate
-
-    from umurl_mmaction.models.utils.encoding import encode_dataset
-    arrays: dict[str, list[Any]] = {kind: [] for kind in kinds}
-    for dataset in sets:
-        features, samples = encode_dataset(
-            model,
-            dataset,
-            kinds,
-            batch_size=batch_size,
-            collate_fn=pseudo_collate)
-        labels = torch.cat([sample.gt_label for sample in samples]).numpy()
-        for kind, feature in features.items():
-            means = feature.mean(dim=1).float().cpu().numpy()
-            arrays[kind] += [means, labels]
-    return {kind: tuple(values) for kind, values in arrays.items()}
-
-
-def score(arrays: tuple[Any, Any, Any, Any], per_class: Sequence[int],
-          draws: int) -> dict[str, float]:
-    """Compute all accuracies of features, within 0..1, by column.
-
-    Args:
-        arrays (tuple[np.ndarray]): Train features (G, F) and labels (G,
-            ), test features (Q, F) and labels (Q, ).
-        per_class (sequence of int): Numbers of labels of each class.
-        draws (int): Draws of such labels.
-
-    Returns:
-        dict[str, float]: Accuracy by column.
-    """
-    from umurl_mmaction.evaluation.probes import (
-        few_label_accuracy,
-        logistic_accuracy,
-        nearest_neighbor_accuracy,
-    )
-    scores = {
-        '1-NN': nearest_neighbor_accuracy(*arrays),
-        '1-NN standardised': nearest_neighbor_accuracy(*arrays, True),
-        'logistic': logistic_accuracy(*arrays)
-    }
-    for count in per_class:
-        scores[f'logistic, {count} a class'] = few_label_accuracy(
-            *arrays, count, draws)
-    return scores
-
-
 def evaluate(args: Namespace) -> list[dict[str, Any]]:
     """Evaluate all encoders; a dict for each row."""
-    import numpy as np
     from mmaction.registry import MODELS
     from mmengine.runner import set_random_seed
     from mmengine.utils import track_iter_progress
 
+    from umurl_mmaction.analysis.encoder_scores import EncoderScores, make_row
     from umurl_mmaction.apis.loading import load_config, load_model
     from umurl_mmaction.models.utils.encoding import FUSED, kinds_of
     cfg = load_config(args.config, args.cfg_options)
-    if 'gallery' not in cfg.model:
-        raise ValueError('the config has no model.gallery; wanted is one for '
-                         'retrieval, such as umurl-knn_synthetic.py')
-    sets = build_sets(cfg)
-    batch_size = cfg.test_dataloader.batch_size
+    score = EncoderScores(cfg, args.labels, args.draws, args.group)
 
     def rows_of(name: str, models: Sequence[Any]) -> list[dict[str, Any]]:
         kinds = kinds_of(models[0].backbone) if args.modalities else [FUSED]
-        scores: dict[str, list[dict[str, float]]] = {k: [] for k in kinds}
-        for model in models:
-            encoded = encode(model, sets, kinds, batch_size)
-            for kind, arrays in encoded.items():
-                scores[kind].append(score(arrays, args.labels, args.draws))
-        return [
-            dict(
-                encoder=name,
-                feature=kind,
-                runs=len(models),
-                mean={x: float(np.mean([s[x] for s in of])) for x in of[0]},
-                deviation={
-                    x: float(np.std([s[x] for s in of]))
-                    for x in of[0]
-                }) for kind, of in scores.items()
-        ]
+        scores = [score(model, kinds) for model in models]
+        return [make_row(name, kind, [s[kind] for s in scores])
+                for kind in kinds]
 
     def untrained(seed: int) -> Any:
         set_random_seed(seed)
@@ -168,25 +67,6 @@ def evaluate(args: Namespace) -> list[dict[str, Any]]:
     ]
 
 
-def to_markdown(rows: Sequence[dict[str, Any]]) -> str:
-    """Make a table of the rows, in percent."""
-    columns = list(rows[0]['mean'])
-    lines = [
-        f'| encoder | feature | {" | ".join(columns)} |',
-        f'| --- | --- | {" | ".join(["---:"] * len(columns))} |'
-    ]
-    for row in rows:
-        cells = []
-        for column in columns:
-            cell = f'{100 * row["mean"][column]:.1f}'
-            if row['runs'] > 1:
-                cell += f' ± {100 * row["deviation"][column]:.1f}'
-            cells.append(cell)
-        lines.append(f'| {row["encoder"]} | {row["feature"]} '
-                     f'| {" | ".join(cells)} |')
-    return '\n'.join(lines)
-
-
 def main(argv: Optional[Sequence[str]] = None) -> None:
     parser = make_parser(__doc__, EPILOG)
     parser.add_argument(
@@ -208,6 +88,11 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         '--seeds', type=int, default=3,
         help='untrained encoders (%(default)s)')
     parser.add_argument(
+        '--group', metavar='REGEX',
+        help='leave out one group of the training split after the other, and '
+        "do not touch the test split; '_s(\\d+)_' makes the clips of each "
+        'subject a group')
+    parser.add_argument(
         '--json', type=Path, metavar='FILE',
         help='also write the rows to this file')
     add_cfg_options(parser)
@@ -219,6 +104,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     if any(count < 1 for count in args.labels):
         parser.error(f'--labels must be at least 1, got {args.labels}')
 
+    from umurl_mmaction.analysis.encoder_scores import to_markdown
     from umurl_mmaction.command_line import make_folders, one_line_errors
     from umurl_mmaction.engine.hooks.commit_hook import PACKAGE, git_commit
     from umurl_mmaction.fileio.atomic import write_text
@@ -231,7 +117,9 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
                 config=args.config,
                 cfg_options=args.cfg_options or {},
                 commit=git_commit(PACKAGE),
+                labels=args.labels,
                 draws=args.draws,
+                group=args.group,
                 rows=rows)
             write_text(args.json, json.dumps(content, indent=1) + '\n')
 

@@ -14,7 +14,7 @@ from ..skeleton.layout import Layout
 from .check_clip import check_clip, finite_keypoint
 from .facts import facts_of, layout_of
 from .sample_seed import sample_chance
-from .subset import class_balanced_subset
+from .subset import class_balanced_subset, draw_per_class
 
 
 class MissingSplitError(ValueError):
@@ -45,6 +45,9 @@ class SkeletonDataset(PoseDataset):
         label_fraction (float): Keep only this share of the clips of each
             class, at least one of each, for semi-supervised training. The
             clips kept are logged. Defaults to 1.
+        clips_per_class (int, optional): Keep only so many clips of each
+            class, all of a class that has fewer. The clips kept are logged.
+            Defaults to None: all.
         subset_seed (int): Fixes which clips are kept, on every rank alike.
             Defaults to 0.
         nonfinite (str): How to treat NaN and infinity: ``'error'`` names
@@ -74,6 +77,7 @@ class SkeletonDataset(PoseDataset):
                  *args: Any,
                  prepare: Sequence[dict] = (),
                  label_fraction: float = 1.0,
+                 clips_per_class: Optional[int] = None,
                  subset_seed: int = 0,
                  nonfinite: str = 'error',
                  trusted: bool = False,
@@ -84,7 +88,14 @@ class SkeletonDataset(PoseDataset):
         self.prepare = Compose(list(prepare))
         self.nonfinite = nonfinite
         self.trusted = trusted
+        if clips_per_class is not None and clips_per_class < 1:
+            raise ValueError(f'clips_per_class={clips_per_class} must be at '
+                             'least 1')
+        if clips_per_class is not None and label_fraction < 1:
+            raise ValueError('clips_per_class and label_fraction are two ways '
+                             'to choose clips: set one of them')
         self.label_fraction = label_fraction
+        self.clips_per_class = clips_per_class
         self.subset_seed = subset_seed
         self.layout: Optional[Layout] = None
         super().__init__(*args, **kwargs)
@@ -106,8 +117,8 @@ class SkeletonDataset(PoseDataset):
                 clip['keypoint'] = _own(clip['keypoint'])
         # The clips of the other splits are let go before any is prepared.
         del data
-        if self.label_fraction < 1:
-            clips = self._share_of(clips)
+        if self.label_fraction < 1 or self.clips_per_class is not None:
+            clips = self._few_of(clips)
         print_log(f'Preparing {len(clips)} clips of {self.ann_file}',
                   'current')
         self._keypoints = self._prepare(clips)
@@ -189,19 +200,25 @@ class SkeletonDataset(PoseDataset):
             arrays.append(np.ascontiguousarray(prepared, dtype))
         return arrays
 
-    def _share_of(self, clips: list[dict]) -> list[dict]:
-        """Draw ``label_fraction`` of the clips of each class."""
+    def _few_of(self, clips: list[dict]) -> list[dict]:
+        """Draw ``label_fraction`` or ``clips_per_class`` of each class."""
+        setting = f'label_fraction={self.label_fraction}'
+        if self.clips_per_class is not None:
+            setting = f'clips_per_class={self.clips_per_class}'
         unlabelled = [x['frame_dir'] for x in clips if 'label' not in x]
         if unlabelled:
-            raise ValueError(f'label_fraction={self.label_fraction} wants '
-                             f'labels, but {unlabelled[0]!r} of '
-                             f'{self.ann_file!r} has none')
-        kept = class_balanced_subset([x['label'] for x in clips],
-                                     self.label_fraction, self.subset_seed)
+            raise ValueError(f'{setting} wants labels, but {unlabelled[0]!r} '
+                             f'of {self.ann_file!r} has none')
+        labels = [x['label'] for x in clips]
+        if self.clips_per_class is not None:
+            kept = draw_per_class(labels, self.clips_per_class,
+                                  self.subset_seed)
+        else:
+            kept = class_balanced_subset(labels, self.label_fraction,
+                                         self.subset_seed)
         names = ' '.join(clips[i]['frame_dir'] for i in kept)
         print_log(
-            f'{len(kept)} of {len(clips)} labelled clips are kept '
-            f'(label_fraction={self.label_fraction}, '
+            f'{len(kept)} of {len(clips)} labelled clips are kept ({setting}, '
             f'subset_seed={self.subset_seed}): {names}', 'current')
         return [clips[i] for i in kept]
 

@@ -39,6 +39,31 @@ def shear_map(matrix: Tensor, num_joints: int) -> Tensor:
     return maps.expand(*maps.shape[:-3], num_joints, -1, -1)
 
 
+def rotation_map(angle: Tensor, num_joints: int, num_coords: int) -> Tensor:
+    """Turn every joint about the vertical, the second coordinate.
+
+    In two dimensions the depth is not known, and every map is the identity.
+
+    Args:
+        angle (Tensor): Radians, (...).
+        num_joints (int): Joints V.
+        num_coords (int): Coordinates C, at least 2.
+
+    Returns:
+        Tensor: Maps (..., V, C, C).
+    """
+    maps = torch.eye(
+        num_coords, dtype=angle.dtype,
+        device=angle.device).repeat(*angle.shape, 1, 1)
+    if num_coords > 2:
+        maps[..., 0, 0] = angle.cos()
+        maps[..., 0, 2] = angle.sin()
+        maps[..., 2, 0] = -angle.sin()
+        maps[..., 2, 2] = angle.cos()
+    maps = maps.unsqueeze(-3)
+    return maps.expand(*maps.shape[:-3], num_joints, -1, -1)
+
+
 def map_joints(clip: Tensor,
                maps: Tensor,
                out: Optional[Tensor] = None) -> Tensor:

@@ -106,6 +106,20 @@ _NTURGBD = Layout(
     center=1,
     shoulders=(4, 8))
 
+# NW-UCLA, UTD-MHAD and MSRC-12 have the joint order of the Kinect v1 SDK
+# (NUI_SKELETON_POSITION_INDEX).
+_KINECT_V1 = Layout(
+    name='kinect-v1',
+    joints=('hip_center', 'spine', 'shoulder_center', 'head', 'left_shoulder',
+            'left_elbow', 'left_wrist', 'left_hand', 'right_shoulder',
+            'right_elbow', 'right_wrist', 'right_hand', 'left_hip',
+            'left_knee', 'left_ankle', 'left_foot', 'right_hip', 'right_knee',
+            'right_ankle', 'right_foot'),
+    parents=(-1, 0, 1, 2, 2, 4, 5, 6, 2, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17,
+             18),
+    center=0,
+    shoulders=(4, 8))
+
 # The trees of `coco` and `openpose` follow the `inward` edges of MMAction2's
 # `Graph`. Its transform `JointToBone` has other trees under the same names:
 # for `coco`, it hangs both hips from the nose (here from the shoulder of their
@@ -136,7 +150,7 @@ _OPENPOSE = Layout(
 
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
-    for layout in (_NTURGBD, _COCO, _OPENPOSE)
+    for layout in (_NTURGBD, _KINECT_V1, _COCO, _OPENPOSE)
 }
 
 

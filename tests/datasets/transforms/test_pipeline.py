@@ -9,6 +9,7 @@ from umurl_mmaction.datasets.transforms import (
     GenSkeletonModalities,
     JointCorruption,
     PackSkeletonInputs,
+    PoseRotation,
     PoseShear,
     SkeletonMultiView,
     SkeletonPreNormalize,
@@ -110,6 +111,31 @@ def test_matrix_entries_are_uniform():
     assert off.min() < -0.99 and off.max() > 0.99 and np.abs(off).max() <= 1
     histogram = np.histogram(off, bins=10, range=(-1, 1))[0]
     assert all(within(n, len(off), 0.1) for n in histogram)
+
+
+def test_rotation_keeps_heights_and_distances():
+    torch.manual_seed(0)
+    x = clip(4)
+    turned = PoseRotation(3)(dict(keypoint=x, augmentations=[]))
+    y = turned['keypoint']
+    assert not np.allclose(y, x)
+    np.testing.assert_allclose(y[..., 1], x[..., 1])
+    np.testing.assert_allclose(
+        np.linalg.norm(y[:, :, 1:] - y[:, :, :-1], axis=-1),
+        np.linalg.norm(x[:, :, 1:] - x[:, :, :-1], axis=-1),
+        rtol=1e-4)
+    cosine = PoseRotation(0.5).draw_maps(4000, 25, 3)[:, 0, 0, 0]
+    sine = PoseRotation(0.5).draw_maps(4000, 25, 3)[:, 0, 0, 2]
+    angle = sine.asin().numpy()
+    assert cosine.min() > np.cos(0.5) - 1e-6 and 0.49 < angle.max() <= 0.5
+    histogram = np.histogram(angle, bins=10, range=(-0.5, 0.5))[0]
+    assert all(within(n, len(angle), 0.1) for n in histogram)
+
+
+def test_a_flat_skeleton_is_not_turned():
+    x = clip(4, coords=2)
+    y = PoseRotation(1.5)(dict(keypoint=x))['keypoint']
+    np.testing.assert_array_equal(y, x)
 
 
 def test_one_of_the_two_with_equal_probability():
@@ -261,6 +287,7 @@ def test_a_clip_without_bodies_stays_zero():
     (dict(type='TemporalCropResize', clip_len=0), 'at least 1'),
     (dict(type='JointCorruption', ratio=1.5), 'within 0..1'),
     (dict(type='PoseShear', amplitude=-1), 'must not be negative'),
+    (dict(type='PoseRotation', angle=-1), 'must not be negative'),
     (dict(type='GenSkeletonModalities', modalities=['angle']),
      "unknown modality 'angle'"),
     (dict(type='SkeletonPreNormalize', layout='h36m'), 'unknown layout'),
@@ -280,8 +307,8 @@ def test_wrong_joint_count_names_the_clip():
 
 
 @pytest.mark.parametrize('transform', [
-    SkeletonPreNormalize, TemporalCropResize, JointCorruption, PoseShear,
-    GenSkeletonModalities, PackSkeletonInputs
+    SkeletonPreNormalize, TemporalCropResize, JointCorruption, PoseRotation,
+    PoseShear, GenSkeletonModalities, PackSkeletonInputs
 ])
 def test_settings_are_shown_and_keys_documented(transform):
     assert 'Required Keys' in transform.__doc__

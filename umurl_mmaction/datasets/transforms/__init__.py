@@ -1,4 +1,9 @@
-from .augment import JointCorruption, PoseShear, TemporalCropResize
+from .augment import (
+    JointCorruption,
+    PoseRotation,
+    PoseShear,
+    TemporalCropResize,
+)
 from .formatting import PackSkeletonInputs
 from .modalities import GenSkeletonModalities
 from .normalize import SkeletonPreNormalize
@@ -6,6 +11,6 @@ from .wrappers import SkeletonMultiView
 
 __all__ = [
     'GenSkeletonModalities', 'JointCorruption', 'PackSkeletonInputs',
-    'PoseShear', 'SkeletonMultiView', 'SkeletonPreNormalize',
+    'PoseRotation', 'PoseShear', 'SkeletonMultiView', 'SkeletonPreNormalize',
     'TemporalCropResize'
 ]

@@ -6,7 +6,12 @@ from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from torch import Generator, Tensor
 
-from ...skeleton.augment import corruption_map, map_joints, shear_map
+from ...skeleton.augment import (
+    corruption_map,
+    map_joints,
+    rotation_map,
+    shear_map,
+)
 from ...skeleton.temporal import crop_resize
 
 
@@ -245,3 +250,51 @@ class PoseShear(JointMapTransform):
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}(amplitude={self.amplitude})'
+
+
+@TRANSFORMS.register_module()
+class PoseRotation(JointMapTransform):
+    """Turn a clip about the vertical, as if the camera stood elsewhere.
+
+    The vertical is the second coordinate, as in NTU RGB+D. In two dimensions,
+    where the depth is not known, clips stay as they are: to narrow the body
+    by the cosine of the angle gave worse features than nothing
+    (``configs/umurl/README.md``).
+
+    Required Keys:
+
+        - keypoint
+
+    Modified Keys:
+
+        - keypoint
+        - augmentations (optional): a list of str; the change is appended
+
+    Args:
+        angle (float): The angle in radians is drawn from U(-angle, angle).
+            Defaults to 0.5, about 29 degrees.
+    """
+
+    def __init__(self, angle: float = 0.5) -> None:
+        if angle < 0:
+            raise ValueError(f'angle={angle} must not be negative')
+        self.angle = angle
+
+    def draw_maps(self,
+                  num: int,
+                  num_joints: int,
+                  num_coords: int,
+                  generator: Optional[Generator] = None) -> Tensor:
+        """Draw one rotation for all joints of a clip."""
+        device = generator.device if generator else None
+        draws = torch.rand(num, generator=generator, device=device)
+        return rotation_map(self.angle * (2 * draws - 1), num_joints,
+                            num_coords)
+
+    def describe(self, maps: Tensor) -> str:
+        """Return for example ``'turned by 12 degrees'``."""
+        angle = maps[0, 0, 0].clamp(-1, 1).acos().rad2deg()
+        return f'turned by {angle:.0f} degrees'
+
+    def __repr__(self) -> str:
+        return f'{self.__class__.__name__}(angle={self.angle})'

@@ -1,6 +1,7 @@
 from .cache_features_hook import CacheFeaturesHook
 from .check_data_hook import CheckDataHook
 from .check_loss_hook import CheckLossHook
+from .check_steps_hook import CheckStepsHook
 from .collapse_monitor_hook import CollapseMonitorHook
 from .commit_hook import CommitHook
 from .keep_on_device_hook import KeepOnDeviceHook
@@ -8,7 +9,7 @@ from .retrieval_baseline_hook import RetrievalBaselineHook
 from .throughput_hook import ThroughputHook
 
 __all__ = [
-    'CacheFeaturesHook', 'CheckDataHook', 'CheckLossHook',
+    'CacheFeaturesHook', 'CheckDataHook', 'CheckLossHook', 'CheckStepsHook',
     'CollapseMonitorHook', 'CommitHook', 'KeepOnDeviceHook',
     'RetrievalBaselineHook', 'ThroughputHook'
 ]

@@ -1,0 +1,81 @@
+"""Runs that count passes and steps, and the warning before short ones."""
+import math
+
+import mmengine
+import pytest
+from conftest import REPO, make_annotations
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+STEPS = 'pretrain/umurl_1xb64-3k_gtu-keypoint-3d.py'
+EPOCHS = 'pretrain/umurl_1xb64_synthetic.py'
+
+
+def build_runner(tmp_path, config, **settings):
+    ann_file = str(tmp_path / 'tiny.pkl')
+    mmengine.dump(make_annotations(), ann_file)
+    cfg = Config.fromfile(REPO / 'configs' / 'umurl' / config)
+    cfg.merge_from_dict({
+        'model.backbone.embed_dims': 16,
+        'model.neck.out_channels': 8,
+        'train_dataloader.dataset.ann_file': ann_file,
+        'train_dataloader.batch_size': 4,
+        'train_dataloader.num_workers': 0,
+        'train_dataloader.persistent_workers': False,
+        'val_dataloader.batch_size': 4,
+        'val_dataloader.num_workers': 0,
+        'work_dir': str(tmp_path / 'work'),
+        'experiment_name': tmp_path.name,
+        **settings
+    })
+    return Runner.from_cfg(cfg)
+
+
+# 12 clips in batches of 4 are 3 steps a pass.
+@pytest.mark.parametrize('passes, min_iters, steps', [(1, 7, 7), (4, 7, 12)])
+def test_passes_are_the_length_but_not_fewer_than_the_least(
+        tmp_path, caplog, passes, min_iters, steps):
+    runner = build_runner(
+        tmp_path, STEPS, **{
+            'train_cfg.passes': passes,
+            'train_cfg.min_iters': min_iters
+        })
+    runner.train()
+    assert runner.iter == runner.max_iters == steps
+    assert (tmp_path / 'work' / f'iter_{steps}.pth').exists()
+    log = next((tmp_path / 'work').rglob('*.log')).read_text()
+    assert f'{steps} steps, about {steps / 3:.3g} passes over 12 clips' in log
+
+
+def test_a_schedule_without_an_end_follows_the_length(tmp_path):
+    runner = build_runner(
+        tmp_path, STEPS, **{
+            'train_cfg.min_iters': 6,
+            'train_cfg.passes': 1,
+            'param_scheduler':
+            [dict(type='CosineAnnealingLR', by_epoch=False, eta_min=0)]
+        })
+    runner.train()
+    assert runner.param_schedulers[0].T_max == 6
+    # That of the sixth step; it would be 0 in the seventh.
+    last = 2e-3 * (1 + math.cos(math.pi * 5 / 6)) / 2
+    assert runner.optim_wrapper.get_lr()['lr'][0] == pytest.approx(last)
+
+
+def test_lengths_below_one_are_refused(tmp_path):
+    runner = build_runner(tmp_path, STEPS, **{'train_cfg.passes': 0})
+    with pytest.raises(ValueError, match='train_cfg.passes=0 must be'):
+        runner.train()
+
+
+@pytest.mark.parametrize('least, warns', [(6, False), (7, True)])
+def test_a_short_run_is_warned_of(tmp_path, least, warns):
+    runner = build_runner(
+        tmp_path, EPOCHS, **{
+            'train_cfg.max_epochs': 2,
+            'default_hooks.check_steps.min_iters': least
+        })
+    runner.train()
+    log = next((tmp_path / 'work').rglob('*.log')).read_text()
+    assert ('This run has 6 steps, on 12 clips in batches of 4' in log
+            ) is warns
