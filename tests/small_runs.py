@@ -24,6 +24,7 @@ from mmengine.runner import Runner
 from tiny_models import VIEWS
 
 import umurl_mmaction  # noqa: F401
+from umurl_mmaction.fileio.checkpoints import load_checkpoint
 
 # What a runner imports late is imported here once, too.
 assert matplotlib.figure and torch._dynamo
@@ -232,7 +233,7 @@ def kill_before(name, call):
 
 
 def load(path):
-    return torch.load(path, map_location='cpu')
+    return load_checkpoint(path)
 
 
 def latest(folder):

@@ -12,6 +12,8 @@ from conftest import REPO, make_annotations
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from umurl_mmaction.fileio.checkpoints import load_checkpoint
+
 CONFIGS = REPO / 'configs' / 'umurl'
 PRETRAIN = 'pretrain/umurl_1xb64_synthetic.py'
 LINEAR = 'linear/umurl-linear_synthetic.py'
@@ -233,7 +235,7 @@ def test_a_last_batch_is_kept_unless_it_is_one_sample(start, capfd,
         cfg.train_dataloader.batch_size = batch_size
 
     start(change=change)
-    checkpoint = torch.load(start.folder / 'work/epoch_1.pth')
+    checkpoint = load_checkpoint(start.folder / 'work/epoch_1.pth')
     assert checkpoint['meta']['iter'] == steps
     out = ''.join(capfd.readouterr())
     assert out.count('would be a single clip') == (batch_size == 11)

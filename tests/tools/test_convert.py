@@ -1,6 +1,7 @@
 import runpy
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -122,6 +123,19 @@ def test_nothing_is_lost_on_the_way(tmp_path, convert, num_layers):
     assert_same(
         torch.load(back, weights_only=True),
         torch.load(source, weights_only=True))
+
+
+@pytest.mark.parametrize('index', ['1000000000', '9' * 5000, '2'])
+def test_layers_are_counted(tmp_path, convert, index):
+    source, ours = tmp_path / 'a.pth', our_checkpoint()
+    key = 'backbone.encoder.temporal.layers.0.linear1.weight'
+    weights = ours['state_dict']
+    weights[key.replace('.0.', f'.{index}.')] = weights[key]
+    torch.save(ours, source)
+    started = time.monotonic()
+    status, line, _ = convert('--info', source)
+    assert status == 2 and 'layers.1.' in line
+    assert time.monotonic() - started < 5
 
 
 def test_own_checkpoints_become_official(tmp_path, convert):

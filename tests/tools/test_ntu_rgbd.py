@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import payloads
 import pytest
 from tools_loading import load_script
 from tools_loading import refusal as fail
@@ -365,6 +366,21 @@ def test_broken_member(tool, folder, tmp_path, capsys):
     line = fail(tool, capsys, path, '--dataset', 60, '--out',
                 tmp_path / 'a.pkl', '--workers', 1)
     assert f'{path}/x/{NAME}.skeleton: Bad CRC' in line
+
+
+def test_zip_bombs(tool, tmp_path, capsys):
+    path, out = tmp_path / 'a.zip', tmp_path / 'a.pkl'
+    argv = [path, '--dataset', 60, '--out', out, '--workers', 1]
+    payloads.zip_bomb(path, f'{NAME}.skeleton')
+    assert path.stat().st_size < 2 << 20
+    line = fail(tool, capsys, *argv)
+    assert f'{NAME}.skeleton: ' in line and f'become {1 << 30}' in line
+    # A frame without a body takes two bytes.
+    with zipfile.ZipFile(path, 'w') as archive:
+        archive.writestr(f'{NAME}.skeleton', '99999\n' + '0\n' * 99999)
+    line = fail(tool, capsys, *argv)
+    assert '99999 frames are too many for a file of 200004 bytes' in line
+    assert not out.exists()
 
 
 # The command

@@ -12,6 +12,7 @@ from tiny_models import KNN, LINEAR, PRETRAIN, save_weights, tiny_config
 from tools_loading import load_script, refusal
 
 from umurl_mmaction.apis import UmURLInferencer
+from umurl_mmaction.fileio.checkpoints import load_checkpoint
 
 CLIPS = [x['keypoint'] for x in make_annotations()['annotations']]
 
@@ -45,7 +46,7 @@ def published(tool, trained, tmp_path):
 
 
 def test_only_what_using_needs_is_left(published, trained):
-    before = torch.load(trained, weights_only=True)
+    before = load_checkpoint(trained)
     after = torch.load(published, weights_only=True)
     assert {'optimizer', 'message_hub', 'param_schedulers'} < set(before)
     assert set(after) == {'meta', 'state_dict'}

@@ -205,6 +205,22 @@ def test_a_commit_is_that_of_tracked_files(tmp_path):
     assert git_commit(tmp_path / 'code') == f'{head}-dirty'
 
 
+def test_the_config_is_not_run(tool, killed, tmp_path):
+    marker = tmp_path / 'marker'
+    path = killed / 'mine.py'
+    for train_cfg in ('dict(by_epoch=True, max_epochs=7)',
+                      "{'max_epochs': 7, 'val_interval': 1}"):
+        path.write_text(f'import os\nos.system("touch {marker}")\n'
+                        f'train_cfg = {train_cfg}\n')
+        os.utime(path, (2e9, 2e9))
+        row, = summary(tool, tmp_path, killed)
+        assert row['config'] == 'mine' and row['max_epochs'] == 7
+        assert not marker.exists()
+        (tmp_path / 'new' / 'summary.json').unlink()
+    subprocess.run([sys.executable, path], check=True)
+    assert marker.exists()
+
+
 def test_what_cannot_be_read_is_named_in_one_line(
         tool, killed, tmp_path, capsys):
     def refuse(*argv):

@@ -389,7 +389,7 @@ def test_training_curves(folder, tmp_path, capsys):
     ('feature_map', ['a.py', 'a.pth', '--per-class', '0'], '--per-class must'),
     ('retrieval_gallery', ['a.py', 'a.pth', '--neighbors', '0'],
      '--neighbors must be at least 1, got 0'),
-    ('confusion_matrix', ['lost.pkl'], "No such file or directory: 'lost.pk"),
+    ('confusion_matrix', ['lost.pkl'], 'lost.pkl: No such file or directory'),
     ('training_curves', ['a', 'b', '--legend', 'a'], 'each of 2 runs, got 1'),
     ('training_curves', ['lost'], 'lost: there is no <timestamp>/vis_data'),
 ])

@@ -1,8 +1,11 @@
 """Figures of results hold the numbers that they were given."""
+import io
+
 import mmengine
 import numpy as np
 import pytest
 import torch
+from payloads import Call, run
 from run_logs import train, write_log
 from sklearn.decomposition import PCA
 from sklearn.metrics import confusion_matrix
@@ -148,11 +151,35 @@ def test_drawn_matrix_is_the_matrix(num_classes):
     ([dict(pred_label=1)], "prediction 0: expected gt_label.*got 'gt_label'"),
     ([dict(gt_label=1)], "prediction 0: .*got 'pred_label'"),
     ([3], 'prediction 0: expected gt_label'),
+    ([dict(gt_label=10**9, pred_label=0)], 'at most 5000 classes, got 10000'),
 ])
 def test_other_files_are_refused(tmp_path, content, message):
     path = tmp_path / 'a.pkl'
     mmengine.dump(content, str(path))
     with pytest.raises(ValueError, match=message):
+        read_predictions(path)
+
+
+def test_a_result_file_runs_nothing(tmp_path):
+    marker, path = tmp_path / 'marker', tmp_path / 'a.pkl'
+    inner = io.BytesIO()
+    torch.save(run(f'touch {marker}'), inner,
+               _use_new_zipfile_serialization=False)
+    for payload in (run(f'touch {marker}'),
+                    Call(torch.storage._load_from_bytes, inner.getvalue())):
+        mmengine.dump([dict(gt_label=1, pred_label=payload)], str(path))
+        with pytest.raises(ValueError, match='a.pkl: no pickle of plain data'):
+            read_predictions(path)
+        assert not marker.exists()
+    mmengine.load(str(path))
+    assert marker.exists()
+
+
+def test_a_tensor_of_more_values_than_are_there_is_refused(tmp_path):
+    path = tmp_path / 'a.pkl'
+    score = torch.zeros(1).expand(1 << 40)
+    mmengine.dump([dict(gt_label=1, pred_score=score)], str(path))
+    with pytest.raises(ValueError, match='made of 1 values'):
         read_predictions(path)
 
 

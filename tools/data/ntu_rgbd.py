@@ -235,8 +235,14 @@ def parse_skeleton(data: bytes) -> np.ndarray:
             if body < MAX_SEEN:
                 seen.append((body, frame, joints))
     lines.take_end()
-    # Not before: a broken number of frames might be a huge one.
-    keypoint = np.zeros((MAX_SEEN, num_frames, NUM_JOINTS, 3))
+    # Not before: a broken number of frames might be a huge one. And a frame
+    # without a body is a line of one digit.
+    from umurl_mmaction.fileio.limits import allowance
+    shape = (MAX_SEEN, num_frames, NUM_JOINTS, 3)
+    if 8 * math.prod(shape) > allowance(len(data)):
+        raise ValueError(f'{num_frames} frames are too many for a file of '
+                         f'{len(data)} bytes')
+    keypoint = np.zeros(shape)
     for body, frame, joints in seen:
         keypoint[body, frame] = joints
     return keypoint
@@ -277,6 +283,21 @@ def open_zip(path: str) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
+def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Read a member of a zip.
+
+    Raises:
+        ValueError: If it is a zip bomb.
+    """
+    from umurl_mmaction.fileio.limits import allowance
+    member = archive.getinfo(name)
+    if member.file_size > allowance(member.compress_size):
+        raise ValueError(
+            f'{member.compress_size} bytes of the zip say that they become '
+            f'{member.file_size}')
+    return archive.read(member)
+
+
 def read_clip(source: Source) -> np.ndarray:
     """Read a file and keep its two most moving bodies.
 
@@ -291,7 +312,7 @@ def read_clip(source: Source) -> np.ndarray:
     """
     try:
         if source.member:
-            data = open_zip(source.path).read(source.member)
+            data = read_member(open_zip(source.path), source.member)
         else:
             data = Path(source.path).read_bytes()
         return select_bodies(parse_skeleton(data))

@@ -1,12 +1,11 @@
 """A summary of runs, from the logs and configs in their folders."""
+import ast
 import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
-
-from mmengine.config import Config
 
 from .run_logs import Record, read_records
 
@@ -139,11 +138,36 @@ def _newest_config(run: Path) -> Optional[Path]:
 
 
 def _max_epochs(path: Path) -> Optional[int]:
+    """Read ``train_cfg`` of a config without running it.
+
+    A Runner dumps its config as assignments of dicts and plain values.
+    """
     try:
-        cfg = Config.fromfile(path, import_custom_modules=False)
-    except Exception as error:  # whatever running the file raises
+        module = ast.parse(path.read_bytes())
+    except (MemoryError, RecursionError, SyntaxError, ValueError) as error:
         raise ValueError(f'{path}: {error}') from error
-    return (cfg.get('train_cfg') or {}).get('max_epochs')
+    for statement in module.body:
+        if isinstance(statement, ast.Assign) and any(
+                isinstance(target, ast.Name) and target.id == 'train_cfg'
+                for target in statement.targets):
+            return _integer(statement.value, 'max_epochs')
+    return None
+
+
+def _integer(node: ast.expr, key: str) -> Optional[int]:
+    """Return an entry of ``dict(...)`` or ``{...}`` if it is an integer."""
+    values: list[Optional[ast.expr]] = []
+    if isinstance(node, ast.Call):
+        values = [x.value for x in node.keywords if x.arg == key]
+    elif isinstance(node, ast.Dict):
+        values = [
+            value for name, value in zip(node.keys, node.values)
+            if isinstance(name, ast.Constant) and name.value == key
+        ]
+    for value in values:
+        if isinstance(value, ast.Constant) and type(value.value) is int:
+            return value.value
+    return None
 
 
 def _commit(run: Path) -> Optional[str]:

@@ -3,116 +3,15 @@
 The suffix tells MMAction2's pickles from the .npz files of
 ``annotations_npz.py``.
 """
-import os
 import pickle
-from collections import OrderedDict
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Union
+from typing import Any, Callable, Union
 
 import numpy as np
 
 from .annotations_npz import read_npz, write_npz
 from .atomic import replacing
-from .plain_dtypes import PlainDtypes
-
-_NUMPY_MODULES = ('numpy', 'numpy.core.multiarray', 'numpy._core.multiarray',
-                  'numpy.core.numeric', 'numpy._core.numeric')
-# A pickle's own functions have these names in NumPy 1 and 2.
-_scalar: Any = np.int64(0).__reduce__()[0]
-_frombuffer: Any = np.empty(0).__reduce_ex__(5)[0]
-# Protocols up to 2 name them after `__builtin__`.
-_PLAIN = {
-    **{(module, x.__name__): x
-       for x in (bytearray, bytes, complex, frozenset, set)
-       for module in ('builtins', '__builtin__')},
-    ('collections', 'OrderedDict'): OrderedDict,
-}
-
-
-class PlainUnpickler(pickle.Unpickler):
-    """Loads built-in containers, strings, numbers and NumPy arrays only.
-
-    A pickle may call whatever it names, so all else is refused. Both the
-    names of NumPy 1 and those of NumPy 2 are known.
-
-    Args:
-        file (BinaryIO): The pickle.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        # Strings of Python 2 have no encoding.
-        super().__init__(file, encoding='latin1')
-        self._dtypes = PlainDtypes('[biufc][0-9]{1,2}|[SU][0-9]{1,9}|O[48]?')
-        # Bound methods: a pickle can set attributes of functions.
-        self._own: dict[tuple[str, str], Any] = {
-            ('_codecs', 'encode'): self._encode,
-            **{(module, name): method
-               for name, method in (('ndarray', None),
-                                    ('dtype', self._dtypes.make),
-                                    ('scalar', self._scalar),
-                                    ('_reconstruct', self._reconstruct),
-                                    ('_frombuffer', self._frombuffer))
-               for module in _NUMPY_MODULES}
-        }
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return the object that a name in the pickle stands for."""
-        for table in (self._own, _PLAIN):
-            if (module, name) in table:
-                return table[module, name]
-        raise pickle.UnpicklingError(
-            f'it asks for {module}.{name}, only containers, strings, numbers '
-            'and NumPy arrays are loaded')
-
-    def load(self) -> Any:
-        """Load the pickle and check the dtypes that it has made."""
-        data = super().load()
-        self._dtypes.check()
-        return data
-
-    def _encode(self, text: str, encoding: str) -> bytes:
-        # Protocols up to 2 write bytes like this; no other codec is needed.
-        return text.encode('latin1')
-
-    def _scalar(self, dtype: np.dtype, data: Any) -> Any:
-        self._dtypes.check_one(dtype)
-        return _scalar(dtype, data)
-
-    def _reconstruct(self, subtype: Any, shape: Any,
-                     code: Any) -> np.ndarray:
-        # The state that follows in the pickle says what is in it.
-        return np.ndarray((0, ), 'b')
-
-    def _frombuffer(self, *args: Any) -> np.ndarray:
-        return _frombuffer(*args)
-
-
-def load_plain(path: Union[str, Path], trusted: bool = False) -> Any:
-    """Load a pickle that holds plain data.
-
-    Args:
-        path (str | Path): The file.
-        trusted (bool): Load whatever it holds, which runs whatever it asks
-            for. Defaults to False.
-
-    Returns:
-        Any: What it holds.
-
-    Raises:
-        OSError: If there is no such file.
-        ValueError: If it holds something else or is broken.
-    """
-    try:
-        with open(path, 'rb') as f:
-            if trusted:
-                return pickle.load(f, encoding='latin1')
-            return PlainUnpickler(f).load()
-    except OSError as error:
-        raise type(error)(f'{path}: {error.strerror or error}') from error
-    # What a broken pickle raises depends on where it is broken.
-    except Exception as error:
-        raise ValueError(f'{path}: no pickle of plain data: '
-                         f'{_reason(error, path)}') from error
+from .plain import UnknownNameError, check_trusted, load_plain, reason_of
 
 
 def load_annotations(path: Union[str, Path],
@@ -140,8 +39,10 @@ def load_annotations(path: Union[str, Path],
     Raises:
         OSError: If there is no such file.
         ValueError: If it is broken, has another structure or, unless it is
-            trusted, asks for anything else. Names the file.
+            trusted, asks for anything else. Names the file. Also if
+            ``trusted`` is neither True nor False.
     """
+    check_trusted(trusted)
     data: Any
     if str(path).endswith('.npz'):
         try:
@@ -150,12 +51,12 @@ def load_annotations(path: Union[str, Path],
             raise type(error)(f'{path}: {error.strerror or error}') from error
         except Exception as error:
             raise ValueError(f'{path}: no .npz of annotations: '
-                             f'{_reason(error, path)}') from error
+                             f'{reason_of(error, path)}') from error
     else:
         try:
             data = load_plain(path, trusted)
         except ValueError as error:
-            if 'it asks for' not in str(error):
+            if not isinstance(error.__cause__, UnknownNameError):
                 raise
             raise ValueError(
                 f'{error}; if you trust it, trusted=True of the dataset loads '
@@ -170,13 +71,6 @@ def load_annotations(path: Union[str, Path],
         raise ValueError(f'{path}: {error}') from None
     data.setdefault('split', {})
     return data
-
-
-def _reason(error: Exception, path: Union[str, Path]) -> str:
-    if not os.path.getsize(path):
-        return 'the file is empty'
-    text = str(error) or type(error).__name__
-    return ''.join(c if c.isprintable() else '?' for c in text)
 
 
 _WANTED: tuple[tuple[str, Any], ...] = (('frame_dir', str),

@@ -21,6 +21,8 @@ from typing import Any, BinaryIO, NamedTuple, Union
 
 import numpy as np
 
+from .npz import PlainNpz
+
 FORMAT = 'umurl_mmaction annotations 1'
 _SCALARS: dict[type, str] = {
     bool: '?', int: 'int64', float: 'float64', str: 'U'
@@ -276,10 +278,7 @@ def read_npz(path: Union[str, Path], with_arrays: bool = True
     Raises:
         Exception: Of many types, if it is not such a file.
     """
-    file: Any = np.load(path, allow_pickle=False)
-    if not isinstance(file, np.lib.npyio.NpzFile):
-        raise ValueError('it is a single array')
-    with file:
+    with PlainNpz(path) as file:
         if 'format' not in file:
             raise ValueError('it has no array called format')
         header = json.loads(str(file['format']))

@@ -1,13 +1,16 @@
 """Untrusted checkpoints: loading one never runs code from the file.
 
-torch loads checkpoints with ``weights_only=True`` and refuses every name that
-is not on its list. :func:`apply` adds the names in MMEngine's own checkpoints
-to the list, loads MMEngine's downloads in the same way as files, and turns a
-refusal into one line. :func:`load_checkpoint` is the loader of this package.
+:func:`apply` makes MMEngine load every checkpoint, be it a file or a download,
+in this way: ``checkpoint_sizes.py`` looks whether its sizes can be true, then
+torch loads it with ``weights_only=True`` and refuses every name that is not on
+its list. For the time of a load, the names in MMEngine's own checkpoints are
+on that list. A refusal is one line. :func:`load_checkpoint` is the loader of
+this package.
 """
 import functools
 import pickle
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +19,11 @@ from typing import Any, Callable, Union
 import numpy as np
 import torch
 
-from .plain_dtypes import PlainDtypes
+from .advice import DO_NOT_USE, may_be_data
+from .array_parts import ArrayParts, DtypeParts, reconstruct, scalar
+from .checkpoint_sizes import check_sizes
+from .pickle_instructions import fail
+from .pickle_reader import Parts
 
 
 def apply() -> None:
@@ -24,10 +31,22 @@ def apply() -> None:
 
     A second call changes nothing.
     """
-    if _is_restricted():
-        _allow_own_checkpoints()
-        _restrict_downloads()
-    _refuse_in_one_line()
+    from mmengine.runner import CheckpointLoader
+    load = CheckpointLoader.load_checkpoint.__func__
+    if hasattr(load, '__wrapped__'):
+        return
+
+    @functools.wraps(load)
+    def load_checkpoint(cls: type, filename: str, *args: Any,
+                        **kwargs: Any) -> Any:
+        if not _is_restricted():
+            _warn_of_old_torch()
+            with reading(filename):
+                return load(cls, filename, *args, **kwargs)
+        with reading(filename), _restricted():
+            return load(cls, filename, *args, **kwargs)
+
+    CheckpointLoader.load_checkpoint = classmethod(load_checkpoint)
 
 
 def _is_restricted() -> bool:
@@ -36,13 +55,96 @@ def _is_restricted() -> bool:
     return digit_version(torch.__version__) >= digit_version('2.6')
 
 
+# The restricted load ------------------------------------------------------
+
+_lock = threading.RLock()
+
+
+@contextmanager
+def _restricted() -> Iterator[None]:
+    """Replace ``torch.load`` while MMEngine loads a checkpoint.
+
+    MMEngine leaves ``weights_only`` to torch, whose default an environment
+    variable switches off, and sets it to False for downloads.
+    """
+    with _lock:
+        load = torch.load
+        before = torch.serialization.get_safe_globals()
+        own = {_global_name(entry): entry for entry in _checkpoint_globals()}
+
+        @functools.wraps(load)
+        def restricted(f: Any, *args: Any, **kwargs: Any) -> Any:
+            check_sizes(f)
+            kwargs['weights_only'] = True
+            return _finish_arrays(load(f, *args, **kwargs))
+
+        _set_safe_globals([
+            *own.values(),
+            *(entry for entry in before if _global_name(entry) not in own)
+        ])
+        torch.load = restricted
+        try:
+            yield
+        finally:
+            torch.load = load
+            _set_safe_globals(before)
+
+
+def _set_safe_globals(entries: list) -> None:
+    torch.serialization.clear_safe_globals()
+    torch.serialization.add_safe_globals(entries)
+
+
+def _finish_arrays(data: Any) -> Any:
+    """Put arrays in the place of their parts.
+
+    Args:
+        data (Any): What torch has loaded. What it holds is changed.
+    """
+    # The old and the new, so that no other object gets the number of the old.
+    seen: dict[int, tuple[Any, Any]] = {}
+
+    def finish(value: Any) -> Any:
+        if isinstance(value, Parts):
+            if not hasattr(value, 'done'):
+                fail('it has an array or a dtype without content')
+            return value.done
+        if type(value) in _SINGLE:
+            return value
+        if id(value) in seen:
+            return seen[id(value)][1]
+        seen[id(value)] = value, value
+        if type(value) is tuple:
+            done = tuple(map(finish, value))
+            if any(new is not old for new, old in zip(done, value)):
+                seen[id(value)] = value, done
+        elif type(value) is list:
+            value[:] = map(finish, value)
+        elif isinstance(value, dict):
+            for key in value:
+                value[key] = finish(value[key])
+        # Of an object such as a history; that of a class is none of the file.
+        attributes = getattr(value, '__dict__', None)
+        if type(attributes) is dict:
+            for key in attributes:
+                attributes[key] = finish(attributes[key])
+        return seen[id(value)][1]
+
+    return finish(data)
+
+
+_SINGLE = frozenset([str, int, float, bool, bytes, type(None)])
+
 # Names in MMEngine's checkpoints ------------------------------------------
 
 _STATISTICS = ('min', 'max', 'current', 'mean')
 _ANNEALING = ('_annealing_cos', '_annealing_linear')
-# MMEngine keeps losses as float64; a best score may be any of these.
-_NUMPY_DTYPES = ('float64', 'float32', 'int64')
-_dtypes = PlainDtypes('f8|f4|i8')
+
+
+class _Dtype(DtypeParts):
+    """The dtypes of losses, float64, and of what may be a best score."""
+    __slots__ = ()
+    codes = re.compile('f8|f4|i8')
 
 
 class _ClassName:
@@ -89,23 +191,19 @@ def _checkpoint_globals() -> list:
     function. pickle stores such a function as a call of ``getattr``.
     """
     from mmengine.logging import HistoryBuffer
-
-    # Taking the functions from a pickle works in NumPy 1 and 2. A file of
-    # either version may use the names of the other one.
-    functions: list[Any] = [
-        np.empty(0).__reduce__()[0],
-        np.float64(0).__reduce__()[0]
-    ]
+    # A file of NumPy 1 or 2 may use the names of the other one.
     return [
         HistoryBuffer,
         *((_ClassName(cls), _global_name(cls)) for cls in _methods()
           if cls is not HistoryBuffer),
         (_getattr_of_checkpoint, 'builtins.getattr'),
-        np.ndarray,
-        (_dtypes.make, 'numpy.dtype'),
-        *{type(np.dtype(name)) for name in _NUMPY_DTYPES},
-        *((function, f'{package}.multiarray.{function.__name__}')
-          for function in functions
+        (_ClassName(np.ndarray), 'numpy.ndarray'),
+        (_Dtype, 'numpy.dtype'),
+        # torch gives a state to objects of what is listed.
+        ArrayParts,
+        *((function, f'{package}.multiarray.{name}')
+          for name, function in (('_reconstruct', reconstruct),
+                                 ('scalar', scalar))
           for package in ('numpy.core', 'numpy._core')),
     ]
 
@@ -117,43 +215,6 @@ def _global_name(entry: Any) -> str:
     return f'{entry.__module__}.{entry.__qualname__}'
 
 
-def _allow_own_checkpoints() -> None:
-    """Let MMEngine load the checkpoints that MMEngine has written.
-
-    Symptom: ``UnpicklingError: Weights only load failed`` on testing with
-    and resuming from a checkpoint of a training run.
-    Versions: mmengine 0.10.7 with torch >= 2.6.
-    Remove when mmengine registers these globals or stores plain lists.
-    """
-    known = {
-        _global_name(entry)
-        for entry in torch.serialization.get_safe_globals()
-    }
-    missing = [
-        entry for entry in _checkpoint_globals()
-        if _global_name(entry) not in known
-    ]
-    if missing:
-        torch.serialization.add_safe_globals(missing)
-
-
-# Downloads ---------------------------------------------------------------
-
-
-def _restrict_downloads() -> None:
-    """Load checkpoints from the net in the same way as files.
-
-    Symptom: ``load_from='https://...'`` runs what the file asks for: torch
-    loads downloads with ``weights_only=False`` unless told otherwise.
-    Versions: mmengine 0.10.7.
-    Remove when mmengine or torch passes ``weights_only=True``.
-    """
-    from mmengine.runner import checkpoint
-    if not isinstance(checkpoint.load_url, functools.partial):
-        checkpoint.load_url = functools.partial(
-            checkpoint.load_url, weights_only=True)
-
-
 # Refusals ----------------------------------------------------------------
 
 
@@ -163,17 +224,13 @@ def _reason(error: Exception) -> str:
     if not _is_restricted():
         return f'{type(error).__name__}: {text}'.split('\n')[0]
     found = re.search(r'GLOBAL (\S+) (?:was not|whose module)', text)
-    if found and 'is blocked' in text:
-        return (f'it asks for {found[1]}, which no weights need and torch '
-                'never allows; do not use the file')
     if found:
+        module, _, name = found[1].rpartition('.')
+        if not may_be_data(module, name):
+            return f'it asks for {found[1]}, {DO_NOT_USE}'
         return (f'it asks for {found[1]}, which was not run; if you trust the '
                 'file, allow that in a module of custom_imports: '
                 f'torch.serialization.add_safe_globals([{found[1]}])')
-    if isinstance(error, EOFError):
-        return 'the file ends too early'
-    if 'Unsupported operand' in text:
-        return 'it is no file of torch.save'
     # torch surrounds its reason with advice on how to load the file anyway.
     text = text.split('\n\nCheck the documentation')[0]
     text = text.rpartition('WeightsUnpickler error:')[2]
@@ -194,10 +251,8 @@ def reading(name: str) -> Iterator[None]:
         pickle.UnpicklingError: If the file is broken, or asks for anything
             beyond weights and what MMEngine stores.
     """
-    _dtypes.forget()
     try:
         yield
-        _dtypes.check()
     except (OSError, MemoryError):
         raise
     except Exception as error:  # The type depends on the first bytes.
@@ -208,37 +263,15 @@ def reading(name: str) -> Iterator[None]:
             f'{name}: torch cannot load it as weights: {reason}') from None
 
 
-def _refuse_in_one_line() -> None:
-    """Shorten torch's message wherever MMEngine loads a checkpoint.
-
-    The message fills a screen, does not name the file and proposes
-    ``weights_only=False``.
-    """
-    from mmengine.runner import CheckpointLoader
-    load = CheckpointLoader.load_checkpoint.__func__
-    if hasattr(load, '__wrapped__'):
-        return
-
-    @functools.wraps(load)
-    def load_checkpoint(cls: type, filename: str, *args: Any,
-                        **kwargs: Any) -> Any:
-        _warn_of_old_torch()
-        with reading(filename):
-            return load(cls, filename, *args, **kwargs)
-
-    CheckpointLoader.load_checkpoint = classmethod(load_checkpoint)
-
-
 @functools.lru_cache
 def _warn_of_old_torch() -> None:
     import logging
 
     from mmengine.logging import print_log
-    if not _is_restricted():
-        print_log(
-            f'torch {torch.__version__} runs whatever a checkpoint asks for: '
-            'load none that you do not trust, or use torch 2.6 or later',
-            'current', logging.WARNING)
+    print_log(
+        f'torch {torch.__version__} runs whatever a checkpoint asks for: '
+        'load none that you do not trust, or use torch 2.6 or later',
+        'current', logging.WARNING)
 
 
 def load_checkpoint(path: Union[str, Path]) -> Any:

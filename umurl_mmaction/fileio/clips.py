@@ -10,6 +10,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from .npz import PlainNpz
+
 SUFFIXES = ('.npy', '.npz', '.csv', '.json')
 # Columns that may stand before the coordinates in a .csv.
 INDEX_COLUMNS = ('frame', 'body')
@@ -248,8 +250,8 @@ def parse_npz(path: Path) -> np.ndarray:
         ValueError: If it is malformed or has no such array.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            names = arrays.files
+        with PlainNpz(path) as arrays:
+            names = list(arrays)
             if len(names) != 1 and 'keypoint' not in names:
                 raise ValueError('expected one array, or one named keypoint, '
                                  f'got {", ".join(names) or "none"}')

@@ -2,15 +2,16 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import mmengine
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
+from ..fileio.results import load_results
 from .class_names import ClassNames
 
 MAX_VALUES = 24  # With more classes, no number fits into a cell.
+MAX_CLASSES = 5000  # The matrix has this number squared.
 
 
 class Predictions(NamedTuple):
@@ -34,9 +35,11 @@ def read_predictions(path: Path) -> Predictions:
             ``gt_label``, and ``pred_label`` or ``pred_score``.
 
     Raises:
-        ValueError: If the file holds something else.
+        OSError: If there is no such file.
+        ValueError: If the file holds something else, or asks for code to be
+            run.
     """
-    results = mmengine.load(str(path), file_format='pkl')
+    results = load_results(path)
     if not isinstance(results, list) or not results:
         raise ValueError(f'{path}: expected a list of predictions, as '
                          f'`mim test --dump` writes it')
@@ -54,6 +57,9 @@ def read_predictions(path: Path) -> Predictions:
         if score is not None:
             num_classes = max(num_classes, len(score))
     num_classes = max(num_classes, 1 + max(truth), 1 + max(predicted))
+    if num_classes > MAX_CLASSES:
+        raise ValueError(f'{path}: expected at most {MAX_CLASSES} classes, '
+                         f'got {num_classes}')
     return Predictions(np.array(truth), np.array(predicted), num_classes)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Optional, Union
 
 from ...fileio.checkpoints import load_checkpoint
+from ...fileio.limits import check_archive
 
 
 def damage_of(path: Union[str, Path]) -> Optional[str]:
@@ -24,6 +25,7 @@ def damage_of(path: Union[str, Path]) -> Optional[str]:
         return 'is cut off or no checkpoint'
     try:
         with zipfile.ZipFile(path) as archive:
+            check_archive(archive, osp.getsize(path))
             damaged = archive.testzip()
     except (zipfile.BadZipFile, EOFError, OSError):
         damaged = 'an entry'

@@ -269,8 +269,10 @@ def _infer(shapes: Mapping[str, Any], official: bool) -> Size:
                            for name in shapes)
     ] or list(MODALITY_LETTERS)
     first = f'backbone.{used[0]}_emb'
-    layers = re.findall(r'^backbone\.ma_encoder\.._tr\.layers\.(\d+)\.',
-                        '\n'.join(shapes), re.MULTILINE)
+    # Counted: a file may name any number. A layer that is not there is missed
+    # when the weights are compared.
+    layers = set(re.findall(r'^backbone\.ma_encoder\.._tr\.layers\.(\d+)\.',
+                            '\n'.join(shapes), re.MULTILINE))
     dims = width(f'{first}.t_embedding.0.weight', 0)
     projector: tuple[int, ...] = ()
     if official or any('_projector.' in name for name in shapes):
@@ -278,7 +280,7 @@ def _infer(shapes: Mapping[str, Any], official: bool) -> Size:
         projector = (2 * dims, 2 * dims, 2 * dims, out_channels)
     return Size(
         embed_dims=dims,
-        num_layers=max(map(int, layers), default=0) + 1,
+        num_layers=max(1, len(layers)),
         modalities=tuple(MODALITY_LETTERS[m] for m in used),
         temporal_channels=width(f'{first}.t_embedding.0.weight', 1),
         spatial_channels=width(f'{first}.s_embedding.0.weight', 1),
