@@ -205,6 +205,9 @@ def test_a_number_of_clips_of_each_class(ann_file):
 def test_numbers_that_choose_no_clips_are_refused(ann_file):
     with pytest.raises(ValueError, match='clips_per_class=0 must be at'):
         build(ann_file, clips_per_class=0)
+    for fraction in (0, -1, 10):
+        with pytest.raises(ValueError, match='must be above 0 and at most 1'):
+            build(ann_file, label_fraction=fraction)
     with pytest.raises(ValueError, match='set one of them'):
         build(ann_file, clips_per_class=1, label_fraction=0.5)
 

@@ -88,6 +88,9 @@ class SkeletonDataset(PoseDataset):
         self.prepare = Compose(list(prepare))
         self.nonfinite = nonfinite
         self.trusted = trusted
+        if not 0 < label_fraction <= 1:
+            raise ValueError(f'label_fraction={label_fraction} must be above '
+                             '0 and at most 1')
         if clips_per_class is not None and clips_per_class < 1:
             raise ValueError(f'clips_per_class={clips_per_class} must be at '
                              'least 1')
