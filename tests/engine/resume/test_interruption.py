@@ -148,7 +148,8 @@ def test_a_checkpoint_without_a_scaler_starts_one(small, runs):
 
 
 def by_iterations(sampler, cfg):
-    cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=14)
+    # A subclass of MMEngine's IterBasedTrainLoop.
+    cfg.train_cfg = dict(type='PassesTrainLoop', passes=1, min_iters=14)
     cfg.train_dataloader.sampler = dict(type=sampler)
     cfg.param_scheduler = cfg.param_scheduler[:1]
     cfg.default_hooks.checkpoint.update(by_epoch=False, interval=3)
