@@ -1,5 +1,6 @@
 """Rows of the results, measured again."""
 import json
+from pathlib import Path
 
 import pytest
 from conftest import REPO
@@ -83,6 +84,21 @@ def test_a_row_is_measured_and_compared(stated, tmp_path, capsys):
     assert line.startswith('logistic ') and '500.0 ± ' in line
 
 
+def test_a_row_of_a_transfer_keeps_its_own_training_set(
+        stated, ann_file, tmp_path, capsys):
+    """The set that is evaluated does not replace it."""
+    other = tmp_path / 'other.pkl'
+    other.write_bytes(Path(ann_file).read_bytes())
+    text = (tmp_path / 'pretrain.py').read_text()
+    (tmp_path / 'pretrain.py').write_text(
+        text.replace(repr(ann_file), repr('gone.pkl')))
+    argv = ['set/tiny', '--work-dir', str(tmp_path / 'work')]
+    assert "'gone.pkl' is not there" in refusal(
+        TOOL, capsys, *argv, '--ann-file', other)
+    TOOL.main([*argv, '--ann-file', str(other), '--pretrain-file', ann_file])
+    assert capsys.readouterr().out.count('agrees') == 4
+
+
 def test_rows_are_listed_and_unknown_ones_refused(stated, capsys):
     TOOL.main(['--list'])
     assert capsys.readouterr().out.startswith('set/tiny: 1-NN 50.0, ')
@@ -93,6 +109,7 @@ def test_rows_are_listed_and_unknown_ones_refused(stated, capsys):
 def test_every_committed_row_names_configs_that_exist():
     from umurl_mmaction.apis.loading import load_config
     rows = results.named_rows(REPO / 'configs' / 'umurl')
+    assert rows
     for content, row in rows.values():
         assert 'gallery' in load_config(content['config']).model
         cfg = load_config(row['pretrain'], row['options'])

@@ -65,6 +65,10 @@ def measure(content: dict[str, Any], row: dict[str, Any],
     from umurl_mmaction.apis.loading import load_config, load_model
     from umurl_mmaction.models.utils.encoding import kinds_of
     cfg = load_config(content['config'], content['cfg_options'])
+    pretrain_file = args.pretrain_file
+    train_set = load_config(row['pretrain']).train_dataloader.dataset
+    if train_set.ann_file == cfg.test_dataloader.dataset.ann_file:
+        pretrain_file = pretrain_file or args.ann_file
     if args.ann_file:
         for loader in (cfg.model.gallery, cfg.test_dataloader):
             loader.dataset.ann_file = str(args.ann_file)
@@ -76,7 +80,7 @@ def measure(content: dict[str, Any], row: dict[str, Any],
         start = time.time()
         checkpoint, steps = pretrain(row, seed,
                                      Path(args.work_dir, f'seed-{seed}'),
-                                     args.ann_file)
+                                     pretrain_file)
         seconds.append(time.time() - start)
         model = load_model(load_config(cfg), checkpoint)
         scores.append(score(model, kinds_of(model.backbone)))
@@ -114,7 +118,11 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         '--list', action='store_true', help='print the rows and end')
     parser.add_argument(
         '--ann-file', type=Path, metavar='FILE',
-        help="annotation file (that of the row's config)")
+        help="annotation file (that of the row's configs)")
+    parser.add_argument(
+        '--pretrain-file', type=Path, metavar='FILE',
+        help='annotation file of the pre-training, where that is on another '
+        "set (that of the row's config)")
     parser.add_argument(
         '--seeds', type=int, nargs='+', default=[0], metavar='SEED',
         help='a run for each (0)')
