@@ -51,6 +51,20 @@ def check(sizes,
         assert_close(share.eval()(x), whole.eval()(x), **tolerance)
 
 
+def check_ddp(size, device):
+    """DDP takes the layer. The input of a first layer needs no gradient."""
+    torch.manual_seed(0)
+    model = DistributedDataParallel(
+        nn.Sequential(SyncBatchNorm1d(4), nn.Linear(4, 2)).to(device))
+    with torch.autocast(device, dtype=torch.bfloat16):
+        out = model(torch.randn(size, 4).to(device))
+    out.float().square().sum().backward()
+    for parameter in model.parameters():
+        grad = parameter.grad.clone()
+        dist.all_reduce(grad)
+        assert_close(grad / dist.get_world_size(), parameter.grad)
+
+
 def work(rank, world_size, address, device):
     torch.set_num_threads(1)
     dist.init_process_group(
@@ -76,21 +90,11 @@ def work(rank, world_size, address, device):
     half = layer(torch.randn(sizes[rank], 4).to(device, torch.bfloat16))
     assert half.dtype == torch.bfloat16
 
-    # DDP takes it. The input of a first layer needs no gradient.
-    torch.manual_seed(0)
-    model = DistributedDataParallel(
-        nn.Sequential(SyncBatchNorm1d(4), nn.Linear(4, 2)).to(device))
-    with torch.autocast(device, dtype=torch.bfloat16):
-        out = model(torch.randn(sizes[rank], 4).to(device))
-    out.float().square().sum().backward()
-    for parameter in model.parameters():
-        grad = parameter.grad.clone()
-        dist.all_reduce(grad)
-        assert_close(grad / world_size, parameter.grad)
-
+    check_ddp(sizes[rank], device)
     if device == 'cpu':
         # Too few values on all ranks together, so every rank says so.
         with pytest.raises(ValueError, match='more than 1 value per channel'):
             SyncBatchNorm1d(2)(torch.zeros(1 if rank == 0 else 0, 2))
+    # A DDP model that outlives its process group may wait forever.
     dist.barrier()
     dist.destroy_process_group()

@@ -494,7 +494,8 @@ def test_a_skeleton_that_is_not_the_clips(tool, folder, capsys):
     assert refuse(tool, capsys, folder, '--skeleton', 'coco') == (
         '--num-joints 5 does not fit the skeleton, which has 17 joints')
     assert refuse(tool, capsys, folder, '--skeleton', 'kinect') == (
-        "--skeleton must be a .json file or one of coco, nturgb+d, openpose, "
+        '--skeleton must be a .json file or one of coco, kinect-v1, '
+        'nturgb+d, openpose, '
         "got 'kinect'")
     assert refuse(tool, capsys, folder, '--skeleton', 'no.json') == (
         'no.json: No such file or directory')
