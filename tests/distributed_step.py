@@ -36,10 +36,7 @@ def step(model, views):
     return loss.item()
 
 
-def work(rank, shares, address, results):
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        'gloo', init_method=address, rank=rank, world_size=len(shares))
+def save_step(rank, shares, results):
     model, views = build()
     model = DistributedDataParallel(model, broadcast_buffers=False)
     start = sum(shares[:rank])
@@ -48,4 +45,13 @@ def work(rank, shares, address, results):
     state.update(
         (k, v) for k, v in model.module.state_dict().items() if 'running' in k)
     torch.save((loss, state), f'{results}/{rank}.pth')
+
+
+def work(rank, shares, address, results):
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        'gloo', init_method=address, rank=rank, world_size=len(shares))
+    save_step(rank, shares, results)
+    # A DDP model that outlives its process group may wait forever.
+    dist.barrier()
     dist.destroy_process_group()

@@ -76,7 +76,8 @@ def test_groups_of_the_training_split_are_left_out_in_turn(
     # The classes are three poses.
     assert accuracies['1-NN'] == pytest.approx(1)
     for group, message in ((r'\d', 'one pair of parentheses'),
-                           ('(clip)', 'into one group')):
+                           ('(clip)', 'into one group'),
+                           ('(', 'no regular expression')):
         with pytest.raises(ValueError, match=message):
             EncoderScores(cfg, [1], 1, group=group)
 

@@ -104,6 +104,7 @@ def test_rows_are_listed_and_unknown_ones_refused(stated, capsys):
     assert capsys.readouterr().out.startswith('set/tiny: 1-NN 50.0, ')
     assert "ROW 'tiny' is not one of set/tiny" in refusal(
         TOOL, capsys, 'tiny')
+    assert 'name a ROW; --list shows them all' in refusal(TOOL, capsys)
 
 
 def test_every_committed_row_names_configs_that_exist():

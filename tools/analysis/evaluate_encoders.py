@@ -22,7 +22,6 @@ EPILOG = '''example:
   python tools/analysis/evaluate_encoders.py umurl-knn_synthetic.py \\
       work_dirs/umurl_1xb64_synthetic/epoch_30.pth --json encoders.json
 '''
-SETTINGS = ('graph_cfg', 'in_channels', 'num_person', 'clip_len', 'ann_file')
 
 
 def evaluate(args: Namespace) -> list[dict[str, Any]]:
@@ -33,6 +32,7 @@ def evaluate(args: Namespace) -> list[dict[str, Any]]:
 
     from umurl_mmaction.analysis.encoder_scores import EncoderScores, make_row
     from umurl_mmaction.apis.loading import load_config, load_model
+    from umurl_mmaction.models import RawJoints
     from umurl_mmaction.models.utils.encoding import FUSED, kinds_of
     cfg = load_config(args.config, args.cfg_options)
     score = EncoderScores(cfg, args.labels, args.draws, args.group)
@@ -47,15 +47,11 @@ def evaluate(args: Namespace) -> list[dict[str, Any]]:
         set_random_seed(seed)
         return MODELS.build(cfg.model)
 
-    raw = copy.deepcopy(cfg)
-    backbone = cfg.model.backbone
-    raw.model.backbone = dict(
-        type='RawJoints', **{x: backbone[x] for x in SETTINGS
-                             if x in backbone})
-
     def build(name: str) -> list[Any]:
         if name == 'raw joints':
-            return [MODELS.build(raw.model)]
+            model = MODELS.build(cfg.model)
+            model.backbone = RawJoints.like(model.backbone)
+            return [model]
         if name == 'untrained':
             return [untrained(seed) for seed in range(args.seeds)]
         return [load_model(copy.deepcopy(cfg), name)]

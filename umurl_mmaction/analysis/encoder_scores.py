@@ -69,7 +69,7 @@ class EncoderScores:
         self.groups: Optional[np.ndarray] = None
         if group:
             names = [name for name, _ in self.sets[0].labels]
-            self.groups = np.array([_group_of(x, group) for x in names])
+            self.groups = _groups_of(names, group)
             if len(set(self.groups)) < 2:
                 raise ValueError(f'group={group!r} puts all clips into one '
                                  f'group, {self.groups[0]!r}')
@@ -133,13 +133,19 @@ class EncoderScores:
         return scores
 
 
-def _group_of(name: str, pattern: str) -> str:
-    """Return what the parentheses of a pattern match in a clip's name."""
-    found = re.search(pattern, name)
-    if not found or not found.groups():
-        raise ValueError(f'group={pattern!r} wants one pair of parentheses '
-                         f'that matches in each name, got clip {name!r}')
-    return found[1]
+def _groups_of(names: Sequence[str], group: str) -> np.ndarray:
+    """Return what the parentheses of ``group`` match in each clip's name."""
+    try:
+        pattern = re.compile(group)
+    except re.error as error:
+        raise ValueError(
+            f'group={group!r} is no regular expression: {error}') from error
+    found = [pattern.search(name) for name in names]
+    for name, match in zip(names, found):
+        if match is None or not match.groups():
+            raise ValueError(f'group={group!r} wants one pair of parentheses '
+                             f'that matches in each name, got clip {name!r}')
+    return np.array([match[1] for match in found if match])
 
 
 def make_row(encoder: str, feature: str,

@@ -88,13 +88,10 @@ class SkeletonDataset(PoseDataset):
         self.prepare = Compose(list(prepare))
         self.nonfinite = nonfinite
         self.trusted = trusted
-        if not 0 < label_fraction <= 1:
-            raise ValueError(f'label_fraction={label_fraction} must be above '
-                             '0 and at most 1')
         if clips_per_class is not None and clips_per_class < 1:
             raise ValueError(f'clips_per_class={clips_per_class} must be at '
                              'least 1')
-        if clips_per_class is not None and label_fraction < 1:
+        if clips_per_class is not None and label_fraction != 1:
             raise ValueError('clips_per_class and label_fraction are two ways '
                              'to choose clips: set one of them')
         self.label_fraction = label_fraction
@@ -120,7 +117,7 @@ class SkeletonDataset(PoseDataset):
                 clip['keypoint'] = _own(clip['keypoint'])
         # The clips of the other splits are let go before any is prepared.
         del data
-        if self.label_fraction < 1 or self.clips_per_class is not None:
+        if self.label_fraction != 1 or self.clips_per_class is not None:
             clips = self._few_of(clips)
         print_log(f'Preparing {len(clips)} clips of {self.ann_file}',
                   'current')

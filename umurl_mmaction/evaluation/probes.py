@@ -37,9 +37,8 @@ def nearest_neighbor_accuracy(train: np.ndarray,
         samples.append(ActionDataSample().set_gt_label(label))
     gallery = build_gallery(
         torch.from_numpy(train)[:, None], samples, standardize)
-    query = gallery.query(torch.from_numpy(test)[:, None])
-    _, nearest = gallery.search(query)
-    return float(np.mean(train_labels[nearest[:, 0].numpy()] == test_labels))
+    labels = gallery.nearest_labels(torch.from_numpy(test)[:, None])
+    return float(np.mean(labels.numpy() == test_labels))
 
 
 def logistic_accuracy(train: np.ndarray, train_labels: np.ndarray,

@@ -1,4 +1,4 @@
-"""What to advise about a file that asks for a name."""
+"""What to say of a file that is refused."""
 import os
 import sys
 from _compat_pickle import IMPORT_MAPPING
@@ -31,3 +31,8 @@ def may_be_data(module: str, name: str) -> bool:
     if root in _STANDARD or root in IMPORT_MAPPING or root[:1] in ('', '_'):
         return False
     return name.rpartition('.')[2].lstrip('_')[:1].isupper()
+
+
+def printable(text: str) -> str:
+    """Replace control characters and line ends: the file chose the words."""
+    return ''.join(c if c.isprintable() else '?' for c in text)

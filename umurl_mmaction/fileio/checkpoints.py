@@ -19,7 +19,7 @@ from typing import Any, Callable, Union
 import numpy as np
 import torch
 
-from .advice import DO_NOT_USE, may_be_data
+from .advice import DO_NOT_USE, may_be_data, printable
 from .array_parts import ArrayParts, DtypeParts, reconstruct, scalar
 from .checkpoint_sizes import check_sizes
 from .pickle_instructions import fail
@@ -256,11 +256,9 @@ def reading(name: str) -> Iterator[None]:
     except (OSError, MemoryError):
         raise
     except Exception as error:  # The type depends on the first bytes.
-        # The file chose the words, so control characters are replaced.
-        reason = ''.join(
-            c if c.isprintable() else '?' for c in _reason(error))
         raise pickle.UnpicklingError(
-            f'{name}: torch cannot load it as weights: {reason}') from None
+            f'{name}: torch cannot load it as weights: '
+            f'{printable(_reason(error))}') from None
 
 
 @functools.lru_cache

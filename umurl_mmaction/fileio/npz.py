@@ -59,8 +59,8 @@ class PlainNpz(Mapping):
 
         Raises:
             KeyError: If there is none of that name.
-            ValueError: If it is broken, or is as large as its header says
-                only if it had more data.
+            ValueError: If it is broken, holds anything else, or has other
+                data than its header says.
         """
         member = self._archive.getinfo(f'{name}.npy')
         with self._archive.open(member) as f:

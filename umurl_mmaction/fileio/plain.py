@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Union
 
-from .advice import DO_NOT_USE, may_be_data
+from .advice import DO_NOT_USE, may_be_data, printable
 from .array_parts import (
     DtypeParts,
     frombuffer,
@@ -180,5 +180,4 @@ def reason_of(error: Exception, path: Union[str, Path]) -> str:
     """Say in one line why a file cannot be read."""
     if not os.path.getsize(path):
         return 'the file is empty'
-    text = str(error) or type(error).__name__
-    return ''.join(c if c.isprintable() else '?' for c in text)
+    return printable(str(error) or type(error).__name__)

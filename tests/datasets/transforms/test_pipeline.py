@@ -132,7 +132,7 @@ def test_rotation_keeps_heights_and_distances():
     assert all(within(n, len(angle), 0.1) for n in histogram)
 
 
-def test_a_flat_skeleton_is_not_turned():
+def test_a_2d_skeleton_is_not_turned():
     x = clip(4, coords=2)
     y = PoseRotation(1.5)(dict(keypoint=x))['keypoint']
     np.testing.assert_array_equal(y, x)

@@ -56,13 +56,7 @@ class RetrievalBaselineHook(Hook):
 
     def _raw_joints(self, model: Any) -> Any:
         """A model without weights, which takes the same batches."""
-        num_person, clip_len, _, in_channels = model.backbone.input_shape
         raw: Any = nn.Module()
         raw.data_preprocessor = model.data_preprocessor
-        raw.backbone = RawJoints(
-            num_frames=self.num_frames,
-            graph_cfg=dict(layout=model.backbone.layout),
-            num_person=num_person,
-            clip_len=clip_len,
-            in_channels=in_channels)
+        raw.backbone = RawJoints.like(model.backbone, self.num_frames)
         return raw

@@ -148,9 +148,8 @@ class NearestNeighborValLoop(ValLoop):
         truth = torch.cat([sample.gt_label for sample in samples])
         found = {}
         for kind, gallery in galleries.items():
-            _, index = gallery.search(gallery.query(features[kind]))
-            right = gallery.labels[index[:, 0]].cpu() == truth.cpu()
-            found[kind] = float(right.float().mean())
+            labels = gallery.nearest_labels(features[kind])
+            found[kind] = float((labels.cpu() == truth.cpu()).float().mean())
         return found
 
     def _encode_gallery(self, model: Any,
@@ -175,11 +174,10 @@ class NearestNeighborValLoop(ValLoop):
             self, features: dict[str, torch.Tensor],
             samples: list[ActionDataSample]) -> list[ActionDataSample]:
         """Add ``retrieved`` to the samples: a label by kind of feature."""
-        found = {}
-        for kind, feature in features.items():
-            gallery = self._galleries[kind]
-            _, index = gallery.search(gallery.query(feature))
-            found[kind] = gallery.labels[index[:, 0]].tolist()
+        found = {
+            kind: self._galleries[kind].nearest_labels(feature).tolist()
+            for kind, feature in features.items()
+        }
         for i, sample in enumerate(samples):
             sample.set_field({kind: labels[i]
                               for kind, labels in found.items()}, 'retrieved')

@@ -36,6 +36,24 @@ class RawJoints(SkeletonEncoder):
             len(modalities) * num_person * num_frames * num_joints *
             in_channels)
 
+    @classmethod
+    def like(cls,
+             encoder: SkeletonEncoder,
+             num_frames: Optional[int] = None) -> 'RawJoints':
+        """Make raw joints of the inputs that an encoder takes.
+
+        Args:
+            encoder (SkeletonEncoder): Gives the layout and the input shape.
+            num_frames (int, optional): As above. Defaults to all.
+        """
+        num_person, clip_len, _, in_channels = encoder.input_shape
+        return cls(
+            num_frames=num_frames,
+            graph_cfg=dict(layout=encoder.layout),
+            num_person=num_person,
+            clip_len=clip_len,
+            in_channels=in_channels)
+
     def encode(self, streams: Mapping[str, Tensor]) -> Tensor:
         """Flatten streams (N, M, T, V, C) to (N, out_channels)."""
         return torch.cat(

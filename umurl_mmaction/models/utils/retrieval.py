@@ -108,6 +108,18 @@ class Gallery(NamedTuple):
         return nearest_neighbors(query, self.features,
                                  min(num_neighbors, len(self.labels)))
 
+    def nearest_labels(self, features: Tensor) -> Tensor:
+        """Label samples by their nearest clips.
+
+        Args:
+            features (Tensor): (N, num_clips, F).
+
+        Returns:
+            Tensor: (N, ), int64.
+        """
+        _, index = self.search(self.query(features))
+        return self.labels[index[:, 0]]
+
     def vote(self,
              cosines: Tensor,
              indices: Tensor,
