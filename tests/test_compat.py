@@ -97,6 +97,7 @@ def load_copy():
 
 def patched_names():
     """Collect all objects that a mend may replace."""
+    from mmaction.models.heads import BaseHead
     from mmengine.config import config
     from mmengine.dist import utils as dist_utils
     from mmengine.hub import hub
@@ -110,6 +111,7 @@ def patched_names():
         dist_utils._init_dist_pytorch, dist_utils._init_dist_slurm,
         dist_utils._init_dist_mpi, MMDistributedDataParallel.__init__,
         amp_optimizer_wrapper.is_cuda_available, torch.cuda.set_device,
+        BaseHead.loss_by_feat,
         sys.modules.get('importlib_metadata'),
         sys.modules.get('mmaction.models.localizers.drn')
     ]
@@ -473,6 +475,7 @@ def test_config_with_amp_trains_on_cpus(tmp_path):
     """A stock tool meets the gaps 6 and 7 at once."""
     run_python(
         '''
+        import gc
         import torch
         from mmengine.config import Config
         from mmengine.model import BaseModel
@@ -518,6 +521,9 @@ def test_config_with_amp_trains_on_cpus(tmp_path):
         weights = [torch.empty_like(model.linear.weight) for _ in range(2)]
         dist.all_gather(weights, model.linear.weight.detach())
         assert torch.equal(*weights)
+        # A DDP model that outlives its process group may wait forever.
+        del model, runner
+        gc.collect()
         dist.barrier()
         dist.destroy_process_group()
         ''',
@@ -562,3 +568,25 @@ def test_amp_on_cpu(monkeypatch):
     with pytest.raises(AssertionError, match='bfloat16'):
         with wrapper.optim_context(model):
             pass
+
+
+# 8. Scores in bfloat16
+
+
+def test_stock_head_trains_in_bfloat16():
+    from mmaction.models.heads import GCNHead
+    from mmaction.structures import ActionDataSample
+    torch.manual_seed(0)
+    head = GCNHead(5, 8)
+    samples = [ActionDataSample().set_gt_label(v) for v in range(4)]
+    scores = torch.randn(4, 5).bfloat16()
+    losses = head.loss_by_feat(scores, samples)
+    wanted = head.loss_by_feat(scores.float(), samples)
+    assert losses['loss_cls'].dtype == torch.float32
+    assert all(torch.equal(losses[key], wanted[key]) for key in wanted)
+    stock = type(head).loss_by_feat.__wrapped__
+    with pytest.raises(TypeError, match='BFloat16'):
+        stock(head, scores, samples)
+    half = stock(head, scores.half(), samples)
+    kept = head.loss_by_feat(scores.half(), samples)
+    assert all(torch.equal(kept[key], half[key]) for key in half)

@@ -33,6 +33,7 @@ def apply() -> None:
     _mend_cpu_launchers()
     _mend_cpu_ddp()
     _mend_cpu_amp()
+    _mend_bfloat16_scores()
 
 
 def _missing(name: str) -> bool:
@@ -353,3 +354,33 @@ def _mend_cpu_amp() -> None:
     if ('is_cuda_available' in init.__code__.co_names
             and not module.is_cuda_available()):
         module.is_cuda_available = lambda: True
+
+
+# 8. Scores in bfloat16
+
+
+def _in_float32(loss_by_feat: Callable) -> Callable:
+    """Give ``loss_by_feat`` scores in float32 for those in bfloat16."""
+
+    @functools.wraps(loss_by_feat)
+    def loss(self: Any, cls_scores: torch.Tensor, *args: Any,
+             **kwargs: Any) -> dict:
+        if cls_scores.dtype == torch.bfloat16:
+            cls_scores = cls_scores.float()
+        return loss_by_feat(self, cls_scores, *args, **kwargs)
+
+    return loss
+
+
+def _mend_bfloat16_scores() -> None:
+    """Let MMAction2's classification heads train in bfloat16.
+
+    Symptom: ``TypeError: Got unsupported ScalarType BFloat16`` in
+    ``BaseHead.loss_by_feat``, which counts hits in NumPy.
+    Versions: mmaction2 1.2.0.
+    Remove when mmaction2 widens the scores itself.
+    """
+    from mmaction.models.heads.base import BaseHead
+    loss = BaseHead.loss_by_feat
+    if 'numpy' in loss.__code__.co_names and not hasattr(loss, '__wrapped__'):
+        BaseHead.loss_by_feat = _in_float32(loss)
