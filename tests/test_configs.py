@@ -7,12 +7,16 @@ from pathlib import Path
 
 import mmengine
 import pytest
+import torch
 from conftest import REPO, make_annotations
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 from umurl_mmaction.analysis.results import named_rows
+from umurl_mmaction.datasets import transforms
+from umurl_mmaction.datasets.transforms.view_transform import ViewTransform
+from umurl_mmaction.skeleton import pack_clips
 
 CONFIGS = REPO / 'configs'
 EXPERIMENTS = sorted((CONFIGS / 'umurl').rglob('*.py'))
@@ -195,14 +199,45 @@ def test_config_runs_on_a_small_set(path, tmp_path):
     assert (tmp_path / name).exists()
 
 
-def test_the_readmes_variant_is_built(tmp_path):
+def readmes_config(number, tmp_path):
+    """The number-th config in README.md."""
     readme = (REPO / 'README.md').read_text()
-    code = readme.partition('```python\n')[2].partition('```')[0]
+    code = readme.split('```python\n')[number].partition('```')[0]
     path = tmp_path / 'my_config.py'
     path.write_text(code)
-    cfg = Config.fromfile(path)
+    return Config.fromfile(path)
+
+
+def test_the_readmes_variant_is_built(tmp_path):
+    cfg = readmes_config(1, tmp_path)
     assert cfg.train_dataloader.dataset.ann_file == 'data/mine.pkl'
     assert cfg.train_dataloader.dataset.type == 'SkeletonDataset'
     assert cfg.optim_wrapper.optimizer.type == 'Adam'
     backbone = MODELS.build(cfg.model).backbone
     assert len(backbone.encoder['temporal'].layers) == 2
+
+
+def test_the_readmes_other_views_are_made(tmp_path):
+    cfg = readmes_config(2, tmp_path)
+    layout = dict(
+        joints=['hip', 'left_hand', 'right_hand'], parents=[-1, 0, 0])
+    cfg.model.backbone.update(
+        graph_cfg=dict(layout=layout), num_person=1, embed_dims=16)
+    model = MODELS.build(cfg.model)
+    pipeline = model.data_preprocessor.views.pipelines[0]
+    assert [type(step).__name__ for step in pipeline.transforms] == [
+        'TemporalCropResize', 'RandomApply', 'LimbScaling', 'RandomChoice',
+        'PoseRotation'
+    ]
+    clips = pack_clips([torch.randn(1, t, 3, 3) for t in (5, 90)])
+    views = model.data_preprocessor.make_views(clips, training=True)
+    assert [tuple(view.shape) for view in views] == [(2, 1, 64, 3, 3)] * 4
+    losses = model(views, mode='loss')
+    assert all(loss.isfinite() for loss in losses.values())
+
+
+def test_every_augmentation_is_listed_in_the_readme():
+    readme = (REPO / 'README.md').read_text()
+    for name in transforms.__all__:
+        if issubclass(getattr(transforms, name), ViewTransform):
+            assert f'| `{name}' in readme or f', `{name}' in readme, name

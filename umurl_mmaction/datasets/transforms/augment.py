@@ -7,12 +7,15 @@ from mmcv.transforms import BaseTransform
 from torch import Generator, Tensor
 
 from ...skeleton.augment import (
+    axis_map,
     corruption_map,
     map_joints,
     rotation_map,
     shear_map,
 )
+from ...skeleton.layout import Layout
 from ...skeleton.temporal import crop_resize
+from .view_transform import ViewTransform, draw_uniform
 
 
 def draw_matrices(num: int, num_coords: int,
@@ -23,7 +26,7 @@ def draw_matrices(num: int, num_coords: int,
     return 2 * torch.rand(shape, generator=generator, device=device) - 1
 
 
-class JointMapTransform(BaseTransform):
+class JointMapTransform(ViewTransform):
     """Multiply each joint by a random matrix.
 
     A subclass writes ``draw_maps`` and ``describe``.
@@ -61,14 +64,17 @@ class JointMapTransform(BaseTransform):
         """Describe the maps (V, C, C) of a clip in a few words."""
         raise NotImplementedError
 
-    def transform(self, results: dict) -> dict:
-        """Map ``keypoint``, (M, T, V, C)."""
-        keypoint = torch.from_numpy(results['keypoint'])
-        maps = self.draw_maps(1, *keypoint.shape[-2:])[0]
-        if 'augmentations' in results:
-            results['augmentations'].append(self.describe(maps))
-        results['keypoint'] = map_joints(keypoint, maps).numpy()
-        return results
+    def draw(self,
+             num: int,
+             shape: tuple[int, ...],
+             layout: Layout,
+             generator: Optional[Generator] = None) -> Tensor:
+        """Draw the maps: (num, V, C, C)."""
+        return self.draw_maps(num, shape[2], shape[3], generator)
+
+    def apply(self, joints: Tensor, drawn: Tensor, layout: Layout) -> Tensor:
+        """Multiply each joint by its map."""
+        return map_joints(joints, drawn)
 
 
 @TRANSFORMS.register_module()
@@ -298,3 +304,37 @@ class PoseRotation(JointMapTransform):
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}(angle={self.angle})'
+
+
+@TRANSFORMS.register_module()
+class AxisDrop(JointMapTransform):
+    """Set one coordinate of all joints to 0, in the whole clip.
+
+    Required Keys:
+
+        - keypoint
+
+    Modified Keys:
+
+        - keypoint
+        - augmentations (optional): a list of str; the change is appended
+    """
+
+    def draw_maps(self,
+                  num: int,
+                  num_joints: int,
+                  num_coords: int,
+                  generator: Optional[Generator] = None) -> Tensor:
+        """Draw the coordinate of each clip."""
+        axis = (num_coords * draw_uniform((num, ), generator)).long()
+        # The product may be rounded up to the excluded end.
+        axis = axis.clamp(max=num_coords - 1)
+        return axis_map(axis, num_joints, num_coords)
+
+    def describe(self, maps: Tensor) -> str:
+        """Return for example ``'coordinate 3 set to 0'``."""
+        axis = int(maps[0].diagonal().argmin())
+        return f'coordinate {axis + 1} set to 0'
+
+    def __repr__(self) -> str:
+        return f'{self.__class__.__name__}()'

@@ -62,7 +62,8 @@ class UmURL(BaseModel):
         self.num_views = len(self.branches) + 1
         if isinstance(self.data_preprocessor, SkeletonDataPreprocessor):
             self.data_preprocessor.fit_views(self.num_views,
-                                             self.backbone.input_shape)
+                                             self.backbone.input_shape,
+                                             self.backbone.layout)
         neck = {'in_channels': self.backbone.out_channels, **neck}
         self.neck = nn.ModuleDict(
             {name: MODELS.build(neck)

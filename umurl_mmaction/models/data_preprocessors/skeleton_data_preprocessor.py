@@ -16,6 +16,7 @@ from ...skeleton.batch import (
     Views,
     fit_bodies,
 )
+from ...skeleton.layout import LAYOUTS, Layout
 
 
 @MODELS.register_module()
@@ -52,20 +53,24 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
         self.num_person = 2
         self.kept: Optional[PackedClips] = None
 
-    def fit_views(self, num_views: int,
-                  input_shape: tuple[int, int, int, int]) -> None:
+    def fit_views(self,
+                  num_views: int,
+                  input_shape: tuple[int, int, int, int],
+                  layout: Layout = LAYOUTS['nturgb+d']) -> None:
         """Fit the views to a model.
 
         Args:
             num_views (int): Views of a clip.
             input_shape (tuple[int]): (M, T, V, C) of the encoder.
+            layout (Layout): Layout of the encoder. Defaults to
+                ``'nturgb+d'``.
 
         Raises:
             ValueError: If ``views`` makes another number of views.
         """
         self.num_person = input_shape[0]
         if self.views is not None:
-            self.views.fit(num_views, input_shape[1])
+            self.views.fit(num_views, input_shape[1], layout)
 
     # Packed clips vary in size: torch.compile would compile every batch.
     @torch.compiler.disable
