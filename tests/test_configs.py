@@ -236,6 +236,27 @@ def test_the_readmes_other_views_are_made(tmp_path):
     assert all(loss.isfinite() for loss in losses.values())
 
 
+def test_the_other_schedule_is_taken_as_the_readme_says(tmp_path):
+    path = tmp_path / 'my_config.py'
+    path.write_text('''
+_base_ = [
+    'umurl_mmaction::umurl/pretrain/umurl-plus_1xb64-3k_synthetic.py',
+    'umurl_mmaction::_base_/schedules/adamw_cosine.py'
+]
+optim_wrapper = dict(optimizer=_base_.adamw)
+param_scheduler = _base_.warmup_cosine
+''')
+    cfg = Config.fromfile(path)
+    assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
+    optimizer = cfg.optim_wrapper.optimizer
+    assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == (
+        'AdamW', 2e-3, 0.01)
+    assert [step.type for step in cfg.param_scheduler] == [
+        'LinearLR', 'CosineAnnealingLR'
+    ]
+    assert cfg.train_cfg.min_iters == 3000
+
+
 def test_every_augmentation_is_listed_in_the_readme():
     readme = (REPO / 'README.md').read_text()
     for name in transforms.__all__:
