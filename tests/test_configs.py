@@ -236,6 +236,31 @@ def test_the_readmes_other_views_are_made(tmp_path):
     assert all(loss.isfinite() for loss in losses.values())
 
 
+def test_the_readmes_short_views_are_made(tmp_path):
+    cfg = readmes_config(3, tmp_path)
+    cfg.model.backbone.update(num_person=1, embed_dims=16)
+    model = MODELS.build(cfg.model)
+    assert list(model.neck) == ['joint', 'bone', 'motion', 'local']
+    # A clip whose frames are numbered.
+    clip = torch.arange(1., 101).view(1, 100, 1, 1).expand(-1, -1, 25, 3)
+    for pipeline in model.data_preprocessor.views.pipelines:
+        del pipeline.transforms[1:]
+    views = model.data_preprocessor.make_views(
+        pack_clips([clip] * 200), training=True)
+    # Half a frame is lost at both ends, where the crop is stretched.
+    spans = [
+        view.flatten(1).amax(1) - view.flatten(1).amin(1) + 1
+        for view in views
+    ]
+    assert len(spans) == 5
+    for i, span in enumerate(spans):
+        low, high = (20, 50) if i == 3 else (50, 100)
+        assert low - 1 <= span.min() < low + 5
+        assert high - 5 < span.max() <= high
+    losses = model([view[:4] for view in views], mode='loss')
+    assert all(loss.isfinite() for loss in losses.values())
+
+
 def test_the_other_schedule_is_taken_as_the_readme_says(tmp_path):
     path = tmp_path / 'my_config.py'
     path.write_text('''

@@ -2,6 +2,7 @@
 
 A joint with all coordinates at exactly 0 is missing, and stays so.
 """
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -58,9 +59,10 @@ def scale_bones(joints: Tensor, factors: Tensor, layout: Layout) -> Tensor:
     ends[..., center, :] |= at_origin
     bones = (joints - joints[..., inner, :]) * (ends & ends[..., inner, :])
     changes = (factors - 1).to(joints.dtype)[:, None, None, :, None] * bones
-    path = joints.new_zeros(len(inner), len(inner))
+    path = torch.zeros(len(inner), len(inner))
     for v, limb in enumerate(layout.limbs):
         path[list(limb), v] = 1
+    path = path.to(joints)
     # A product of rows of V numbers, because products of (V, C) are slow.
     shift = F.linear(changes.mT, path).mT
     return joints + shift * present
