@@ -51,20 +51,22 @@ def scale_bones(joints: Tensor, factors: Tensor, layout: Layout) -> Tensor:
     Returns:
         Tensor: (N, M, T, V, C).
     """
-    inner, center = list(layout.inner), layout.center
+    center, num_coords = layout.center, joints.shape[-1]
+    inner = torch.tensor(layout.inner, device=joints.device)
     present = present_joints(joints)
     ends = present.clone()
     # The normalisation moves the centre to the origin in every frame.
     at_origin = ~present[..., center, :].any(dim=2, keepdim=True)
     ends[..., center, :] |= at_origin
-    bones = (joints - joints[..., inner, :]) * (ends & ends[..., inner, :])
+    bones = joints - joints.index_select(-2, inner)
     changes = (factors - 1).to(joints.dtype)[:, None, None, :, None] * bones
+    changes *= ends & ends.index_select(-2, inner)
     path = torch.zeros(len(inner), len(inner))
     for v, limb in enumerate(layout.limbs):
         path[list(limb), v] = 1
-    path = path.to(joints)
-    # A product of rows of V numbers, because products of (V, C) are slow.
-    shift = F.linear(changes.mT, path).mT
+    # A product of rows of V * C numbers, because many of (V, C) are slow.
+    path = torch.kron(path, torch.eye(num_coords)).to(joints)
+    shift = F.linear(changes.flatten(-2), path).view_as(joints)
     return joints + shift * present
 
 
