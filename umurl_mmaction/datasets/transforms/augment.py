@@ -4,7 +4,7 @@ from typing import Optional
 import torch
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
-from torch import Generator, Tensor
+from torch import Tensor
 
 from ...skeleton.augment import (
     corruption_map,
@@ -12,15 +12,14 @@ from ...skeleton.augment import (
     rotation_map,
     shear_map,
 )
+from ...skeleton.clip_generator import ClipGenerator, uniform
 from ...skeleton.temporal import crop_resize
 
 
 def draw_matrices(num: int, num_coords: int,
-                  generator: Optional[Generator]) -> Tensor:
+                  generator: Optional[ClipGenerator]) -> Tensor:
     """Draw matrices of U(-1, 1): (num, C, C), on the generator's device."""
-    device = generator.device if generator else None
-    shape = (num, num_coords, num_coords)
-    return 2 * torch.rand(shape, generator=generator, device=device) - 1
+    return 2 * uniform(generator, num, num_coords, num_coords) - 1
 
 
 class JointMapTransform(BaseTransform):
@@ -43,14 +42,15 @@ class JointMapTransform(BaseTransform):
                   num: int,
                   num_joints: int,
                   num_coords: int,
-                  generator: Optional[Generator] = None) -> Tensor:
+                  generator: Optional[ClipGenerator] = None) -> Tensor:
         """Draw independent maps for several clips.
 
         Args:
             num (int): Number of clips.
             num_joints (int): Joints V.
             num_coords (int): Coordinates C.
-            generator (Generator, optional): Defaults to torch's own.
+            generator (ClipGenerator, optional): That of the clips. Defaults to
+                torch's own.
 
         Returns:
             Tensor: (num, V, C, C) on the generator's device.
@@ -112,28 +112,29 @@ class TemporalCropResize(BaseTransform):
         self.clip_len = clip_len
 
     def draw_crops(
-            self,
-            num_frames: Tensor,
-            generator: Optional[Generator] = None) -> tuple[Tensor, Tensor]:
+        self,
+        num_frames: Tensor,
+        generator: Optional[ClipGenerator] = None
+    ) -> tuple[Tensor, Tensor]:
         """Draw a crop of each clip.
 
         Args:
-            num_frames (Tensor): Frames T of each clip, (...), int64, on the
-                generator's device.
-            generator (Generator, optional): Defaults to torch's own.
+            num_frames (Tensor): Frames T of each clip, (...), int64.
+            generator (ClipGenerator, optional): That of the clips. Defaults to
+                torch's own.
 
         Returns:
             tuple[Tensor, Tensor]: First frame and length, (...), int64.
         """
-        draws = torch.rand((2, *num_frames.shape),
-                           generator=generator,
-                           device=num_frames.device)
+        draws = uniform(generator, num_frames.numel(), 2)
+        share, place = draws.to(num_frames.device).view(
+            *num_frames.shape, 2).unbind(-1)
         low, high = self.ratio
-        length = (num_frames * (low + (high - low) * draws[0])).long()
+        length = (num_frames * (low + (high - low) * share)).long()
         length = torch.minimum(length.clamp(min=self.min_len), num_frames)
         room = num_frames - length
         # The product may be rounded up to the excluded end.
-        start = torch.minimum((draws[1] * (room + 1)).long(), room)
+        start = torch.minimum((place * (room + 1)).long(), room)
         return start, length
 
     def transform(self, results: dict) -> dict:
@@ -184,12 +185,9 @@ class JointCorruption(JointMapTransform):
                   num: int,
                   num_joints: int,
                   num_coords: int,
-                  generator: Optional[Generator] = None) -> Tensor:
+                  generator: Optional[ClipGenerator] = None) -> Tensor:
         """Draw maps that change round(ratio * V) joints of each clip."""
-        device = generator.device if generator else None
-        draws = torch.rand((num, num_joints + 1),
-                           generator=generator,
-                           device=device)
+        draws = uniform(generator, num, num_joints + 1)
         chosen = draws[:, 1:].topk(
             round(self.ratio * num_joints), largest=False,
             sorted=False).indices
@@ -238,7 +236,7 @@ class PoseShear(JointMapTransform):
                   num: int,
                   num_joints: int,
                   num_coords: int,
-                  generator: Optional[Generator] = None) -> Tensor:
+                  generator: Optional[ClipGenerator] = None) -> Tensor:
         """Draw one matrix with unit diagonal for all joints of a clip."""
         matrices = self.amplitude * draw_matrices(num, num_coords, generator)
         matrices.diagonal(dim1=1, dim2=2).fill_(1)
@@ -284,10 +282,9 @@ class PoseRotation(JointMapTransform):
                   num: int,
                   num_joints: int,
                   num_coords: int,
-                  generator: Optional[Generator] = None) -> Tensor:
+                  generator: Optional[ClipGenerator] = None) -> Tensor:
         """Draw one rotation for all joints of a clip."""
-        device = generator.device if generator else None
-        draws = torch.rand(num, generator=generator, device=device)
+        draws = uniform(generator, num)
         return rotation_map(self.angle * (2 * draws - 1), num_joints,
                             num_coords)
 

@@ -4,11 +4,12 @@ from typing import Callable, Optional, Union
 import torch
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform, Compose, RandomChoice
-from torch import Generator, Tensor
+from torch import Tensor
 
 from ...registry import mmaction_scope
 from ...skeleton.augment import map_joints
 from ...skeleton.batch import PackedClips
+from ...skeleton.clip_generator import ClipGenerator, uniform
 from ...skeleton.temporal import (
     crop_resize_packed,
     crop_resize_taps,
@@ -21,7 +22,7 @@ CLIPS_IN_CACHE = 64
 
 
 def draw_maps(transforms: Sequence, num: int, num_joints: int,
-              num_coords: int, generator: Optional[Generator]) -> Tensor:
+              num_coords: int, generator: Optional[ClipGenerator]) -> Tensor:
     """Draw the product of the transforms' maps: (num, V, C, C)."""
     device = generator.device if generator else None
     maps = None
@@ -35,8 +36,11 @@ def draw_maps(transforms: Sequence, num: int, num_joints: int,
             ]
             odds = torch.tensor(
                 transform.prob or [1.] * len(options), device=device)
-            chosen = odds.multinomial(
-                num, replacement=True, generator=generator)
+            bounds = odds.cumsum(0)
+            chosen = torch.bucketize(
+                uniform(generator, num).contiguous(),
+                bounds[:-1] / bounds[-1],
+                right=True)
             own = options[0]
             for i, option in enumerate(options[1:], 1):
                 own = torch.where((chosen == i)[:, None, None, None], option,
@@ -138,7 +142,7 @@ class SkeletonMultiView(BaseTransform):
     def batch(self,
               clips: PackedClips,
               num_person: int,
-              generator: Optional[Generator] = None) -> list[Tensor]:
+              generator: Optional[ClipGenerator] = None) -> list[Tensor]:
         """Make the views of many clips at once.
 
         Plain form: ``transform`` for each clip. Here all crops are drawn, the
@@ -148,8 +152,8 @@ class SkeletonMultiView(BaseTransform):
         Args:
             clips (PackedClips): N clips.
             num_person (int): Bodies M of the views.
-            generator (Generator, optional): On the clips' device. Defaults to
-                torch's own.
+            generator (ClipGenerator, optional): That of the N clips, on their
+                device. Defaults to torch's own generator.
 
         Returns:
             list[Tensor]: Joints (N, M, clip_len, V, C) of each view.
@@ -163,14 +167,16 @@ class SkeletonMultiView(BaseTransform):
         num_joints, num_coords = clips.frames.shape[1:]
         for pipeline, count in zip(self.pipelines, self.num_views):
             crop, rest = self._crop(pipeline), pipeline.transforms[1:]
+            numbers = range(len(views), len(views) + count)
+            own = generator.of_views(numbers) if generator else None
             repeated = clips.select(
                 torch.arange(count * size, device=clips.frames.device) % size)
             taps = crop_resize_taps(
-                repeated, *crop.draw_crops(repeated.num_frames, generator),
+                repeated, *crop.draw_crops(repeated.num_frames, own),
                 crop.clip_len, num_person)
             if rest:
                 maps = draw_maps(rest, count * size, num_joints, num_coords,
-                                 generator).to(clips.frames.device)
+                                 own).to(clips.frames.device)
                 joints = self._mapped(clips.frames, *taps, maps)
             else:
                 joints = weigh_frames(clips.frames, *taps)
