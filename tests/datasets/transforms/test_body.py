@@ -16,6 +16,7 @@ from umurl_mmaction.datasets.transforms import (
 )
 from umurl_mmaction.skeleton import LAYOUTS, build_layout, pack_clips
 from umurl_mmaction.skeleton.body import scale_bones
+from umurl_mmaction.skeleton.clip_generator import ClipGenerator
 
 NTU = LAYOUTS['nturgb+d']
 EVERY = [
@@ -139,6 +140,19 @@ def test_noise_has_the_deviation_and_leaves_missing_joints():
     drawn = noise[x.any(-1)]
     assert drawn.std() == pytest.approx(0.05, rel=0.02)
     assert abs(drawn.mean()) < 5 * 0.05 / np.sqrt(drawn.size)
+    for deviations, share in ((1, 0.3173), (2, 0.0455)):
+        count = (np.abs(drawn) > 0.05 * deviations).sum()
+        assert within(count, drawn.size, share)
+
+
+def test_noise_of_the_smallest_and_the_largest_number_is_finite(monkeypatch):
+    for number in (0, 1 - 2**-24):
+        monkeypatch.setattr(torch, 'rand',
+                            lambda *shape, number=number: torch.full(
+                                shape, number))
+        noise = JointNoise(1).draw(2, (1, 4, 25, 3), NTU)
+        assert noise.shape == (2, 1, 4, 25, 3)
+        assert ((noise.abs() > 5) & noise.isfinite()).all()
 
 
 @pytest.mark.parametrize('coords', [2, 3])
@@ -199,10 +213,9 @@ def test_a_batch_is_augmented_like_its_clips(cfg, name, coords):
     views.fit(2, 12, layout)
     x = clip_of(layout, coords)
     clips = pack_clips([torch.from_numpy(z) for z in (x, x[:1])] * 2)
-    generator = torch.Generator().manual_seed(5)
-    batch = views.batch(clips, 2, generator)
+    batch = views.batch(clips, 2, ClipGenerator(5, torch.arange(4)))
     # The numbers that follow those of the crop.
-    generator.manual_seed(5)
+    generator = ClipGenerator(5, torch.arange(4)).of_views(range(2))
     views.pipelines[0].transforms[0].draw_crops(
         clips.num_frames.repeat(2), generator)
     transform = views.pipelines[0].transforms[1]
@@ -239,7 +252,7 @@ def test_applied_with_a_probability_and_chosen_among():
     batch = views.batch(
         pack_clips([torch.from_numpy(x)]).select(
             torch.zeros(total, dtype=torch.int64)), 2,
-        torch.Generator().manual_seed(0))[0].numpy()
+        ClipGenerator(0, torch.arange(total)))[0].numpy()
     same, mirrored = (np.isclose(batch, z, atol=1e-5) for z in (x, swapped))
     dropped = (batch == 0).all((1, 2, 3)).any(-1)
     hidden = (batch == 0).all((1, 2, 4)).any(-1)
@@ -249,6 +262,24 @@ def test_applied_with_a_probability_and_chosen_among():
     is_swapped = (mirrored | zero).all((1, 2, 3, 4))
     assert (is_swapped != (same | zero).all((1, 2, 3, 4))).all()
     assert within(is_swapped.sum(), total, 0.3)
+
+
+def test_views_of_a_clip_do_not_depend_on_its_batch():
+    """Parts of a batch make what the whole makes."""
+    pipeline = [dict(type='TemporalCropResize', min_len=8), *EVERY] + [
+        dict(type='RandomApply', transforms=[cfg]) for cfg in EVERY
+    ]
+    views = SkeletonMultiView(transforms=[pipeline], num_views=[2])
+    clips = pack_clips([
+        torch.from_numpy(clip_of(NTU, num_frames=t)) for t in range(9, 40, 5)
+    ])
+    places = torch.arange(len(clips.num_frames))
+    whole = views.batch(clips, 2, ClipGenerator(3, places))
+    for part in (places[::2], places[1::2], places[2:3]):
+        got = views.batch(clips.select(part), 2, ClipGenerator(3, part))
+        for view, expected in zip(got, whole):
+            torch.testing.assert_close(view, expected[part], atol=1e-6,
+                                       rtol=0)
 
 
 def test_a_pipeline_of_single_clips_takes_them_all():

@@ -1,13 +1,15 @@
+import math
 from collections.abc import Mapping, Sequence
 from typing import Optional, Union
 
 import torch
 from mmaction.registry import TRANSFORMS
-from torch import Generator, Tensor
+from torch import Tensor
 
 from ...skeleton.body import add_noise, hide_joints, scale_bones, swap_sides
+from ...skeleton.clip_generator import ClipGenerator, uniform
 from ...skeleton.layout import Layout, build_layout
-from .view_transform import ViewTransform, draw_uniform
+from .view_transform import ViewTransform
 
 
 class BodyTransform(ViewTransform):
@@ -63,7 +65,7 @@ class LeftRightSwap(BodyTransform):
              num: int,
              shape: tuple[int, ...],
              layout: Layout,
-             generator: Optional[Generator] = None) -> Tensor:
+             generator: Optional[ClipGenerator] = None) -> Tensor:
         """Draw nothing.
 
         Raises:
@@ -125,10 +127,10 @@ class LimbScaling(BodyTransform):
              num: int,
              shape: tuple[int, ...],
              layout: Layout,
-             generator: Optional[Generator] = None) -> Tensor:
+             generator: Optional[ClipGenerator] = None) -> Tensor:
         """Draw a factor for the bone of each joint: (num, V)."""
         layout.check(shape, 'the clip')
-        draws = draw_uniform((num, layout.num_joints), generator)
+        draws = uniform(generator, num, layout.num_joints)
         sides = [min(pair) for pair in enumerate(layout.mirrored)]
         return 1 + self.amplitude * (2 * draws[:, sides] - 1)
 
@@ -182,11 +184,11 @@ class BodyPartMask(BodyTransform):
              num: int,
              shape: tuple[int, ...],
              layout: Layout,
-             generator: Optional[Generator] = None) -> Tensor:
+             generator: Optional[ClipGenerator] = None) -> Tensor:
         """Draw which joints are hidden in which frames: bool (num, T, V)."""
         layout.check(shape, 'the clip')
         num_frames, num_joints = shape[1:3]
-        draws = draw_uniform((num, 3), generator)
+        draws = uniform(generator, num, 3)
         parts = [limb for limb in layout.limbs if 2 * len(limb) <= num_joints]
         in_part = torch.zeros(len(parts), num_joints, dtype=torch.bool)
         for i, part in enumerate(parts):
@@ -247,11 +249,12 @@ class JointNoise(ViewTransform):
              num: int,
              shape: tuple[int, ...],
              layout: Layout,
-             generator: Optional[Generator] = None) -> Tensor:
+             generator: Optional[ClipGenerator] = None) -> Tensor:
         """Draw the noise: (num, M, T, V, C)."""
-        device = generator.device if generator else None
-        noise = torch.randn((num, *shape), generator=generator, device=device)
-        return self.std * noise
+        # The quantiles of numbers between -1 and 1, both excluded: the draws
+        # are multiples of 2**-24.
+        draws = 2 * uniform(generator, num, *shape) + (2**-24 - 1)
+        return self.std * math.sqrt(2) * draws.erfinv()
 
     def apply(self, joints: Tensor, drawn: Tensor, layout: Layout) -> Tensor:
         """Add the noise to every clip."""

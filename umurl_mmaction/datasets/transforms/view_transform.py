@@ -1,18 +1,11 @@
-from collections.abc import Sequence
 from typing import Optional
 
 import torch
 from mmcv.transforms import BaseTransform
-from torch import Generator, Tensor
+from torch import Tensor
 
+from ...skeleton.clip_generator import ClipGenerator
 from ...skeleton.layout import LAYOUTS, Layout
-
-
-def draw_uniform(shape: Sequence[int],
-                 generator: Optional[Generator]) -> Tensor:
-    """Draw from U(0, 1), on the generator's device."""
-    device = generator.device if generator else None
-    return torch.rand(tuple(shape), generator=generator, device=device)
 
 
 class ViewTransform(BaseTransform):
@@ -42,14 +35,15 @@ class ViewTransform(BaseTransform):
              num: int,
              shape: tuple[int, ...],
              layout: Layout,
-             generator: Optional[Generator] = None) -> Tensor:
+             generator: Optional[ClipGenerator] = None) -> Tensor:
         """Draw independently for several clips.
 
         Args:
             num (int): Number of clips.
             shape (tuple[int]): (M, T, V, C) of a clip.
             layout (Layout): The skeleton.
-            generator (Generator, optional): Defaults to torch's own.
+            generator (ClipGenerator, optional): That of the clips. Defaults
+                to torch's own.
 
         Returns:
             Tensor: (num, ...) on the generator's device. Defaults to

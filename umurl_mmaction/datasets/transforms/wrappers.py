@@ -9,10 +9,11 @@ from mmcv.transforms import (
     RandomApply,
     RandomChoice,
 )
-from torch import Generator, Tensor
+from torch import Tensor
 
 from ...registry import mmaction_scope
 from ...skeleton.batch import PackedClips
+from ...skeleton.clip_generator import ClipGenerator, uniform
 from ...skeleton.layout import LAYOUTS, Layout
 from ...skeleton.temporal import (
     crop_resize_packed,
@@ -20,7 +21,7 @@ from ...skeleton.temporal import (
     weigh_frames,
 )
 from .augment import JointMapTransform, TemporalCropResize
-from .view_transform import ViewTransform, draw_uniform
+from .view_transform import ViewTransform
 
 # Views of about 40 kB each: 64 of them fit in the cache of a CPU.
 CLIPS_IN_CACHE = 64
@@ -71,7 +72,7 @@ class Step(NamedTuple):
 
 def draw_steps(transforms: Iterable, num: int,
                shape: tuple[int, ...], layout: Layout,
-               generator: Optional[Generator]) -> list[Step]:
+               generator: Optional[ClipGenerator]) -> list[Step]:
     """Draw the transforms of a pipeline for a batch.
 
     Args:
@@ -80,7 +81,8 @@ def draw_steps(transforms: Iterable, num: int,
         num (int): Number of clips.
         shape (tuple[int]): (M, T, V, C) of a clip.
         layout (Layout): The skeleton.
-        generator (Generator, optional): Defaults to torch's own.
+        generator (ClipGenerator, optional): That of the clips. Defaults to
+            torch's own.
 
     Returns:
         list[Step]: To be applied in this order.
@@ -102,15 +104,18 @@ def draw_steps(transforms: Iterable, num: int,
             ]
             odds = torch.tensor(
                 transform.prob or [1.] * len(options), device=device)
-            chosen = odds.multinomial(
-                num, replacement=True, generator=generator)
+            bounds = odds.cumsum(0)
+            chosen = torch.bucketize(
+                uniform(generator, num).contiguous(),
+                bounds[:-1] / bounds[-1],
+                right=True)
             steps += [
                 step.only(chosen == i) for i, option in enumerate(options)
                 for step in option
             ]
         elif isinstance(transform, RandomApply):
             option = draw_steps(transform, num, shape, layout, generator)
-            draws = draw_uniform((num, ), generator)
+            draws = uniform(generator, num)
             steps += [step.only(draws < transform.prob) for step in option]
         else:
             raise ValueError(f'{transform} works on one clip at a time: make '
@@ -224,7 +229,7 @@ class SkeletonMultiView(BaseTransform):
     def batch(self,
               clips: PackedClips,
               num_person: int,
-              generator: Optional[Generator] = None) -> list[Tensor]:
+              generator: Optional[ClipGenerator] = None) -> list[Tensor]:
         """Make the views of many clips at once.
 
         Plain form: ``transform`` for each clip. Here all is drawn, the frames
@@ -234,8 +239,8 @@ class SkeletonMultiView(BaseTransform):
         Args:
             clips (PackedClips): N clips.
             num_person (int): Bodies M of the views.
-            generator (Generator, optional): On the clips' device. Defaults to
-                torch's own.
+            generator (ClipGenerator, optional): That of the N clips, on their
+                device. Defaults to torch's own generator.
 
         Returns:
             list[Tensor]: Joints (N, M, clip_len, V, C) of each view.
@@ -248,14 +253,16 @@ class SkeletonMultiView(BaseTransform):
         size = len(clips.num_frames)
         for pipeline, count in zip(self.pipelines, self.num_views):
             crop, rest = self._crop(pipeline), pipeline.transforms[1:]
+            numbers = range(len(views), len(views) + count)
+            own = generator.of_views(numbers) if generator else None
             repeated = clips.select(
                 torch.arange(count * size, device=clips.frames.device) % size)
             taps = crop_resize_taps(
-                repeated, *crop.draw_crops(repeated.num_frames, generator),
+                repeated, *crop.draw_crops(repeated.num_frames, own),
                 crop.clip_len, num_person)
             shape = (num_person, crop.clip_len, *clips.frames.shape[1:])
             steps = merge_maps(
-                draw_steps(rest, count * size, shape, self.layout, generator))
+                draw_steps(rest, count * size, shape, self.layout, own))
             joints = self._augmented(clips.frames, *taps, steps)
             views.extend(joints.unflatten(0, (count, size)).unbind())
         return views
