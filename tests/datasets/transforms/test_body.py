@@ -200,7 +200,7 @@ def test_what_is_not_hidden_stays():
     hidden = (x != y).any((0, 3))
     assert hidden.any() and not y[:, hidden].any()
     np.testing.assert_array_equal(y[:, ~hidden], x[:, ~hidden])
-    assert notes == [f'{hidden.any(0).sum()} of 25 joints hidden in 6 frames']
+    assert notes == [f'{hidden.any(0).sum()} joints, 6 frames hidden']
 
 
 @pytest.mark.parametrize('cfg', EVERY, ids=lambda cfg: cfg['type'])

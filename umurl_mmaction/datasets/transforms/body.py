@@ -139,9 +139,9 @@ class LimbScaling(BodyTransform):
         return scale_bones(joints, drawn, layout)
 
     def describe(self, drawn: Tensor) -> str:
-        """Return for example ``'bones of 88 to 112 % of their length'``."""
+        """Return for example ``'bones of 88 to 112 %'``."""
         low, high = (100 * drawn).aminmax()
-        return f'bones of {low:.0f} to {high:.0f} % of their length'
+        return f'bones of {low:.0f} to {high:.0f} %'
 
     def __repr__(self) -> str:
         return self._repr(amplitude=self.amplitude)
@@ -210,11 +210,10 @@ class BodyPartMask(BodyTransform):
         return hide_joints(joints, drawn)
 
     def describe(self, drawn: Tensor) -> str:
-        """Return for example ``'4 of 25 joints hidden in 20 frames'``."""
+        """Return for example ``'4 joints, 20 frames hidden'``."""
         num_joints = int(drawn.any(dim=0).sum())
         num_frames = int(drawn.any(dim=1).sum())
-        return (f'{num_joints} of {drawn.shape[1]} joints hidden in '
-                f'{num_frames} frames')
+        return f'{num_joints} joints, {num_frames} frames hidden'
 
     def __repr__(self) -> str:
         return self._repr(ratio=self.ratio)
