@@ -84,10 +84,7 @@ def pretrain_config(ann_file, folder, world_size):
         batch_size=GLOBAL_BATCH // world_size,
         num_workers=0,
         persistent_workers=False)
-    # Made clip by clip: so a clip's views do not depend on its rank.
-    cfg.train_dataloader.dataset.update(
-        ann_file=ann_file,
-        pipeline=[VIEWS, dict(type='PackSkeletonInputs')])
+    cfg.train_dataloader.dataset.ann_file = ann_file
     cfg.train_cfg.max_epochs = 1
     cfg.train_cfg.val_interval = 1
     cfg.val_dataloader.update(

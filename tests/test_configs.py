@@ -7,12 +7,16 @@ from pathlib import Path
 
 import mmengine
 import pytest
+import torch
 from conftest import REPO, make_annotations
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 from umurl_mmaction.analysis.results import named_rows
+from umurl_mmaction.datasets import transforms
+from umurl_mmaction.datasets.transforms.view_transform import ViewTransform
+from umurl_mmaction.skeleton import pack_clips
 
 CONFIGS = REPO / 'configs'
 EXPERIMENTS = sorted((CONFIGS / 'umurl').rglob('*.py'))
@@ -195,14 +199,91 @@ def test_config_runs_on_a_small_set(path, tmp_path):
     assert (tmp_path / name).exists()
 
 
-def test_the_readmes_variant_is_built(tmp_path):
+def readmes_config(number, tmp_path):
+    """The number-th config in README.md."""
     readme = (REPO / 'README.md').read_text()
-    code = readme.partition('```python\n')[2].partition('```')[0]
+    code = readme.split('```python\n')[number].partition('```')[0]
     path = tmp_path / 'my_config.py'
     path.write_text(code)
-    cfg = Config.fromfile(path)
+    return Config.fromfile(path)
+
+
+def test_the_readmes_variant_is_built(tmp_path):
+    cfg = readmes_config(1, tmp_path)
     assert cfg.train_dataloader.dataset.ann_file == 'data/mine.pkl'
     assert cfg.train_dataloader.dataset.type == 'SkeletonDataset'
     assert cfg.optim_wrapper.optimizer.type == 'Adam'
     backbone = MODELS.build(cfg.model).backbone
     assert len(backbone.encoder['temporal'].layers) == 2
+
+
+def test_the_readmes_other_views_are_made(tmp_path):
+    cfg = readmes_config(2, tmp_path)
+    layout = dict(
+        joints=['hip', 'left_hand', 'right_hand'], parents=[-1, 0, 0])
+    cfg.model.backbone.update(
+        graph_cfg=dict(layout=layout), num_person=1, embed_dims=16)
+    model = MODELS.build(cfg.model)
+    pipeline = model.data_preprocessor.views.pipelines[0]
+    assert [type(step).__name__ for step in pipeline.transforms] == [
+        'TemporalCropResize', 'RandomApply', 'LimbScaling', 'RandomChoice',
+        'PoseRotation'
+    ]
+    clips = pack_clips([torch.randn(1, t, 3, 3) for t in (5, 90)])
+    views = model.data_preprocessor.make_views(clips, training=True)
+    assert [tuple(view.shape) for view in views] == [(2, 1, 64, 3, 3)] * 4
+    losses = model(views, mode='loss')
+    assert all(loss.isfinite() for loss in losses.values())
+
+
+def test_the_readmes_short_views_are_made(tmp_path):
+    cfg = readmes_config(3, tmp_path)
+    cfg.model.backbone.update(num_person=1, embed_dims=16)
+    model = MODELS.build(cfg.model)
+    assert list(model.neck) == ['joint', 'bone', 'motion', 'local']
+    # A clip whose frames are numbered.
+    clip = torch.arange(1., 101).view(1, 100, 1, 1).expand(-1, -1, 25, 3)
+    for pipeline in model.data_preprocessor.views.pipelines:
+        del pipeline.transforms[1:]
+    views = model.data_preprocessor.make_views(
+        pack_clips([clip] * 200), training=True)
+    # Half a frame is lost at both ends, where the crop is stretched.
+    spans = [
+        view.flatten(1).amax(1) - view.flatten(1).amin(1) + 1
+        for view in views
+    ]
+    assert len(spans) == 5
+    for i, span in enumerate(spans):
+        low, high = (20, 50) if i == 3 else (50, 100)
+        assert low - 1 <= span.min() < low + 5
+        assert high - 5 < span.max() <= high
+    losses = model([view[:4] for view in views], mode='loss')
+    assert all(loss.isfinite() for loss in losses.values())
+
+
+def test_the_other_schedule_is_taken_as_the_readme_says(tmp_path):
+    path = tmp_path / 'my_config.py'
+    path.write_text('''
+_base_ = [
+    'umurl_mmaction::umurl/pretrain/umurl-plus_1xb64-3k_synthetic.py',
+    'umurl_mmaction::_base_/schedules/adamw_cosine.py'
+]
+optim_wrapper = dict(optimizer=_base_.adamw)
+param_scheduler = _base_.warmup_cosine
+''')
+    cfg = Config.fromfile(path)
+    assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
+    optimizer = cfg.optim_wrapper.optimizer
+    assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == (
+        'AdamW', 2e-3, 0.01)
+    assert [step.type for step in cfg.param_scheduler] == [
+        'LinearLR', 'CosineAnnealingLR'
+    ]
+    assert cfg.train_cfg.min_iters == 3000
+
+
+def test_every_augmentation_is_listed_in_the_readme():
+    readme = (REPO / 'README.md').read_text()
+    for name in transforms.__all__:
+        if issubclass(getattr(transforms, name), ViewTransform):
+            assert f'| `{name}' in readme or f', `{name}' in readme, name

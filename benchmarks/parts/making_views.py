@@ -7,6 +7,7 @@ import torch
 from mmaction.registry import MODELS
 from mmcv.transforms import Compose
 from mmengine.dataset import pseudo_collate
+from mmengine.logging import MessageHub
 from torch import Tensor
 
 from umurl_mmaction.datasets import pack_collate
@@ -28,6 +29,9 @@ def data(settings: Settings) -> list[Row]:
         clip = clip @ matrix    # of all joints, or of the chosen ones
     """
     rows = []
+    # As in a training, where each clip has its own random numbers.
+    hub = MessageHub.get_current_instance()
+    hub.update_info_dict(dict(loop_stage='train', seed=0, epoch=0, iter=0))
     for batch_size in settings.batch_sizes:
         calls = _calls(make_clips(batch_size), settings)
         for call in calls.values():
@@ -37,6 +41,7 @@ def data(settings: Settings) -> list[Row]:
             speed('data', name, batch_size, seconds, batch_size=batch_size)
             for name, seconds in times.items()
         ]
+    hub.pop_info('loop_stage')
     return rows
 
 

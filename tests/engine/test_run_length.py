@@ -62,6 +62,37 @@ def test_a_schedule_without_an_end_follows_the_length(tmp_path):
     assert runner.optim_wrapper.get_lr()['lr'][0] == pytest.approx(last)
 
 
+def test_warm_up_and_cosine_follow_the_length(tmp_path):
+    """The settings of `adamw_cosine.py`, with a warm-up of four steps."""
+    schedule = Config.fromfile(
+        REPO / 'configs/_base_/schedules/adamw_cosine.py')
+    warmup, cosine = schedule.warmup_cosine
+    warmup.end = cosine.begin = 4
+    runner = build_runner(
+        tmp_path, STEPS, **{
+            'train_cfg.min_iters': 12,
+            'train_cfg.passes': 1,
+            'optim_wrapper.optimizer': {
+                'lr': 2e-3, 'fused': True, **schedule.adamw},
+            'param_scheduler': schedule.warmup_cosine
+        })
+    rates = []
+
+    def step(params, step=runner.train_loop.run_iter):
+        rates.append(runner.optim_wrapper.get_lr()['lr'][0])
+        step(params)
+
+    runner.train_loop.run_iter = step
+    runner.train()
+    assert type(runner.optim_wrapper.optimizer).__name__ == 'AdamW'
+    assert runner.optim_wrapper.optimizer.defaults['weight_decay'] == 0.01
+    # LinearLR reaches the full rate in the last of its steps.
+    expected = [
+        2e-3 * (0.01 + 0.99 * i / 3) for i in range(4)
+    ] + [2e-3 * (1 + math.cos(math.pi * i / 8)) / 2 for i in range(8)]
+    assert rates == pytest.approx(expected, rel=1e-5)
+
+
 def test_lengths_below_one_are_refused(tmp_path):
     runner = build_runner(tmp_path, STEPS, **{'train_cfg.passes': 0})
     with pytest.raises(ValueError, match='train_cfg.passes=0 must be'):

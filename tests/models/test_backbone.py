@@ -32,6 +32,40 @@ def test_feature_equals_the_plain_one(names, num_heads, num_layers):
             backbone.train(mode)(streams), expected, atol=1e-5, rtol=1e-4)
 
 
+def test_samples_skip_blocks_in_training():
+    """Deeper, with DropPath: the same weights, and the same in evaluation."""
+    plainly = UmURLBackbone(**SMALL, num_layers=2)
+    dropping = UmURLBackbone(**SMALL, num_layers=2, drop_path_rate=0.3)
+    dropping.load_state_dict(plainly.state_dict())
+    x = joints(2)
+    torch.testing.assert_close(dropping.eval()(x), plainly.eval()(x))
+    assert not torch.allclose(dropping.train()(x), plainly(x))
+
+    layer = dropping.encoder['spatial'].layers[0]
+    tokens = torch.randn(1, 5, 16).expand(3000, -1, -1)
+    with torch.no_grad():
+        got = layer(tokens)
+        attended = layer.eval()._attend(tokens[:1])
+        expected = []
+        for keep_attention in (0, 1):
+            y = layer.norm1(tokens[:1] + keep_attention / 0.7 * attended)
+            block = layer.linear2(layer.linear1(y).relu())
+            expected += [layer.norm2(y), layer.norm2(y + block / 0.7)]
+    is_case = torch.stack([
+        (got - case).abs().amax((1, 2)) < 1e-4 for case in expected
+    ])
+    assert (is_case.sum(0) == 1).all()
+    for count, share in zip(is_case.sum(1), (0.09, 0.21, 0.21, 0.49)):
+        deviation = (3000 * share * (1 - share))**0.5
+        assert abs(count - 3000 * share) < 5 * deviation
+
+
+@pytest.mark.parametrize('rate', [-0.1, 1])
+def test_a_rate_out_of_range_is_refused(rate):
+    with pytest.raises(ValueError, match=f'drop_path_rate={rate} must be'):
+        UmURLBackbone(**SMALL, drop_path_rate=rate)
+
+
 def test_joints_are_all_modalities():
     backbone, x = UmURLBackbone(**SMALL), joints()
     streams = generate_modalities(x, ('motion', 'joint', 'bone'),

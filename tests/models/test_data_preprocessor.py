@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import torch
 from mmaction.registry import MODELS
+from mmengine import dist
+from mmengine.dataset import sampler
 from mmengine.logging import MessageHub
 
 from umurl_mmaction.datasets import pack_collate
@@ -86,6 +88,29 @@ def test_views_depend_on_where_the_training_stands(preprocessor, training):
     for other in (dict(seed=2), dict(epoch=3), dict(iteration=31)):
         assert not torch.equal(first, views(**other))
     assert torch.equal(first, views())
+
+
+@pytest.mark.parametrize('world_size', [2, 3, 4])
+def test_ranks_make_the_views_of_the_whole_batch(preprocessor, training,
+                                                 monkeypatch, world_size):
+    """As the sampler deals five clips; some ranks get one a second time."""
+    training()
+    clips = [torch.randn(1, 64 + 9 * i, 25, 3) for i in range(5)]
+
+    def views(order):
+        samples = [dict(inputs=RaggedClip(clips[i])) for i in order]
+        return preprocessor(pack_collate(samples), True)['inputs']
+
+    whole = views(range(5))
+    for rank in range(world_size):
+        monkeypatch.setattr(
+            sampler, 'get_dist_info', lambda rank=rank: (rank, world_size))
+        monkeypatch.setattr(dist, 'get_rank', lambda rank=rank: rank)
+        monkeypatch.setattr(dist, 'get_world_size', lambda: world_size)
+        order = list(sampler.DefaultSampler(clips, shuffle=False))
+        for part, expected in zip(views(order), whole):
+            own = expected[rank::world_size]
+            assert len(own) >= 1 and torch.equal(part[:len(own)], own)
 
 
 def test_outside_of_training_torchs_generator_draws(preprocessor):

@@ -156,8 +156,58 @@ def test_one_branch_of_all_modalities_is_plain_early_fusion():
     torch.testing.assert_close(model(views, mode='loss'), expected)
 
 
-def test_every_weight_is_trained():
-    model = build()
+def test_parts_add_the_same_terms_on_their_own_channels():
+    """USDRL's heads on the temporal and the spatial part."""
+    neck = dict(type='ModalityProjector', out_channels=24)
+    model = build(parts=dict(temporal=0.5, spatial=0.25), part_neck=neck)
+    plainly = build()
+    plainly.load_state_dict(model.state_dict(), strict=False)
+    views = make_views()
+    whole = plainly(views, mode='loss')
+    losses = model(views, mode='loss')
+    torch.testing.assert_close({name: losses.pop(name)
+                                for name in whole}, whole)
+    streams = [
+        *({name: plain.stream(view, name)}
+          for name, view in zip(plain.MODALITIES, views)),
+        {name: plain.stream(views[-1], name) for name in plain.MODALITIES}
+    ]
+    *single, fused = (model.backbone(x) for x in streams)
+    for part, weight, channels in (('temporal', 0.5, slice(0, 16)),
+                                   ('spatial', 0.25, slice(16, 32))):
+        necks = model.part_necks[part]
+        assert necks['bone'].mlp[-1].weight.shape == (24, 16)
+        expected = plain.losses(
+            {name: necks[name](feature[:, channels])
+             for name, feature in zip(plain.MODALITIES, single)},
+            {name: necks[name](fused[:, channels])
+             for name in plain.MODALITIES})
+        for name, term in expected.items():
+            torch.testing.assert_close(losses.pop(f'{name}_{part}'),
+                                       weight * term)
+    assert not losses
+
+
+def test_projectors_of_parts_have_the_size_of_the_pre_training():
+    neck = dict(type='ModalityProjector', out_channels=24)
+    model = build(parts=dict(temporal=1), part_neck=neck)
+    other = build(parts=dict(temporal=1))
+    with pytest.raises(
+            ValueError,
+            match=r'has part_necks\.temporal\.joint\.mlp\.6\.weight of shape '
+            r'\(24, 16\), this UmURL wants \(48, 16\)'):
+        other.load_state_dict(model.state_dict())
+
+
+def test_a_part_that_the_encoder_lacks_is_refused():
+    with pytest.raises(ValueError, match=r"'hand', but the parts of "
+                       r"UmURLBackbone are \['spatial', 'temporal'\]"):
+        build(parts=dict(hand=1))
+
+
+@pytest.mark.parametrize('kwargs', [{}, dict(parts=dict(temporal=0.5))])
+def test_every_weight_is_trained(kwargs):
+    model = build(**kwargs)
     sum(model(make_views(), mode='loss').values()).backward()
     assert all(p.grad is not None for p in model.parameters())
 

@@ -112,3 +112,45 @@ def views(clips, rng, num_person=2, count=4, clip_len=64):
         for i in range(count):
             batch[i, n, :len(clip)] = augment(clip, rng, clip_len)
     return batch
+
+
+def swap_sides(clip, names, mirror):
+    """Swap the joints ``left_...`` and ``right_...`` of (M, T, V, C)."""
+    out = clip.copy()
+    for v, name in enumerate(names):
+        side, _, rest = name.partition('_')
+        other = dict(left='right_' + rest, right='left_' + rest).get(side)
+        if other in names:
+            out[:, :, v] = clip[:, :, names.index(other)]
+    if mirror:
+        out[..., 0] = -out[..., 0]
+    return out
+
+
+def scale_bones(clip, factors, parents, center):
+    """Scale the bones of (M, T, V, C), joint by joint from the centre."""
+    neighbours = {v: [] for v in range(len(parents))}
+    for v, parent in enumerate(parents):
+        if parent != -1:
+            neighbours[v].append(parent)
+            neighbours[parent].append(v)
+    out = clip.copy()
+    for m, t in np.ndindex(clip.shape[:2]):
+        old, new = clip[m, t], out[m, t]
+        shift = {center: np.zeros(clip.shape[-1])}
+        waiting = [center]
+        while waiting:
+            w = waiting.pop()
+            for v in neighbours[w]:
+                if v in shift:
+                    continue
+                shift[v] = shift[w]
+                # A centre at the origin in all frames is no missing one.
+                known = old[w].any() or (w == center
+                                         and not clip[m, :, w].any())
+                if known and old[v].any():
+                    shift[v] = shift[w] + (factors[v] - 1) * (old[v] - old[w])
+                if old[v].any():
+                    new[v] = old[v] + shift[v]
+                waiting.append(v)
+    return out

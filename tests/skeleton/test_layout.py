@@ -121,3 +121,41 @@ def test_a_layout_is_described_by_plain_data():
         plain = json.loads(json.dumps(layout.to_dict()))
         assert plain == layout.to_dict()
         assert build_layout(plain) == layout
+
+
+@pytest.mark.parametrize('name', sorted(LAYOUTS))
+def test_sides_are_found_by_name(name):
+    layout = LAYOUTS[name]
+    for v, w in enumerate(layout.mirrored):
+        joint = layout.joints[v]
+        expected = (
+            joint.replace('left', 'right') if 'left' in joint else
+            joint.replace('right', 'left'))
+        assert layout.joints[w] == expected
+
+
+@pytest.mark.parametrize('joints, mirrored', [
+    (['Head', 'LeftHand', 'RightHand'], (0, 2, 1)),
+    (['hand_l', 'hand_r', 'l5'], (1, 0, 2)),
+    (['R.Hand', 'skull', 'L.Hand'], (2, 1, 0)),
+    (['left_hand', 'head', 'neck'], (0, 1, 2)),
+    (['lhand', 'rhand', 'all'], (0, 1, 2)),
+])
+def test_names_of_sides(joints, mirrored):
+    layout = build_layout(dict(joints=joints, parents=[-1, 0, 0]))
+    assert layout.mirrored == mirrored
+
+
+@pytest.mark.parametrize('name', sorted(LAYOUTS))
+def test_limbs_hang_from_the_centre(name):
+    layout = LAYOUTS[name]
+    bones = {frozenset(bone) for bone in enumerate(layout.bone_starts)}
+    assert {frozenset(bone) for bone in enumerate(layout.inner)} == (
+        bones - {frozenset([layout.parents.index(-1)])}
+        | {frozenset([layout.center])})
+    assert layout.inner[layout.center] == layout.center
+    assert layout.limbs[layout.center] == tuple(range(layout.num_joints))
+    for v, w in enumerate(layout.inner):
+        if v != w:
+            assert v in layout.limbs[v] and w not in layout.limbs[v]
+            assert set(layout.limbs[v]) < set(layout.limbs[w])

@@ -3,8 +3,6 @@
 A joint is a row vector and is multiplied by its map. The product of the maps
 of several augmentations, from left to right, applies all of them at once.
 """
-from typing import Optional
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -64,9 +62,23 @@ def rotation_map(angle: Tensor, num_joints: int, num_coords: int) -> Tensor:
     return maps.expand(*maps.shape[:-3], num_joints, -1, -1)
 
 
-def map_joints(clip: Tensor,
-               maps: Tensor,
-               out: Optional[Tensor] = None) -> Tensor:
+def axis_map(axis: Tensor, num_joints: int, num_coords: int) -> Tensor:
+    """Set one coordinate of every joint to 0.
+
+    Args:
+        axis (Tensor): The coordinate, (...), int64.
+        num_joints (int): Joints V.
+        num_coords (int): Coordinates C.
+
+    Returns:
+        Tensor: Maps (..., V, C, C).
+    """
+    kept = torch.arange(num_coords, device=axis.device) != axis[..., None]
+    maps = torch.diag_embed(kept.float()).unsqueeze(-3)
+    return maps.expand(*maps.shape[:-3], num_joints, -1, -1)
+
+
+def map_joints(clip: Tensor, maps: Tensor) -> Tensor:
     """Multiply each joint, as a row vector, by its map.
 
     Plain form::
@@ -80,23 +92,20 @@ def map_joints(clip: Tensor,
     Args:
         clip (Tensor): (..., M, T, V, C).
         maps (Tensor): (..., V, C, C).
-        out (Tensor, optional): Contiguous tensor for the result, like
-            ``clip``. Defaults to a new one.
 
     Returns:
-        Tensor: ``out``.
+        Tensor: (..., M, T, V, C).
     """
     num_coords = clip.shape[-1]
     rows = clip.flatten(-2)
     maps = maps.to(clip.dtype)
-    out = torch.empty_like(clip) if out is None else out
-    mapped = torch.mul(rows, _band(maps, 0), out=out.view(rows.shape))
+    mapped = rows * _band(maps, 0)
     for shift in range(1, num_coords):
         mapped[..., :-shift].addcmul_(rows[..., shift:],
                                       _band(maps, shift)[..., :-shift])
         mapped[..., shift:].addcmul_(rows[..., :-shift],
                                      _band(maps, -shift)[..., shift:])
-    return out
+    return mapped.view(clip.shape)
 
 
 def _band(maps: Tensor, shift: int) -> Tensor:

@@ -1,7 +1,12 @@
 """Skeleton layouts as data."""
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional, Union
+
+# Sides in names such as `left_hand`, `LeftHand`, `hand_l` and `R.Hand`.
+_SIDE = re.compile('left|right|(?<![a-z])[lr](?![a-z])')
+_OTHER_SIDE = dict(left='right', right='left', l='r', r='l')
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,45 @@ class Layout:
         """Start of each joint's bone: its parent; the root itself."""
         return tuple(v if parent == -1 else parent
                      for v, parent in enumerate(self.parents))
+
+    @property
+    def mirrored(self) -> tuple[int, ...]:
+        """Joint of the other side for each joint, by the names of the joints.
+
+        A joint of neither side, or without a counterpart, is its own.
+        """
+        names = [name.lower() for name in self.joints]
+        others = [
+            _SIDE.sub(lambda side: _OTHER_SIDE[side[0]], name)
+            for name in names
+        ]
+        found = [
+            names.index(other) if other in names else v
+            for v, other in enumerate(others)
+        ]
+        return tuple(w if found[w] == v else v for v, w in enumerate(found))
+
+    @property
+    def inner(self) -> tuple[int, ...]:
+        """Each joint's neighbour towards the centre; the centre itself."""
+        inner = list(self.bone_starts)
+        v, before = self.center, self.center
+        while v != -1:
+            inner[v], before, v = before, v, self.parents[v]
+        return tuple(inner)
+
+    @property
+    def limbs(self) -> tuple[tuple[int, ...], ...]:
+        """For each joint: itself and all that hangs from it at the centre."""
+        inner = self.inner
+        limbs: list[list[int]] = [[] for _ in inner]
+        for v in range(self.num_joints):
+            w = v
+            while w != self.center:
+                limbs[w].append(v)
+                w = inner[w]
+            limbs[w].append(v)
+        return tuple(map(tuple, limbs))
 
     def to_dict(self) -> dict[str, Any]:
         """Describe the layout in lists, integers and strings.

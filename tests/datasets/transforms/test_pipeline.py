@@ -18,6 +18,7 @@ from umurl_mmaction.datasets.transforms import (
 )
 from umurl_mmaction.skeleton import crop_resize, pack_clips
 from umurl_mmaction.skeleton.batch import RaggedClip, Streams
+from umurl_mmaction.skeleton.clip_generator import ClipGenerator
 
 AUGMENT = [
     dict(type='TemporalCropResize'),
@@ -169,10 +170,9 @@ def test_views_of_a_batch_are_drawn_like_those_of_a_clip():
     transform = SkeletonMultiView(transforms=[AUGMENT], num_views=[4])
     clips = pack_clips([torch.randn(1, t, 25, 3) for t in (20, 100, 300)] *
                        100)
-    generator = torch.Generator()
-    views = transform.batch(clips, 2, generator.manual_seed(3))
-    again = transform.batch(clips, 2, generator.manual_seed(3))
-    other = transform.batch(clips, 2, generator.manual_seed(4))
+    views, again, other = (
+        transform.batch(clips, 2, ClipGenerator(seed, torch.arange(300)))
+        for seed in (3, 3, 4))
     torch.testing.assert_close(views, again, atol=0, rtol=0)
     assert not torch.equal(views[0], other[0])
     assert len(views) == 4 and views[0].shape == (300, 2, 64, 25, 3)
@@ -199,13 +199,37 @@ def test_views_do_not_depend_on_how_a_batch_is_cut(monkeypatch):
         views = []
         for step in (3, 100):
             monkeypatch.setattr(wrappers, 'CLIPS_IN_CACHE', step)
-            generator = torch.Generator().manual_seed(3)
+            generator = ClipGenerator(3, torch.arange(2))
             views.append(
                 transform.batch(
                     clips._replace(frames=frames), 2, generator))
         torch.testing.assert_close(*views, atol=0, rtol=0)
         assert views[0][0].dtype == torch.promote_types(
             frames.dtype, torch.float32)
+
+
+def test_views_of_a_clip_do_not_depend_on_its_batch():
+    """Parts of a batch make what the whole makes, whatever draws."""
+    strong = [
+        dict(type='TemporalCropResize', ratio=(0.2, 0.9), min_len=8),
+        dict(
+            type='RandomChoice',
+            prob=[0.2, 0.5, 0.3],
+            transforms=[[dict(type='JointCorruption')],
+                        [dict(type='PoseShear')], []]),
+        dict(type='PoseRotation')
+    ]
+    transform = SkeletonMultiView(
+        transforms=[AUGMENT, strong, AUGMENT[:1]], num_views=[1, 2, 1])
+    clips = pack_clips([torch.randn(1, t, 25, 3) for t in range(70, 200, 9)])
+    places = torch.arange(len(clips.num_frames))
+    whole = transform.batch(clips, 2, ClipGenerator(3, places))
+    for part in (places[::2], places[1::2], places[:1],
+                 places[3:11]):
+        views = transform.batch(
+            clips.select(part), 2, ClipGenerator(3, part))
+        for view, expected in zip(views, whole):
+            assert torch.equal(view, expected[part])
 
 
 def test_views_made_clip_by_clip_are_left_as_they_are():

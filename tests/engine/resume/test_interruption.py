@@ -41,6 +41,21 @@ def test_ten_kills_change_nothing(small, whole, runs):
             ] == ['epoch_4.pth', 'epoch_5.pth', 'epoch_6.pth']
 
 
+def test_the_model_draws_what_it_would_have_drawn(small, runs):
+    """DropPath takes the numbers of torch's own generator."""
+    drop = {
+        'model.backbone.num_layers': 2,
+        'model.backbone.drop_path_rate': 0.5
+    }
+    Training(small('drop_path_whole', **drop)).end()
+    run = Training(small('drop_path', **drop))
+    run.wait_for(10)
+    run.send(signal.SIGTERM)
+    run.end(128 + signal.SIGTERM)
+    go_on(small, 'drop_path', **drop)
+    assert_same_training(runs / 'drop_path', runs / 'drop_path_whole')
+
+
 def test_the_real_command_killed_and_resumed(runs, environment):
     """With the configuration's own pipeline."""
     path = REPO / 'configs/umurl/pretrain/umurl_1xb64_synthetic.py'

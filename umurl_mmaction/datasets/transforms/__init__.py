@@ -1,16 +1,19 @@
 from .augment import (
+    AxisDrop,
     JointCorruption,
     PoseRotation,
     PoseShear,
     TemporalCropResize,
 )
+from .body import BodyPartMask, JointNoise, LeftRightSwap, LimbScaling
 from .formatting import PackSkeletonInputs
 from .modalities import GenSkeletonModalities
 from .normalize import SkeletonPreNormalize
 from .wrappers import SkeletonMultiView
 
 __all__ = [
-    'GenSkeletonModalities', 'JointCorruption', 'PackSkeletonInputs',
+    'AxisDrop', 'BodyPartMask', 'GenSkeletonModalities', 'JointCorruption',
+    'JointNoise', 'LeftRightSwap', 'LimbScaling', 'PackSkeletonInputs',
     'PoseRotation', 'PoseShear', 'SkeletonMultiView', 'SkeletonPreNormalize',
     'TemporalCropResize'
 ]

@@ -4,26 +4,28 @@ from typing import Optional
 import torch
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
-from torch import Generator, Tensor
+from torch import Tensor
 
 from ...skeleton.augment import (
+    axis_map,
     corruption_map,
     map_joints,
     rotation_map,
     shear_map,
 )
+from ...skeleton.clip_generator import ClipGenerator, uniform
+from ...skeleton.layout import Layout
 from ...skeleton.temporal import crop_resize
+from .view_transform import ViewTransform
 
 
 def draw_matrices(num: int, num_coords: int,
-                  generator: Optional[Generator]) -> Tensor:
+                  generator: Optional[ClipGenerator]) -> Tensor:
     """Draw matrices of U(-1, 1): (num, C, C), on the generator's device."""
-    device = generator.device if generator else None
-    shape = (num, num_coords, num_coords)
-    return 2 * torch.rand(shape, generator=generator, device=device) - 1
+    return 2 * uniform(generator, num, num_coords, num_coords) - 1
 
 
-class JointMapTransform(BaseTransform):
+class JointMapTransform(ViewTransform):
     """Multiply each joint by a random matrix.
 
     A subclass writes ``draw_maps`` and ``describe``.
@@ -43,14 +45,15 @@ class JointMapTransform(BaseTransform):
                   num: int,
                   num_joints: int,
                   num_coords: int,
-                  generator: Optional[Generator] = None) -> Tensor:
+                  generator: Optional[ClipGenerator] = None) -> Tensor:
         """Draw independent maps for several clips.
 
         Args:
             num (int): Number of clips.
             num_joints (int): Joints V.
             num_coords (int): Coordinates C.
-            generator (Generator, optional): Defaults to torch's own.
+            generator (ClipGenerator, optional): That of the clips. Defaults to
+                torch's own.
 
         Returns:
             Tensor: (num, V, C, C) on the generator's device.
@@ -61,14 +64,17 @@ class JointMapTransform(BaseTransform):
         """Describe the maps (V, C, C) of a clip in a few words."""
         raise NotImplementedError
 
-    def transform(self, results: dict) -> dict:
-        """Map ``keypoint``, (M, T, V, C)."""
-        keypoint = torch.from_numpy(results['keypoint'])
-        maps = self.draw_maps(1, *keypoint.shape[-2:])[0]
-        if 'augmentations' in results:
-            results['augmentations'].append(self.describe(maps))
-        results['keypoint'] = map_joints(keypoint, maps).numpy()
-        return results
+    def draw(self,
+             num: int,
+             shape: tuple[int, ...],
+             layout: Layout,
+             generator: Optional[ClipGenerator] = None) -> Tensor:
+        """Draw the maps: (num, V, C, C)."""
+        return self.draw_maps(num, shape[2], shape[3], generator)
+
+    def apply(self, joints: Tensor, drawn: Tensor, layout: Layout) -> Tensor:
+        """Multiply each joint by its map."""
+        return map_joints(joints, drawn)
 
 
 @TRANSFORMS.register_module()
@@ -112,28 +118,29 @@ class TemporalCropResize(BaseTransform):
         self.clip_len = clip_len
 
     def draw_crops(
-            self,
-            num_frames: Tensor,
-            generator: Optional[Generator] = None) -> tuple[Tensor, Tensor]:
+        self,
+        num_frames: Tensor,
+        generator: Optional[ClipGenerator] = None
+    ) -> tuple[Tensor, Tensor]:
         """Draw a crop of each clip.
 
         Args:
-            num_frames (Tensor): Frames T of each clip, (...), int64, on the
-                generator's device.
-            generator (Generator, optional): Defaults to torch's own.
+            num_frames (Tensor): Frames T of each clip, (...), int64.
+            generator (ClipGenerator, optional): That of the clips. Defaults to
+                torch's own.
 
         Returns:
             tuple[Tensor, Tensor]: First frame and length, (...), int64.
         """
-        draws = torch.rand((2, *num_frames.shape),
-                           generator=generator,
-                           device=num_frames.device)
+        draws = uniform(generator, num_frames.numel(), 2)
+        share, place = draws.to(num_frames.device).view(
+            *num_frames.shape, 2).unbind(-1)
         low, high = self.ratio
-        length = (num_frames * (low + (high - low) * draws[0])).long()
+        length = (num_frames * (low + (high - low) * share)).long()
         length = torch.minimum(length.clamp(min=self.min_len), num_frames)
         room = num_frames - length
         # The product may be rounded up to the excluded end.
-        start = torch.minimum((draws[1] * (room + 1)).long(), room)
+        start = torch.minimum((place * (room + 1)).long(), room)
         return start, length
 
     def transform(self, results: dict) -> dict:
@@ -184,12 +191,9 @@ class JointCorruption(JointMapTransform):
                   num: int,
                   num_joints: int,
                   num_coords: int,
-                  generator: Optional[Generator] = None) -> Tensor:
+                  generator: Optional[ClipGenerator] = None) -> Tensor:
         """Draw maps that change round(ratio * V) joints of each clip."""
-        device = generator.device if generator else None
-        draws = torch.rand((num, num_joints + 1),
-                           generator=generator,
-                           device=device)
+        draws = uniform(generator, num, num_joints + 1)
         chosen = draws[:, 1:].topk(
             round(self.ratio * num_joints), largest=False,
             sorted=False).indices
@@ -238,7 +242,7 @@ class PoseShear(JointMapTransform):
                   num: int,
                   num_joints: int,
                   num_coords: int,
-                  generator: Optional[Generator] = None) -> Tensor:
+                  generator: Optional[ClipGenerator] = None) -> Tensor:
         """Draw one matrix with unit diagonal for all joints of a clip."""
         matrices = self.amplitude * draw_matrices(num, num_coords, generator)
         matrices.diagonal(dim1=1, dim2=2).fill_(1)
@@ -284,10 +288,9 @@ class PoseRotation(JointMapTransform):
                   num: int,
                   num_joints: int,
                   num_coords: int,
-                  generator: Optional[Generator] = None) -> Tensor:
+                  generator: Optional[ClipGenerator] = None) -> Tensor:
         """Draw one rotation for all joints of a clip."""
-        device = generator.device if generator else None
-        draws = torch.rand(num, generator=generator, device=device)
+        draws = uniform(generator, num)
         return rotation_map(self.angle * (2 * draws - 1), num_joints,
                             num_coords)
 
@@ -298,3 +301,37 @@ class PoseRotation(JointMapTransform):
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}(angle={self.angle})'
+
+
+@TRANSFORMS.register_module()
+class AxisDrop(JointMapTransform):
+    """Set one coordinate of all joints to 0, in the whole clip.
+
+    Required Keys:
+
+        - keypoint
+
+    Modified Keys:
+
+        - keypoint
+        - augmentations (optional): a list of str; the change is appended
+    """
+
+    def draw_maps(self,
+                  num: int,
+                  num_joints: int,
+                  num_coords: int,
+                  generator: Optional[ClipGenerator] = None) -> Tensor:
+        """Draw the coordinate of each clip."""
+        axis = (num_coords * uniform(generator, num)).long()
+        # The product may be rounded up to the excluded end.
+        axis = axis.clamp(max=num_coords - 1)
+        return axis_map(axis, num_joints, num_coords)
+
+    def describe(self, maps: Tensor) -> str:
+        """Return for example ``'coordinate 3 set to 0'``."""
+        axis = int(maps[0].diagonal().argmin())
+        return f'coordinate {axis + 1} set to 0'
+
+    def __repr__(self) -> str:
+        return f'{self.__class__.__name__}()'

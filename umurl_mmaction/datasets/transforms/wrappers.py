@@ -1,54 +1,139 @@
-from collections.abc import Sequence
-from typing import Callable, Optional, Union
+from collections.abc import Iterable, Sequence
+from typing import Callable, NamedTuple, Optional, Union
 
 import torch
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform, Compose, RandomChoice
-from torch import Generator, Tensor
+from mmcv.transforms import (
+    BaseTransform,
+    Compose,
+    RandomApply,
+    RandomChoice,
+)
+from torch import Tensor
 
 from ...registry import mmaction_scope
-from ...skeleton.augment import map_joints
 from ...skeleton.batch import PackedClips
+from ...skeleton.clip_generator import ClipGenerator, uniform
+from ...skeleton.layout import LAYOUTS, Layout
 from ...skeleton.temporal import (
     crop_resize_packed,
     crop_resize_taps,
     weigh_frames,
 )
 from .augment import JointMapTransform, TemporalCropResize
+from .view_transform import ViewTransform
 
 # Views of about 40 kB each: 64 of them fit in the cache of a CPU.
 CLIPS_IN_CACHE = 64
 
 
-def draw_maps(transforms: Sequence, num: int, num_joints: int,
-              num_coords: int, generator: Optional[Generator]) -> Tensor:
-    """Draw the product of the transforms' maps: (num, V, C, C)."""
+class Step(NamedTuple):
+    """An augmentation with what was drawn for a batch.
+
+    Attributes:
+        transform (ViewTransform): The augmentation.
+        drawn (Tensor): What was drawn, (N, ...).
+        layout (Layout): The skeleton.
+        chosen (Tensor | None): Clips that it changes, (N, ), bool; None: all.
+    """
+    transform: ViewTransform
+    drawn: Tensor
+    layout: Layout
+    chosen: Optional[Tensor] = None
+
+    def only(self, chosen: Tensor) -> 'Step':
+        """Leave the other clips as they are."""
+        if self.chosen is not None:
+            chosen = chosen & self.chosen
+        return self._replace(chosen=chosen)
+
+    def maps(self) -> Tensor:
+        """The maps of a ``JointMapTransform``: (N, V, C, C)."""
+        if self.chosen is None:
+            return self.drawn
+        eye = torch.eye(self.drawn.shape[-1], device=self.drawn.device)
+        return torch.where(self.chosen[:, None, None, None], self.drawn, eye)
+
+    def select(self, part: slice, device: torch.device) -> 'Step':
+        """Select clips, on a device."""
+        chosen = self.chosen
+        return self._replace(
+            drawn=self.drawn[part].to(device),
+            chosen=None if chosen is None else chosen[part].to(device))
+
+    def apply(self, joints: Tensor) -> Tensor:
+        """Augment the chosen clips: (N, M, T, V, C) -> same."""
+        changed = self.transform.apply(joints, self.drawn, self.layout)
+        if self.chosen is None:
+            return changed
+        return torch.where(self.chosen[:, None, None, None, None], changed,
+                           joints)
+
+
+def draw_steps(transforms: Iterable, num: int,
+               shape: tuple[int, ...], layout: Layout,
+               generator: Optional[ClipGenerator]) -> list[Step]:
+    """Draw the transforms of a pipeline for a batch.
+
+    Args:
+        transforms (iterable): Each a ``ViewTransform``, or ``RandomChoice``
+            or ``RandomApply`` of such.
+        num (int): Number of clips.
+        shape (tuple[int]): (M, T, V, C) of a clip.
+        layout (Layout): The skeleton.
+        generator (ClipGenerator, optional): That of the clips. Defaults to
+            torch's own.
+
+    Returns:
+        list[Step]: To be applied in this order.
+
+    Raises:
+        ValueError: If there is any other transform.
+    """
     device = generator.device if generator else None
-    maps = None
+    steps: list[Step] = []
     for transform in transforms:
-        if isinstance(transform, JointMapTransform):
-            own = transform.draw_maps(num, num_joints, num_coords, generator)
+        if isinstance(transform, ViewTransform):
+            own = transform.layout or layout
+            drawn = transform.draw(num, shape, own, generator)
+            steps.append(Step(transform, drawn, own))
         elif isinstance(transform, RandomChoice):
             options = [
-                draw_maps(option, num, num_joints, num_coords, generator)
+                draw_steps(option, num, shape, layout, generator)
                 for option in transform.transforms
             ]
             odds = torch.tensor(
                 transform.prob or [1.] * len(options), device=device)
-            chosen = odds.multinomial(
-                num, replacement=True, generator=generator)
-            own = options[0]
-            for i, option in enumerate(options[1:], 1):
-                own = torch.where((chosen == i)[:, None, None, None], option,
-                                  own)
+            bounds = odds.cumsum(0)
+            chosen = torch.bucketize(
+                uniform(generator, num).contiguous(),
+                bounds[:-1] / bounds[-1],
+                right=True)
+            steps += [
+                step.only(chosen == i) for i, option in enumerate(options)
+                for step in option
+            ]
+        elif isinstance(transform, RandomApply):
+            option = draw_steps(transform, num, shape, layout, generator)
+            draws = uniform(generator, num)
+            steps += [step.only(draws < transform.prob) for step in option]
         else:
             raise ValueError(f'{transform} works on one clip at a time: make '
                              'the views in the pipeline, or leave it out')
-        maps = own if maps is None else maps @ own
-    if maps is None:
-        eye = torch.eye(num_coords, device=device)
-        return eye.expand(num, num_joints, -1, -1)
-    return maps
+    return steps
+
+
+def merge_maps(steps: Iterable[Step]) -> list[Step]:
+    """Replace successive joint maps by one step with their product."""
+    merged: list[Step] = []
+    for step in steps:
+        if isinstance(step.transform, JointMapTransform):
+            maps = step.maps()
+            if merged and isinstance(merged[-1].transform, JointMapTransform):
+                maps = merged.pop().drawn @ maps
+            step = step._replace(drawn=maps, chosen=None)
+        merged.append(step)
+    return merged
 
 
 @TRANSFORMS.register_module()
@@ -83,13 +168,18 @@ class SkeletonMultiView(BaseTransform):
                              f'number for each of {len(transforms)} pipelines')
         with mmaction_scope():
             self.pipelines = [Compose(pipeline) for pipeline in transforms]
+        self.layout = LAYOUTS['nturgb+d']
 
-    def fit(self, num_views: int, clip_len: int) -> None:
+    def fit(self,
+            num_views: int,
+            clip_len: int,
+            layout: Layout = LAYOUTS['nturgb+d']) -> None:
         """Fit the views to a model.
 
         Args:
             num_views (int): Views of a clip.
             clip_len (int): Frames of a view; replaces that of the crop.
+            layout (Layout): Layout of the clips. Defaults to ``'nturgb+d'``.
 
         Raises:
             ValueError: If ``num_views`` was given and makes another number.
@@ -102,6 +192,7 @@ class SkeletonMultiView(BaseTransform):
                              f'model takes {num_views}')
         for pipeline in self.pipelines:
             self._crop(pipeline).clip_len = clip_len
+        self.layout = layout
 
     def transform(self, results: dict) -> dict:
         """Add ``views``, a list of joint arrays (M, T, V, C)."""
@@ -138,57 +229,60 @@ class SkeletonMultiView(BaseTransform):
     def batch(self,
               clips: PackedClips,
               num_person: int,
-              generator: Optional[Generator] = None) -> list[Tensor]:
+              generator: Optional[ClipGenerator] = None) -> list[Tensor]:
         """Make the views of many clips at once.
 
-        Plain form: ``transform`` for each clip. Here all crops are drawn, the
-        frames are summed with their weights, and each joint is multiplied by
-        the product of the pipeline's maps.
+        Plain form: ``transform`` for each clip. Here all is drawn, the frames
+        are summed with their weights, and each joint is multiplied by the
+        product of successive maps.
 
         Args:
             clips (PackedClips): N clips.
             num_person (int): Bodies M of the views.
-            generator (Generator, optional): On the clips' device. Defaults to
-                torch's own.
+            generator (ClipGenerator, optional): That of the N clips, on their
+                device. Defaults to torch's own generator.
 
         Returns:
             list[Tensor]: Joints (N, M, clip_len, V, C) of each view.
 
         Raises:
             ValueError: If a pipeline is not ``TemporalCropResize`` followed
-                by ``JointMapTransform`` or ``RandomChoice`` of such.
+                by what ``draw_steps`` takes.
         """
         views: list[Tensor] = []
         size = len(clips.num_frames)
-        num_joints, num_coords = clips.frames.shape[1:]
         for pipeline, count in zip(self.pipelines, self.num_views):
             crop, rest = self._crop(pipeline), pipeline.transforms[1:]
+            numbers = range(len(views), len(views) + count)
+            own = generator.of_views(numbers) if generator else None
             repeated = clips.select(
                 torch.arange(count * size, device=clips.frames.device) % size)
             taps = crop_resize_taps(
-                repeated, *crop.draw_crops(repeated.num_frames, generator),
+                repeated, *crop.draw_crops(repeated.num_frames, own),
                 crop.clip_len, num_person)
-            if rest:
-                maps = draw_maps(rest, count * size, num_joints, num_coords,
-                                 generator).to(clips.frames.device)
-                joints = self._mapped(clips.frames, *taps, maps)
-            else:
-                joints = weigh_frames(clips.frames, *taps)
+            shape = (num_person, crop.clip_len, *clips.frames.shape[1:])
+            steps = merge_maps(
+                draw_steps(rest, count * size, shape, self.layout, own))
+            joints = self._augmented(clips.frames, *taps, steps)
             views.extend(joints.unflatten(0, (count, size)).unbind())
         return views
 
-    @staticmethod
-    def _mapped(frames: Tensor, rows: Tensor, weights: Tensor,
-                maps: Tensor) -> Tensor:
-        """Resize and map the joints: (N, M, clip_len, V, C)."""
+    def _augmented(self, frames: Tensor, rows: Tensor, weights: Tensor,
+                   steps: list[Step]) -> Tensor:
+        """Resize and augment the joints: (N, M, clip_len, V, C)."""
+        if not steps:
+            return weigh_frames(frames, rows, weights)
         # Once for all chunks.
         frames = frames.to(torch.promote_types(frames.dtype, torch.float32))
         joints = frames.new_empty(*rows.shape[:-1], *frames.shape[1:])
         # A CPU works in its cache, chunk by chunk.
-        step = CLIPS_IN_CACHE if frames.is_cpu else len(rows)
-        for chunk in zip(*(x.split(step) for x in (rows, weights, maps,
-                                                   joints))):
-            map_joints(weigh_frames(frames, *chunk[:2]), *chunk[2:])
+        size = CLIPS_IN_CACHE if frames.is_cpu else len(rows)
+        for start in range(0, len(rows), size):
+            part = slice(start, start + size)
+            chunk = weigh_frames(frames, rows[part], weights[part])
+            for step in steps:
+                chunk = step.select(part, frames.device).apply(chunk)
+            joints[part] = chunk
         return joints
 
     def __repr__(self) -> str:

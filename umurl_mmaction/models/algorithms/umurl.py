@@ -37,11 +37,21 @@ class UmURL(BaseModel):
         branches (dict[str, sequence of str], optional): Name and modalities
             of each view except the last one. Defaults to each modality alone,
             as in the paper.
+        parts (dict[str, float], optional): Weights of the heads' losses on
+            parts of the feature alone, by names of the encoder's
+            ``feature_parts``. USDRL (Weng et al., AAAI 2025) has
+            ``dict(temporal=0.5, spatial=0.5)``. Defaults to None: only the
+            whole feature counts.
+        part_neck (dict, optional): Projector of a part, built once per part
+            and branch for the channels of the part. Defaults to ``neck``.
         data_preprocessor (dict): Defaults to ``SkeletonDataPreprocessor``.
         init_cfg (dict, optional): MMEngine's initialisation.
 
     Attributes:
         num_views (int): Views of a sample, one more than branches.
+
+    Raises:
+        ValueError: If the encoder has no part of such a name.
     """
 
     def __init__(self,
@@ -50,6 +60,8 @@ class UmURL(BaseModel):
                  heads: Mapping[str, dict],
                  modalities: Optional[Sequence[str]] = None,
                  branches: Optional[Mapping[str, Sequence[str]]] = None,
+                 parts: Optional[Mapping[str, float]] = None,
+                 part_neck: Optional[Mapping] = None,
                  data_preprocessor: Mapping = dict(
                      type='SkeletonDataPreprocessor'),
                  init_cfg: Optional[dict] = None) -> None:
@@ -62,11 +74,17 @@ class UmURL(BaseModel):
         self.num_views = len(self.branches) + 1
         if isinstance(self.data_preprocessor, SkeletonDataPreprocessor):
             self.data_preprocessor.fit_views(self.num_views,
-                                             self.backbone.input_shape)
+                                             self.backbone.input_shape,
+                                             self.backbone.layout)
         neck = {'in_channels': self.backbone.out_channels, **neck}
         self.neck = nn.ModuleDict(
             {name: MODELS.build(neck)
              for name in self.branches})
+        self.parts = dict(parts or {})
+        self.part_necks = nn.ModuleDict({
+            part: self._build_part_necks(part, part_neck or neck)
+            for part in self.parts
+        })
         self.heads = nn.ModuleDict(
             {name: MODELS.build(head)
              for name, head in heads.items()})
@@ -110,7 +128,8 @@ class UmURL(BaseModel):
                 V, C).
 
         Returns:
-            dict[str, Tensor]: Scalars.
+            dict[str, Tensor]: Scalars; the terms of a part have its name at
+            the end, such as ``loss_intra_temporal``.
 
         Raises:
             ValueError: If the number of views is wrong, or the batch has a
@@ -125,13 +144,17 @@ class UmURL(BaseModel):
             raise ValueError('pre-training on a batch of one sample: the '
                              'variance over the batch is not defined; set '
                              'batch_size to 2 or more')
-        _, uni, decomposed = self.project(views)
-        whole = iter(gather_batch([*uni.values(), *decomposed.values()]))
-        uni = {name: next(whole) for name in uni}
-        decomposed = {name: next(whole) for name in decomposed}
-        losses = {}
-        for head in self.heads.values():
-            losses.update(head(uni, decomposed))
+        features = self._encode(views)
+        losses = self._compare(*self._project(self.neck, features))
+        for part, weight in self.parts.items():
+            channels = self.backbone.feature_parts[part]
+            necks: Any = self.part_necks[part]
+            terms = self._compare(*self._project(
+                necks, [feature[:, channels] for feature in features]))
+            losses.update({
+                f'{name}_{part}': weight * term
+                for name, term in terms.items()
+            })
         return losses
 
     def project(
@@ -147,29 +170,65 @@ class UmURL(BaseModel):
             feature (N, F), and by branch the uni-modal and the decomposed
             projections, (N, D).
         """
+        features = self._encode(views)
+        return (features[-1], *self._project(self.neck, features))
+
+    def _encode(self, views: Sequence[Tensor]) -> list[Tensor]:
+        """Encode the views: (N, F) of each branch, then the fused one."""
         chosen = [*self.branches.values(), self.modalities]
-        *features, fused = self.backbone.encode_views([
+        return self.backbone.encode_views([
             self.backbone.streams(view, modalities)
             for view, modalities in zip(views, chosen)
         ])
+
+    def _project(
+        self, necks: nn.ModuleDict, features: Sequence[Tensor]
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Project features as :meth:`_encode` returns them."""
+        *features, fused = features
         uni, decomposed = {}, {}
         for name, feature in zip(self.branches, features):
             # As in the paper's code, the fused feature updates the running
             # statistics first.
-            neck: Any = self.neck[name]
+            neck: Any = necks[name]
             decomposed[name], uni[name] = neck.forward_batches(
                 [fused, feature])
-        return fused, uni, decomposed
+        return uni, decomposed
+
+    def _compare(self, uni: dict[str, Tensor],
+                 decomposed: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute the terms of the heads over the batch of all ranks."""
+        whole = iter(gather_batch([*uni.values(), *decomposed.values()]))
+        uni = {name: next(whole) for name in uni}
+        decomposed = {name: next(whole) for name in decomposed}
+        losses = {}
+        for head in self.heads.values():
+            losses.update(head(uni, decomposed))
+        return losses
+
+    def _build_part_necks(self, part: str, neck: Mapping) -> nn.ModuleDict:
+        """Build the projectors of a part, one per branch."""
+        known = self.backbone.feature_parts
+        if part not in known:
+            raise ValueError(f'model.parts names {part!r}, but the parts of '
+                             f'{type(self.backbone).__name__} are '
+                             f'{sorted(known)}')
+        channels = len(range(self.backbone.out_channels)[known[part]])
+        neck = {**neck, 'in_channels': channels}
+        return nn.ModuleDict(
+            {name: MODELS.build(neck)
+             for name in self.branches})
 
     def _check_projectors(self, state_dict: dict[str, Tensor], prefix: str,
                           *args: Any) -> None:
         """Refuse projectors of another size."""
-        check_weights(
-            self,
-            state_dict,
-            prefix,
-            part='neck.',
-            required=None,
-            size_hint='in_channels and out_channels of the neck must be those '
-            'of the pre-training',
-            official='')
+        for part, official in (('neck.', ''), ('part_necks.', None)):
+            check_weights(
+                self,
+                state_dict,
+                prefix,
+                part=part,
+                required=None,
+                size_hint='in_channels and out_channels of the neck must be '
+                'those of the pre-training',
+                official=official)

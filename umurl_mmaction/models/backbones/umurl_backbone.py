@@ -51,24 +51,34 @@ class UmURLBackbone(SkeletonEncoder):
             Even and divisible by ``num_heads``. Defaults to 1024.
         num_heads (int): Attention heads. Defaults to 1.
         num_layers (int): Transformer layers of each axis. Defaults to 1.
+        drop_path_rate (float): Probability that a view of a sample skips the
+            attention, or the feed-forward, of a layer in training; below 1.
+            The draws are torch's own, and depend on the number of processes.
+            Defaults to 0; USDRL (Weng et al., AAAI 2025) has 0.1 in two
+            layers.
         kwargs: ``graph_cfg``, ``in_channels``, ``num_person``, ``clip_len``,
             ``modalities``, ``ann_file``, ``frozen`` and ``init_cfg`` of
             :class:`SkeletonEncoder`. ``modalities`` may be fewer than those
             of a checkpoint; a single one is not fused.
 
     Raises:
-        ValueError: If ``embed_dims`` or ``num_heads`` is out of its range.
+        ValueError: If ``embed_dims``, ``num_heads`` or ``drop_path_rate`` is
+            out of its range.
     """
 
     def __init__(self,
                  embed_dims: int = 1024,
                  num_heads: int = 1,
                  num_layers: int = 1,
+                 drop_path_rate: float = 0.,
                  **kwargs: Any) -> None:
         if (embed_dims < 2 or embed_dims % 2 or num_heads < 1
                 or embed_dims % num_heads):
             raise ValueError(f'embed_dims={embed_dims} must be even and '
                              f'divisible by num_heads={num_heads}')
+        if not 0 <= drop_path_rate < 1:
+            raise ValueError(f'drop_path_rate={drop_path_rate} must be at '
+                             'least 0 and below 1')
         super().__init__(out_channels=2 * embed_dims, **kwargs)
         self.feature_parts = dict(
             temporal=slice(0, embed_dims),
@@ -90,7 +100,8 @@ class UmURLBackbone(SkeletonEncoder):
                 for axis in TOKENS
             })
         self.encoder = nn.ModuleDict({
-            axis: TransformerEncoder(embed_dims, num_heads, num_layers)
+            axis: TransformerEncoder(embed_dims, num_heads, num_layers,
+                                     drop_path_rate)
             for axis in TOKENS
         })
         self.register_buffer(

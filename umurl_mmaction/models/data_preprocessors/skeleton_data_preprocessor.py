@@ -6,7 +6,7 @@ from mmaction.registry import MODELS, TRANSFORMS
 from mmengine import dist
 from mmengine.logging import MessageHub
 from mmengine.model import BaseDataPreprocessor
-from torch import Generator, Tensor
+from torch import Tensor
 
 from ...registry import mmaction_scope
 from ...skeleton.batch import (
@@ -16,6 +16,8 @@ from ...skeleton.batch import (
     Views,
     fit_bodies,
 )
+from ...skeleton.clip_generator import ClipGenerator
+from ...skeleton.layout import LAYOUTS, Layout
 
 
 @MODELS.register_module()
@@ -27,8 +29,10 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
     clips, or indices of clips that are kept on the device, become the views
     of pre-training, in few kernels for the whole batch.
 
-    In a training by MMEngine's Runner, seed, epoch, iteration and rank
-    determine the random numbers of the views.
+    In a training by MMEngine's Runner, the random numbers of a clip's views
+    depend on seed, epoch, iteration and the clip's place in the batch of all
+    ranks. MMEngine's samplers deal the clips to the ranks in turn, so any
+    number of ranks makes the same views of a batch.
 
     Args:
         views (dict, optional): A ``SkeletonMultiView`` that makes views of
@@ -52,20 +56,24 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
         self.num_person = 2
         self.kept: Optional[PackedClips] = None
 
-    def fit_views(self, num_views: int,
-                  input_shape: tuple[int, int, int, int]) -> None:
+    def fit_views(self,
+                  num_views: int,
+                  input_shape: tuple[int, int, int, int],
+                  layout: Layout = LAYOUTS['nturgb+d']) -> None:
         """Fit the views to a model.
 
         Args:
             num_views (int): Views of a clip.
             input_shape (tuple[int]): (M, T, V, C) of the encoder.
+            layout (Layout): Layout of the encoder. Defaults to
+                ``'nturgb+d'``.
 
         Raises:
             ValueError: If ``views`` makes another number of views.
         """
         self.num_person = input_shape[0]
         if self.views is not None:
-            self.views.fit(num_views, input_shape[1])
+            self.views.fit(num_views, input_shape[1], layout)
 
     # Packed clips vary in size: torch.compile would compile every batch.
     @torch.compiler.disable
@@ -132,7 +140,7 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
             if not training:
                 return self.views.resize(clips, self.num_person).unsqueeze(1)
             views = self.views.batch(clips, self.num_person,
-                                     self._generator(clips.frames.device))
+                                     self._generator(clips))
             return Views([view.float() for view in views])
 
     def _stack(self, samples: Any) -> Tensor:
@@ -146,12 +154,14 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
         return torch.stack(tuple(samples)).float()
 
     @staticmethod
-    def _generator(device: torch.device) -> Optional[Generator]:
+    def _generator(clips: PackedClips) -> Optional[ClipGenerator]:
         """Make a generator, seeded so that a resumed run draws the same."""
         hub = MessageHub.get_current_instance()
         if hub.get_info('loop_stage') != 'train':
             return None
-        place = [hub.get_info(key) for key in ('seed', 'epoch', 'iter')]
-        sequence = np.random.SeedSequence([*place, dist.get_rank()])
-        state = int(sequence.generate_state(1, np.uint64)[0])
-        return Generator(device).manual_seed(state)
+        stand = [hub.get_info(key) for key in ('seed', 'epoch', 'iter')]
+        words = np.random.SeedSequence(stand).generate_state(1, np.uint64)
+        places = torch.arange(
+            len(clips.num_frames), device=clips.num_frames.device)
+        places = places * dist.get_world_size() + dist.get_rank()
+        return ClipGenerator(int(words.view(np.int64)[0]), places)

@@ -1,4 +1,5 @@
 import torch
+from mmcv.cnn.bricks.drop import drop_path
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -37,21 +38,31 @@ class EncoderLayer(nn.TransformerEncoderLayer):
     Args:
         embed_dims (int): Width D.
         num_heads (int): Attention heads; a divisor of D.
+        drop_path_rate (float): Probability that a sample skips a block in
+            training (Huang et al., ECCV 2016). Defaults to 0.
     """
 
-    def __init__(self, embed_dims: int, num_heads: int) -> None:
+    def __init__(self,
+                 embed_dims: int,
+                 num_heads: int,
+                 drop_path_rate: float = 0.) -> None:
         super().__init__(
             embed_dims,
             num_heads,
             dim_feedforward=embed_dims,
             dropout=0.,
             batch_first=True)
+        self.drop_path_rate = drop_path_rate
 
     def forward(self, tokens: Tensor) -> Tensor:  # type: ignore[override]
         """Mix the tokens of a sample: (N, L, D) -> (N, L, D)."""
-        tokens = self.norm1(tokens + self._attend(tokens))
+        tokens = self.norm1(tokens + self._drop(self._attend(tokens)))
         hidden = F.relu(self.linear1(tokens))
-        return self.norm2(tokens + self.linear2(hidden))
+        return self.norm2(tokens + self._drop(self.linear2(hidden)))
+
+    def _drop(self, block: Tensor) -> Tensor:
+        """Set the block's output to 0 for some samples, in training."""
+        return drop_path(block, self.drop_path_rate, self.training)
 
     def _attend(self, tokens: Tensor) -> Tensor:
         """Self-attention, projected: (N, L, D) -> (N, L, D)."""
@@ -100,13 +111,18 @@ class TransformerEncoder(nn.Module):
         embed_dims (int): Width D.
         num_heads (int): Attention heads; a divisor of D.
         num_layers (int): Layers.
+        drop_path_rate (float): That of each layer. Defaults to 0.
     """
 
-    def __init__(self, embed_dims: int, num_heads: int,
-                 num_layers: int) -> None:
+    def __init__(self,
+                 embed_dims: int,
+                 num_heads: int,
+                 num_layers: int,
+                 drop_path_rate: float = 0.) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            EncoderLayer(embed_dims, num_heads) for _ in range(num_layers))
+            EncoderLayer(embed_dims, num_heads, drop_path_rate)
+            for _ in range(num_layers))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Run the layers in order."""
