@@ -246,6 +246,7 @@ ONE_JOINT = dict(name='dot', joints=['center'], parents=[-1])
     (dict(trunk=dict(TRUNKS['stgcn'], in_channels=3)),
      'in_channels=3 is not wanted in the trunk'),
     (dict(embed_channels=None), 'want embed_channels'),
+    (dict(embed_channels=0), 'embed_channels=0 must be at least 1'),
     (dict(pool='max'), "unknown pool 'max'; known are .'axes', 'mean'"),
 ])
 def test_misuse_is_told_in_one_line(settings, message):

@@ -92,8 +92,8 @@ class EarlyFusionEncoder(SkeletonEncoder):
             ``out_channels``.
 
     Raises:
-        ValueError: If ``pool`` is unknown, several modalities have no
-            embedding, or the trunk does not take the clips.
+        ValueError: If a setting is out of its range, several modalities have
+            no embedding, or the trunk does not take the clips.
     """
 
     def __init__(self,
@@ -105,6 +105,9 @@ class EarlyFusionEncoder(SkeletonEncoder):
         if pool not in POOLS:
             raise ValueError(f'unknown pool {pool!r}; known are '
                              f'{sorted(POOLS)}')
+        if embed_channels is not None and embed_channels < 1:
+            raise ValueError(f'embed_channels={embed_channels} must be at '
+                             'least 1, or None')
         if embed_channels is None and len(self.modalities) > 1:
             raise ValueError(f'the modalities {self.modalities} want '
                              'embed_channels; None is for a single one')
