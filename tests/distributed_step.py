@@ -10,16 +10,30 @@ from torch.nn.parallel import DistributedDataParallel
 
 import umurl_mmaction  # noqa: F401
 
+ENCODERS = dict(
+    umurl=dict(type='UmURLBackbone', embed_dims=16, clip_len=8),
+    stgcnpp=dict(
+        type='EarlyFusionEncoder',
+        clip_len=8,
+        trunk=dict(
+            type='STGCN',
+            graph_cfg=dict(mode='spatial'),
+            gcn_adaptive='init',
+            gcn_with_res=True,
+            tcn_type='mstcn',
+            base_channels=8,
+            num_stages=2,
+            down_stages=[2])))
 
-def build():
+
+def build(encoder='umurl'):
     mmengine.registry.init_default_scope('mmaction')
     torch.manual_seed(0)
     model = MODELS.build(
         dict(
             type='UmURL',
-            backbone=dict(type='UmURLBackbone', embed_dims=16, clip_len=8),
-            neck=dict(
-                type='ModalityProjector', in_channels=32, out_channels=24),
+            backbone=ENCODERS[encoder],
+            neck=dict(type='ModalityProjector', out_channels=24),
             heads=dict(
                 intra=dict(type='IntraModalConsistencyHead'),
                 inter=dict(type='InterModalConsistencyHead'),
@@ -36,8 +50,8 @@ def step(model, views):
     return loss.item()
 
 
-def save_step(rank, shares, results):
-    model, views = build()
+def save_step(rank, shares, results, encoder):
+    model, views = build(encoder)
     model = DistributedDataParallel(model, broadcast_buffers=False)
     start = sum(shares[:rank])
     loss = step(model, [x[start:start + shares[rank]] for x in views])
@@ -47,11 +61,11 @@ def save_step(rank, shares, results):
     torch.save((loss, state), f'{results}/{rank}.pth')
 
 
-def work(rank, shares, address, results):
+def work(rank, shares, address, results, encoder):
     torch.set_num_threads(1)
     dist.init_process_group(
         'gloo', init_method=address, rank=rank, world_size=len(shares))
-    save_step(rank, shares, results)
+    save_step(rank, shares, results, encoder)
     # A DDP model that outlives its process group may wait forever.
     dist.barrier()
     dist.destroy_process_group()

@@ -177,11 +177,15 @@ def test_config_runs_on_a_small_set(path, tmp_path):
     for loader in loaders:
         loader.update(batch_size=4, num_workers=0, persistent_workers=False)
         loader.dataset.ann_file = ann_file
-    cfg.model.backbone.embed_dims = 16
+    if 'trunk' in cfg.model.backbone:
+        cfg.model.backbone.trunk.update(base_channels=16, num_stages=2)
+    else:
+        cfg.model.backbone.embed_dims = 16
     if 'neck' in cfg.model:
-        cfg.model.neck.update(in_channels=32, out_channels=64)
+        cfg.model.neck.update(out_channels=64)
     if 'cls_head' in cfg.model:
-        cfg.model.cls_head.in_channels = 32
+        cfg.model.cls_head.in_channels = MODELS.build(
+            cfg.model.backbone).out_channels
     cfg.update(work_dir=str(tmp_path), load_from=None)
     cfg.experiment_name = f'{path.stem}_{tmp_path.name}'
     if 'train_cfg' not in cfg:

@@ -1,5 +1,5 @@
 _base_ = [
-    '../_base_/models/stgcnpp.py', '../_base_/datasets/gtu.py',
+    '../_base_/models/stgcnpp_recognizer.py', '../_base_/datasets/gtu.py',
     '../_base_/datasets/gcn_loaders.py', '../_base_/schedules/stgcnpp_80e.py',
     '../_base_/default_runtime.py'
 ]

@@ -1,5 +1,11 @@
 from .algorithms import UmURL
-from .backbones import RawJoints, SkeletonEncoder, UmURLBackbone
+from .backbones import (
+    DSTE,
+    EarlyFusionEncoder,
+    RawJoints,
+    SkeletonEncoder,
+    UmURLBackbone,
+)
 from .data_preprocessors import SkeletonDataPreprocessor
 from .heads import (
     InterModalConsistencyHead,
@@ -11,7 +17,8 @@ from .necks import ModalityProjector
 from .recognizers import SkeletonKNN
 
 __all__ = [
-    'InterModalConsistencyHead', 'IntraModalConsistencyHead',
+    'DSTE', 'EarlyFusionEncoder', 'InterModalConsistencyHead',
+    'IntraModalConsistencyHead',
     'LinearClsHead', 'ModalityProjector', 'RawJoints',
     'SkeletonDataPreprocessor', 'SkeletonEncoder', 'SkeletonKNN', 'UmURL',
     'UmURLBackbone', 'VarianceCovarianceHead'

@@ -105,6 +105,23 @@ class Layout:
             limbs[w].append(v)
         return tuple(map(tuple, limbs))
 
+    @property
+    def graph(self) -> dict[str, Any]:
+        """The tree as MMAction2's ``Graph`` takes it for ``layout``.
+
+        Raises:
+            ValueError: If there is no bone.
+        """
+        inward = [(v, parent) for v, parent in enumerate(self.parents)
+                  if parent != -1]
+        if not inward:
+            raise ValueError(f'layout {self.name!r} has no bones, so there is '
+                             'no graph: two or more joints are wanted')
+        return dict(
+            num_node=self.num_joints,
+            inward=inward,
+            center=self.parents.index(-1))
+
     def to_dict(self) -> dict[str, Any]:
         """Describe the layout in lists, integers and strings.
 

@@ -11,6 +11,7 @@ from ..layers.positions import sinusoidal_positions
 from ..layers.transformer import TransformerEncoder
 from ..official.checks import check_weights
 from ..official.names import prefix_in_file
+from ..utils.views import embed_views
 from .base import SkeletonEncoder
 
 
@@ -137,29 +138,27 @@ class UmURLBackbone(SkeletonEncoder):
         pooled = []
         for axis, tokenize in TOKENS.items():
             tokens = torch.cat(self._embed(axis, tokenize, views))
-            if axis == 'temporal':
-                tokens = tokens + self.positions.to(tokens.dtype)
-            tokens = self.encoder[axis](tokens)
-            pooled.append(tokens.max(dim=1).values)
+            pooled.append(self._mix(axis, tokens).max(dim=1).values)
         return list(torch.cat(pooled, dim=1).split(sizes))
+
+    def _mix(self, axis: str, tokens: Tensor) -> Tensor:
+        """Let the tokens of a sample see each other: (N, L, D) -> same."""
+        if axis == 'temporal':
+            tokens = tokens + self.positions.to(tokens.dtype)
+        return self.encoder[axis](tokens)
 
     def _embed(self, axis: str, tokenize: Callable[[Tensor], Tensor],
                views: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
         """Embed a modality in one call; fuse each view: (N, L, D) each."""
-        embedded: list[list[Tensor]] = [[] for _ in views]
-        for name in self.modalities:
-            users = [i for i, view in enumerate(views) if name in view]
-            if not users:
-                continue
+
+        def embed(name: str, stream: Tensor) -> Tensor:
             embedding = cast(nn.ModuleDict, self.embeddings[name])[axis]
-            streams = [views[i][name] for i in users]
-            tokens = embedding(tokenize(torch.cat(streams)))
-            sizes = [stream.shape[0] for stream in streams]
-            for i, own in zip(users, tokens.split(sizes)):
-                embedded[i].append(own)
+            return embedding(tokenize(stream))
+
         return [
             streams[0] if len(streams) == 1 else self.fusion[axis](
-                sum(streams) / len(streams)) for streams in embedded
+                sum(streams) / len(streams))
+            for streams in embed_views(views, self.modalities, embed)
         ]
 
     def _check_checkpoint(self, state_dict: dict[str, Tensor], prefix: str,

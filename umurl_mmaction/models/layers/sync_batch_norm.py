@@ -2,17 +2,18 @@ import torch
 from mmengine.dist import get_default_group, get_world_size
 from torch import Tensor, nn
 from torch.nn.modules._functions import SyncBatchNorm as TorchSyncBatchNorm
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from .all_reduce import AllReduceSum
 
 
-class SyncBatchNorm1d(nn.BatchNorm1d):
+class _SyncBatchNorm(_BatchNorm):
     """Batch norm over the batches of all ranks, on CPUs and GPUs.
 
     In training mode, outputs, gradients and running statistics equal those of
     one process with the batches of all ranks, which may differ in size. In
-    eval mode, and with one process, the layer is ``nn.BatchNorm1d``. It has
-    the arguments and the state dict of ``nn.BatchNorm1d``.
+    eval mode, and with one process, the layer is torch's. It has the
+    arguments and the state dict of torch's layer.
 
     On CUDA it runs the kernels of ``nn.SyncBatchNorm``, which does not work
     on CPUs.
@@ -22,7 +23,8 @@ class SyncBatchNorm1d(nn.BatchNorm1d):
         """Normalize a rank's batch by the statistics of all batches.
 
         Args:
-            input (Tensor): (N, C) or (N, C, L), floating point; N may be 0.
+            input (Tensor): (N, C, ...) as torch's layer takes, floating
+                point; N may be 0.
 
         Returns:
             Tensor: Same shape and dtype as ``input``.
@@ -86,6 +88,34 @@ class SyncBatchNorm1d(nn.BatchNorm1d):
         if self.bias is not None:
             x = x + self.bias.view(shape)
         return x.to(input.dtype)
+
+
+class SyncBatchNorm1d(_SyncBatchNorm, nn.BatchNorm1d):
+    """Synchronised ``nn.BatchNorm1d``: (N, C) or (N, C, L) -> same."""
+
+
+class SyncBatchNorm2d(_SyncBatchNorm, nn.BatchNorm2d):
+    """Synchronised ``nn.BatchNorm2d``: (N, C, H, W) -> same."""
+
+
+_SYNCHRONIZED: dict[type, type] = {
+    nn.BatchNorm1d: SyncBatchNorm1d,
+    nn.BatchNorm2d: SyncBatchNorm2d
+}
+
+
+def synchronize_batch_norms(model: nn.Module) -> None:
+    """Synchronise the batch norms of a model that was built without it.
+
+    They keep their weights, statistics and places.
+
+    Args:
+        model (nn.Module): Changed in place.
+    """
+    for module in model.modules():
+        if type(module) in _SYNCHRONIZED:
+            # The layers differ in `forward` alone.
+            module.__class__ = _SYNCHRONIZED[type(module)]
 
 
 def _move_towards(average: Tensor, new: Tensor, momentum: float) -> None:

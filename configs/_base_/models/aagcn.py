@@ -1,0 +1,6 @@
+# 2s-AGCN with attention as in MMAction2's configs, for several modalities. A
+# config takes it with `model = dict(backbone=dict(_base_.encoder,
+# _delete_=True))`.
+encoder = dict(
+    type='EarlyFusionEncoder',
+    trunk=dict(type='AAGCN', graph_cfg=dict(mode='spatial')))
