@@ -12,6 +12,23 @@ ROOT = osp.dirname(osp.abspath(__file__))
 # What `mim` looks for under `<package>/.mim`.
 MIM_ITEMS = ('tools', 'configs', 'model-index.yml')
 
+EXTRAS = {
+    # For tools/deploy/export.py; the last one runs what it writes.
+    'export': ['onnx', 'onnxscript', 'onnxruntime'],
+    # OpenDataLab 0.0.10, which only `mim download` of datasets needs, asks
+    # for a setuptools that is too old for torch.
+    'mim': ['openmim', 'opendatalab<0.0.10'],
+    'test': ['pytest'],
+    # For tools/visualizations.
+    'visualization': ['scikit-learn', 'tensorboard'],
+}
+# What an empty environment needs for every command of the pages. MMAction2
+# 1.2 refuses MMCV 2.2.
+EXTRAS['all'] = [
+    'mmcv-lite>=2.0.0,<2.2', *EXTRAS['export'], *EXTRAS['mim'],
+    *EXTRAS['visualization']
+]
+
 
 def read(*parts):
     with open(osp.join(ROOT, *parts), encoding='utf-8') as f:
@@ -131,12 +148,5 @@ setup(
         'tensorboard',
         'torch',
     ],
-    extras_require={
-        # For tools/deploy/export.py; the last one runs what it writes.
-        'export': ['onnx', 'onnxscript', 'onnxruntime'],
-        'mim': ['openmim'],
-        'test': ['pytest'],
-        # For tools/visualizations.
-        'visualization': ['scikit-learn', 'tensorboard'],
-    },
+    extras_require=EXTRAS,
 )

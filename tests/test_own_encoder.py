@@ -1,5 +1,7 @@
-"""An encoder of a few lines serves everywhere."""
+"""The page's encoder of a few lines serves everywhere."""
 import json
+import sys
+from types import ModuleType
 
 import mmengine
 import numpy as np
@@ -9,29 +11,17 @@ from conftest import REPO, make_annotations
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner
-from tools_loading import load_script
-from torch import nn
+from tools_loading import load_script, page_files, write_page_configs
 
-from umurl_mmaction.apis import UmURLInferencer
+from umurl_mmaction.apis import UmURLInferencer, load_config
 from umurl_mmaction.apis.deploy import DeployModel, export
-from umurl_mmaction.models import SkeletonEncoder
 
 CONFIGS = REPO / 'configs' / 'umurl'
+PAGE = REPO / 'tools' / 'extending.md'
 
-
-@MODELS.register_module()
-class MeanEncoder(SkeletonEncoder):
-    """The mean pose and its spread, through one linear layer."""
-
-    def __init__(self, width, **kwargs):
-        super().__init__(out_channels=width, **kwargs)
-        M, _, V, C = self.input_shape
-        self.fc = nn.Linear(2 * M * V * C, width)
-
-    def encode(self, streams):
-        x = sum(streams.values())
-        moments = torch.cat([x.mean(dim=2), x.std(dim=2)], dim=1)
-        return self.fc(moments.flatten(1))
+# As the configs of the page import it: once in a process.
+sys.modules['my_encoder'] = ModuleType('my_encoder')
+exec(page_files(PAGE)['my_encoder.py'], vars(sys.modules['my_encoder']))
 
 
 @pytest.fixture(scope='module')
@@ -96,6 +86,18 @@ def test_linear_probe(folder):
     assert not torch.equal(before, runner.model.backbone.fc.weight)  # loaded
     assert not runner.model.backbone.fc.weight.requires_grad
     assert runner.val_loop.run()['acc/top1'] == 1
+
+
+def test_the_configs_of_the_page(tmp_path):
+    write_page_configs(PAGE, tmp_path)
+    sizes = []
+    for name in ('my_mean.py', 'my_mean_knn.py'):
+        model = MODELS.build(load_config(tmp_path / name).model)
+        sizes.append({key: value.shape
+                      for key, value in model.backbone.state_dict().items()})
+        joints = torch.randn(3, *model.backbone.input_shape)
+        assert model.backbone(joints).shape == (3, 64)
+    assert sizes[0] == sizes[1]
 
 
 def test_flops():

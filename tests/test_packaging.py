@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import os.path as osp
+import re
 import shutil
 import stat
 import subprocess
@@ -20,8 +21,8 @@ ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 PACKAGE = 'umurl_mmaction'
 MIM_ITEMS = ('tools', 'configs', 'model-index.yml')
 TREE_ITEMS = MIM_ITEMS + ('LICENSE', 'MANIFEST.in', 'Makefile', 'README.md',
-                          'benchmarks', 'pyproject.toml', 'requirements',
-                          'setup.py', 'tests', PACKAGE)
+                          'benchmarks', 'demo', 'pyproject.toml',
+                          'requirements', 'setup.py', 'tests', PACKAGE)
 
 
 def list_files(root):
@@ -134,6 +135,19 @@ def test_requirements_leave_mmcv_to_the_user(wheel):
                    if 'extra ==' not in line)
 
 
+def test_an_extra_serves_an_empty_environment(wheel):
+    info = f'{PACKAGE}-{umurl_mmaction.__version__}.dist-info'
+    metadata = wheel[f'{info}/METADATA'][0].decode()
+    wanted = {}
+    for name, extra in re.findall(
+            '^Requires-Dist: (.*?) *; extra == "(.*)"$', metadata, re.M):
+        wanted.setdefault(extra, set()).add(name)
+    # What MMAction2 1.2 takes; without the old setuptools of OpenXLab.
+    assert wanted['all'] == wanted['mim'] | wanted['export'] | wanted[
+        'visualization'] | {'mmcv-lite<2.2,>=2.0.0'}
+    assert wanted['mim'] == {'openmim', 'opendatalab<0.0.10'}
+
+
 def test_wheel_contents(tree, wheel):
     expected = {
         f'{PACKAGE}/{name}': osp.join(tree, PACKAGE, name)
@@ -160,7 +174,9 @@ def test_sdist_contents(tree, sdist):
         assert read(osp.join(sdist, PACKAGE, '.mim', name)) == read(source)
         assert read(osp.join(sdist, name)) == read(source)
     assert list_files(osp.join(sdist, PACKAGE, '.mim')) == set(mim)
-    for item in (PACKAGE, 'benchmarks', 'tests', 'requirements'):
+    for name in ('LICENSE', 'README.md', 'setup.py', 'pyproject.toml'):
+        assert read(osp.join(sdist, name)) == read(osp.join(tree, name))
+    for item in (PACKAGE, 'benchmarks', 'demo', 'tests', 'requirements'):
         assert list_files(osp.join(sdist, item)) == list_files(
             osp.join(tree, item))
     for _, dirs, files in os.walk(sdist):

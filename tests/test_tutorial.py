@@ -2,15 +2,13 @@
 import csv
 import json
 import re
-import runpy
 import shlex
-import sys
 
 import numpy as np
 import pytest
 from conftest import REPO
 from PIL import Image
-from tools_loading import page_blocks, write_page_configs
+from tools_loading import page_blocks, run_command, write_page_configs
 
 TUTORIAL = REPO / 'tools' / 'tutorial.md'
 OWN_SKELETONS = REPO / 'tools' / 'data' / 'own_skeletons.md'
@@ -54,23 +52,6 @@ def write_clips(folder):
     (folder / 'skeleton.json').write_text(skeleton)
 
 
-def run(command, monkeypatch):
-    """As Python does a script, but in this process."""
-    program, script, *argv = command
-    assert program == 'python'
-    path = REPO / script
-    if path.name == 'custom_clips.py':
-        # Workers would look for its functions in pytest.
-        argv += ['--workers', '1']
-    with monkeypatch.context() as patch:
-        patch.setattr(sys, 'argv', [str(path), *argv])
-        patch.setattr(sys, 'path', [str(path.parent), *sys.path])
-        try:
-            runpy.run_path(str(path), run_name='__main__')
-        except SystemExit as end:
-            assert not end.code, command
-
-
 def last(rows, name):
     row, = [x for x in rows if x['config'] == name]
     return row
@@ -85,7 +66,10 @@ def test_each_command_of_the_tutorial(tmp_path, monkeypatch):
     for path in write_page_configs(OWN_SKELETONS, tmp_path):
         path.write_text(f'{path.read_text()}{SMALLER[path.name]}')
     for command in commands():
-        run(command, monkeypatch)
+        if command[1].endswith('custom_clips.py'):
+            # Workers would look for its functions in pytest.
+            command += ['--workers', '1']
+        run_command(command, monkeypatch)
 
     # What the page says that there is now.
     assert list((tmp_path / 'work_dirs/mine').glob(

@@ -2,9 +2,11 @@
 import importlib.util
 import pickle
 import re
+import runpy
 import sys
 
 import pytest
+from conftest import REPO
 
 
 def load_script(path):
@@ -16,6 +18,20 @@ def load_script(path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def run_command(command, monkeypatch):
+    """Run ``python SCRIPT ARGS``, as Python does, but in this process."""
+    program, script, *argv = command
+    assert program == 'python'
+    path = REPO / script
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, 'argv', [str(path), *argv])
+        patch.setattr(sys, 'path', [str(path.parent), *sys.path])
+        try:
+            runpy.run_path(str(path), run_name='__main__')
+        except SystemExit as end:
+            assert not end.code, command
 
 
 def closing_lines(tool, capsys, *argv):
@@ -45,11 +61,17 @@ def page_blocks(path, language):
     return re.findall(rf'```{language}\n(.*?)```', path.read_text(), re.DOTALL)
 
 
-def write_page_configs(path, folder):
-    """Write the configs that a page names before each block; their paths."""
+def page_files(path):
+    """The Python files that a page names before each block: name -> code."""
     names = re.findall(r'`(my_\w+\.py)`', path.read_text())
     blocks = page_blocks(path, 'python')
     assert len(names) == len(blocks) > 0
-    for name, code in zip(names, blocks):
+    return dict(zip(names, blocks))
+
+
+def write_page_configs(path, folder):
+    """Write the Python files of a page; their paths."""
+    files = page_files(path)
+    for name, code in files.items():
         (folder / name).write_text(code)
-    return [folder / name for name in names]
+    return [folder / name for name in files]

@@ -2,7 +2,8 @@
 
 The import registers the modules, closes the gaps of the released stack and
 makes the ``umurl_mmaction::`` configs known, so that MMAction2's own scripts
-work unchanged.
+work unchanged. They also take these configs by name, and configs that import
+modules beside them.
 """
 import importlib.util
 import os.path as osp
@@ -13,7 +14,9 @@ from typing import NoReturn, Optional
 USAGE = '''usage: python -m umurl_mmaction SCRIPT [ARGS...]
 
 Run a Python script, for example MMAction2's own tools/train.py, with
-umurl_mmaction imported first. ARGS are passed on untouched.
+umurl_mmaction imported first. In ARGS, a config of this package may go by its
+base name, such as umurl-knn_synthetic.py, or umurl_mmaction::PATH, and a
+config's custom_imports may name modules in its folder.
 '''
 
 
@@ -21,6 +24,20 @@ def fail(message: str) -> NoReturn:
     """Exit with status 2 and one line that says why."""
     print(f'umurl_mmaction: error: {message}', file=sys.stderr)
     raise SystemExit(2)
+
+
+def _locate_config(arg: str) -> str:
+    """Replace the name of a config by its path; let it import neighbours."""
+    from .apis.loading import find_config, find_neighbours
+    if not arg.endswith('.py') and '::' not in arg:
+        return arg
+    if osp.isfile(arg):
+        find_neighbours(arg)
+        return arg
+    try:
+        return str(find_config(arg))
+    except FileNotFoundError:
+        return arg
 
 
 def run_script(script: str, args: Optional[list[str]] = None) -> None:
@@ -33,11 +50,10 @@ def run_script(script: str, args: Optional[list[str]] = None) -> None:
     """
     if not osp.isfile(script):
         fail(f'no such script: {script}')
-    import umurl_mmaction  # noqa: F401
-
     # Like the interpreter, let a script import its neighbours.
     sys.path.insert(0, osp.dirname(osp.abspath(script)))
-    sys.argv = [script, *(sys.argv[1:] if args is None else args)]
+    args = sys.argv[1:] if args is None else args
+    sys.argv = [script, *map(_locate_config, args)]
     runpy.run_path(script, run_name='__main__')
 
 

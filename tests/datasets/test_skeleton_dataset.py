@@ -124,8 +124,11 @@ def test_a_split_of_an_npz_does_not_keep_the_others(tmp_path):
 
 
 def test_missing_file_is_named():
-    with pytest.raises(FileNotFoundError, match="'nowhere.pkl' is not there"):
+    with pytest.raises(FileNotFoundError, match=(
+            "'nowhere.pkl' is not there; `mim run umurl_mmaction "
+            'make_synthetic data/synthetic.pkl` makes')) as error:
         build('nowhere.pkl')
+    assert '\n' not in str(error.value)
 
 
 def test_empty_split_is_named(tmp_path):

@@ -1,3 +1,5 @@
+import re
+
 import mmengine
 import pytest
 from conftest import REPO, make_annotations
@@ -81,6 +83,26 @@ def test_label_beyond_the_classes(train, index, label):
 
     refused(train, f"'clip0{index:02d}' has label {label}, but .*"
             'num_classes=14: labels 0 to 13', LINEAR, tamper)
+
+
+@pytest.mark.parametrize('classes, num_classes, says', [
+    (None, 60, 'WARNING - The classifier has num_classes=60, but .* has only '
+     '3 classes: set model.cls_head.num_classes=3\n'),
+    (list('abcd'), 4, None),
+])
+def test_more_classes_than_the_data_have_are_said(train, classes, num_classes,
+                                                  says):
+
+    def name_classes(data):
+        if classes:
+            data['classes'] = classes
+
+    train(LINEAR, name_classes, change=lambda cfg: cfg.merge_from_dict(
+        {'model.cls_head.num_classes': num_classes}))
+    log, = train.folder.glob('*/*.log')
+    found = re.findall('.*The classifier has.*\n', log.read_text())
+    assert len(found) == bool(says)
+    assert not says or re.search(says, found[0])
 
 
 def test_a_classifier_wants_labels_and_pretraining_none(train):

@@ -138,6 +138,9 @@ def test_frozen_backbone_stays_in_eval_mode_without_gradients():
      r'is \(N, 2, 8, 25, 3\)'),
     (joints()[0], r'wanted is \(N, 2, 8, 25, 3\)'),
     (joints(coords=2), r'wanted is \(N, 2, 8, 25, 3\)'),
+    # What a recognizer makes of (N, M, T, V, C).
+    (joints().flatten(0, 1), r'an axis is missing: a recognizer wants \(N, '
+     'num_clips, num_person, clip_len, joints, in_channels'),
 ])
 def test_wrong_input_says_why(x, message):
     with pytest.raises(ValueError, match=message) as error:

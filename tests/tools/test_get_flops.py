@@ -93,7 +93,7 @@ def test_a_stream_is_that_of_the_uni_modal_config(tool):
 
 def test_the_page_shows_what_the_command_prints(tool, tmp_path, capsys):
     path = tmp_path / 'new' / 'flops.json'
-    tool.main(['--json', str(path)])
+    tool.main([NTU60, '--json', str(path)])
     table = capsys.readouterr().out.split('\n\n')[0]
     assert table.startswith('| Model') and len(table.splitlines()) == 6
     assert table in (REPO / 'benchmarks' / 'README.md').read_text()
@@ -109,7 +109,7 @@ def test_the_page_shows_what_the_command_prints(tool, tmp_path, capsys):
      "several modalities are wanted, it has ('joint',) only"),
     ([REPO / 'configs/umurl/knn/umurl-knn_synthetic.py'],
      "a pre-training config is wanted, one with model.type='UmURL'"),
-    (['lost.py'], 'config lost.py is not there'),
+    (['lost.py'], "config 'lost.py' is neither a file nor one of this"),
     (['--batch-size', 1], '--batch-size must be at least 2, got 1'),
     (['--cfg-options', 'model.backbone.embed_dims=33'],
      'embed_dims=33 must be even'),

@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from tools_loading import load_script, refusal
 
 import umurl_mmaction
+from umurl_mmaction.engine.hooks import CommitHook, commit_hook
 from umurl_mmaction.engine.hooks.commit_hook import git_commit
 
 SCRIPT = REPO / 'tools' / 'analysis' / 'summarize.py'
@@ -175,11 +176,26 @@ def test_the_commit_is_that_of_the_last_start(tool, killed, tmp_path):
     assert row['commit'] == '1234567-dirty'
 
 
-def test_runs_from_a_checkout_log_its_commit(tool, runs, tmp_path):
+def test_runs_log_the_commit_of_a_checkout_or_the_version(tool, runs,
+                                                          tmp_path):
     row, = summary(tool, tmp_path, runs / 'pretrain')
-    # None if the package that runs is installed elsewhere.
     package = Path(umurl_mmaction.__file__).parent
-    assert row['commit'] == git_commit(package)
+    version = f'v{umurl_mmaction.__version__}'
+    assert row['commit'] == (git_commit(package) or version)
+
+
+@pytest.mark.parametrize('commit', ['1234567', '1234567-dirty', None])
+def test_an_installed_package_logs_its_version(tool, killed, tmp_path, commit,
+                                               monkeypatch):
+    monkeypatch.setattr(commit_hook, 'git_commit', lambda folder: commit)
+    lines = []
+    monkeypatch.setattr(
+        commit_hook, 'print_log', lambda line, logger: lines.append(line))
+    CommitHook().before_run(None)
+    log = killed / '20260102_000000' / '1.log'
+    log.write_text(f'mmengine - INFO - {lines[0]}\n')
+    row, = summary(tool, tmp_path, killed)
+    assert row['commit'] == (commit or f'v{umurl_mmaction.__version__}')
 
 
 def test_a_commit_is_that_of_tracked_files(tmp_path):

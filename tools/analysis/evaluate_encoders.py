@@ -102,7 +102,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
 
     from umurl_mmaction.analysis.encoder_scores import to_markdown
     from umurl_mmaction.command_line import make_folders, one_line_errors
-    from umurl_mmaction.engine.hooks.commit_hook import PACKAGE, git_commit
+    from umurl_mmaction.engine.hooks.commit_hook import code_version
     from umurl_mmaction.fileio.atomic import write_text
     make_folders(parser, [args.json])
     with one_line_errors(parser, str(args.json or 'the disk')):
@@ -112,7 +112,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
             content = dict(
                 config=args.config,
                 cfg_options=args.cfg_options or {},
-                commit=git_commit(PACKAGE),
+                commit=code_version(),
                 labels=args.labels,
                 draws=args.draws,
                 group=args.group,

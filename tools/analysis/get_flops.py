@@ -15,8 +15,7 @@ from typing import Any, Optional
 
 from mmengine.config import Config, DictAction
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'umurl'
-DEFAULT = 'pretrain/umurl_4xb128-451e_ntu60-xsub-keypoint-3d.py'
+DEFAULT = 'umurl_4xb128-451e_ntu60-xsub-keypoint-3d.py'
 UNIT = ('One multiply-add is 2 FLOPs. Matrix products are counted (linear '
         'layers, attention, covariances); norms, activations, sums and the '
         'optimizer are not.')
@@ -147,8 +146,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        'config', nargs='?', type=Path, default=CONFIGS / DEFAULT,
-        help=f'pre-training config (default: {DEFAULT})')
+        'config', nargs='?', default=DEFAULT,
+        help='path or base name of a pre-training config (%(default)s)')
     parser.add_argument(
         '--batch-size', type=int,
         help="samples of a loss (default: the config's whole batch)")
@@ -158,13 +157,14 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     parser.add_argument(
         '--json', type=Path, help='also write the numbers to this file')
     args = parser.parse_args(argv)
-    if not args.config.is_file():
-        parser.error(f'config {args.config} is not there')
+    from umurl_mmaction.apis import load_config
     from umurl_mmaction.command_line import make_folders
     from umurl_mmaction.fileio.atomic import write_text
     make_folders(parser, [args.json])
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    try:
+        cfg = load_config(args.config, args.cfg_options)
+    except FileNotFoundError as error:
+        parser.error(str(error))
     batch_size = args.batch_size or cfg.get('auto_scale_lr', {}).get(
         'base_batch_size', 512)
     if batch_size < 2:
@@ -177,7 +177,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
           f'{UNIT}')
     if args.json:
         content = dict(
-            config=args.config.name,
+            config=Path(args.config).name,
             cfg_options=args.cfg_options or {},
             batch_size=batch_size,
             unit=UNIT,

@@ -132,7 +132,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     from umurl_mmaction.analysis.results import named_rows
     from umurl_mmaction.apis.loading import configs_folder
     from umurl_mmaction.command_line import make_folders, one_line_errors
-    from umurl_mmaction.engine.hooks.commit_hook import PACKAGE, git_commit
+    from umurl_mmaction.engine.hooks.commit_hook import code_version
     from umurl_mmaction.fileio.atomic import write_text
     rows = named_rows(configs_folder())
     if args.list:
@@ -148,7 +148,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     with one_line_errors(parser, str(args.work_dir)):
         measured = measure(content, row, args)
     if args.json:
-        commit = git_commit(PACKAGE)
+        commit = code_version()
         for entry in measured:
             entry['commit'] = commit
         write_text(args.json, json.dumps(measured, indent=1) + '\n')

@@ -10,7 +10,9 @@ from typing import Optional
 from .run_logs import Record, read_records
 
 # The line that CommitHook logs.
-COMMIT = re.compile(r'\bgit commit: ([0-9a-f]{7,40}(-dirty)?)$', re.MULTILINE)
+COMMIT = re.compile(
+    r'\b(?:git commit: ([0-9a-f]{7,40}(?:-dirty)?)'
+    r'|umurl_mmaction version: (v[\w.+]+))$', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class RunSummary:
         run (str): Folder of the run.
         config (str, optional): Name of its config.
         commit (str, optional): Git commit of the code, if it is logged;
-            ``-dirty`` if files of the code had been changed.
+            ``-dirty`` if files of the code had been changed. Of an installed
+            package its version, such as ``v0.1.0``.
         epochs (int, optional): Epochs that are logged.
         max_epochs (int, optional): Epochs that the config asks for.
         iterations (int): Iterations that are logged; 0 for a test.
@@ -175,7 +178,7 @@ def _commit(run: Path) -> Optional[str]:
         text = path.read_text(encoding='utf-8', errors='replace')
         found = COMMIT.search(text)
         if found:
-            return found[1]
+            return found[1] or found[2]
     return None
 
 

@@ -1,4 +1,5 @@
 """Loading of configs by name, and of models with all their weights."""
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -23,17 +24,22 @@ def configs_folder() -> Path:
 
 
 def find_config(name: str) -> Path:
-    """Find a config of this package by its base name, as ``mim`` does.
+    """Find a config of this package.
 
     Args:
-        name (str): Such as ``'umurl-knn_synthetic.py'``; ``.py`` may be left
-            out.
+        name (str): Its base name, as for ``mim``, such as
+            ``'umurl-knn_synthetic.py'``, where ``.py`` may be left out; or
+            ``'umurl_mmaction::umurl/knn/umurl-knn_synthetic.py'``.
 
     Raises:
         FileNotFoundError: If there is none.
     """
-    wanted = name if name.endswith('.py') else f'{name}.py'
-    for path in sorted(configs_folder().rglob('*.py')):
+    package, _, inner = name.rpartition('::')
+    folder = configs_folder()
+    wanted = inner if inner.endswith('.py') else f'{inner}.py'
+    if package == PACKAGE.name and (folder.parent / wanted).is_file():
+        return folder.parent / wanted
+    for path in () if package else sorted(folder.rglob('*.py')):
         if path.name == wanted:
             return path
     raise FileNotFoundError(
@@ -41,9 +47,22 @@ def find_config(name: str) -> Path:
         'configs/umurl/metafile.yml lists those')
 
 
+def find_neighbours(config: Union[str, Path]) -> None:
+    """Let ``custom_imports`` of a config name modules in its folder.
+
+    The folder comes last on ``sys.path``, so that it hides no package, and
+    stays there for the workers of dataloaders.
+    """
+    folder = str(Path(config).resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
+
+
 def load_config(config: Union[str, Path, Config],
                 cfg_options: Optional[Mapping[str, Any]] = None) -> Config:
     """Load a config, or copy a loaded one.
+
+    Modules in the folder of a file can be named in its ``custom_imports``.
 
     Args:
         config (str | Path | Config): A path, the base name of a config of
@@ -53,12 +72,14 @@ def load_config(config: Union[str, Path, Config],
     Raises:
         FileNotFoundError: If there is no such config.
     """
+    package = str(config).partition('::')[0]
     if isinstance(config, Config):
         cfg = Config(
             config._cfg_dict.to_dict(), filename=config.filename)
-    elif '::' in str(config):
+    elif package not in (str(config), PACKAGE.name):
         cfg = get_config(str(config))
     elif Path(config).is_file():
+        find_neighbours(config)
         cfg = Config.fromfile(config)
     else:
         cfg = Config.fromfile(find_config(str(config)))

@@ -1,10 +1,9 @@
 """What an annotation file says of its clips as a whole."""
-import os
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Optional
 
-from ..fileio.annotations import load_annotations
+from ..fileio.annotations import check_is_there, load_annotations
 from ..skeleton.layout import Layout, build_layout
 from .check_clip import check_clip
 
@@ -65,12 +64,7 @@ def read_facts(ann_file: str) -> DataFacts:
         ValueError: If it is broken, has no clip, or its clips do not agree
             in joints and coordinates. Names the file.
     """
-    try:
-        status = os.stat(ann_file)
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f'annotation file {ann_file!r} is not there; '
-            'tools/data/README.md tells how each one is made') from None
+    status = check_is_there(ann_file)
     return _read_facts(ann_file, status.st_size, status.st_mtime_ns)
 
 

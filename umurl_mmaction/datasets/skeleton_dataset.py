@@ -9,7 +9,11 @@ from mmaction.registry import DATASETS
 from mmcv.transforms import Compose
 from mmengine.logging import print_log
 
-from ..fileio.annotations import load_annotations, load_plain
+from ..fileio.annotations import (
+    check_is_there,
+    load_annotations,
+    load_plain,
+)
 from ..skeleton.layout import Layout
 from .check_clip import check_clip, finite_keypoint
 from .facts import facts_of, layout_of
@@ -102,10 +106,7 @@ class SkeletonDataset(PoseDataset):
 
     def load_data_list(self) -> list[dict]:
         """Read the split's annotations, or the chosen share of them."""
-        if not osp.isfile(self.ann_file):
-            raise FileNotFoundError(
-                f'annotation file {self.ann_file!r} is not there; '
-                'tools/data/README.md tells how each one is made')
+        check_is_there(self.ann_file)
         data = load_annotations(self.ann_file, self.trusted)
         self.layout = layout_of(data, self.ann_file)
         clips = self._split_of(data)

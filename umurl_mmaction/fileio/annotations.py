@@ -3,6 +3,7 @@
 The suffix tells MMAction2's pickles from the .npz files of
 ``annotations_npz.py``.
 """
+import os
 import pickle
 from pathlib import Path
 from typing import Any, Callable, Union
@@ -12,6 +13,22 @@ import numpy as np
 from .annotations_npz import read_npz, write_npz
 from .atomic import replacing
 from .plain import UnknownNameError, check_trusted, load_plain, reason_of
+
+
+def check_is_there(ann_file: str) -> os.stat_result:
+    """Return the status of an annotation file.
+
+    Raises:
+        FileNotFoundError: If there is no such file. Says how to make one.
+    """
+    try:
+        return os.stat(ann_file)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f'annotation file {ann_file!r} is not there; `mim run '
+            'umurl_mmaction make_synthetic data/synthetic.pkl` makes a '
+            'procedural set to start with, and tools/data/README.md tells how '
+            'each of the others is made') from None
 
 
 def load_annotations(path: Union[str, Path],

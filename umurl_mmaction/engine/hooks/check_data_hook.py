@@ -1,3 +1,4 @@
+import logging
 from typing import Any
 
 from mmaction.registry import HOOKS
@@ -15,7 +16,8 @@ class CheckDataHook(Hook):
     """Refuse data that the model cannot use, before the first step.
 
     Pre-training leaves out the last batch of an epoch if it is a single clip,
-    over which no variance is defined. The log says so in one line.
+    over which no variance is defined. The log says so in one line, and warns
+    of a classifier with more classes than the training set.
 
     Raises:
         ValueError: If there is no batch, or pre-training gets batches of one
@@ -40,6 +42,8 @@ class CheckDataHook(Hook):
             self._check_layout(dataset, model)
             if head is not None:
                 self._check_labels(dataset, head.num_classes)
+        if head is not None:
+            self._warn_of_unused_classes(loader.dataset, head.num_classes)
 
     def before_test(self, runner: Runner) -> None:
         """Check the test set against the model."""
@@ -114,6 +118,16 @@ class CheckDataHook(Hook):
                 f'{data_layout.name!r}, but the encoder has the layout '
                 f'{layout.name!r} with other parents: leave out '
                 'model.backbone.graph_cfg and set model.backbone.ann_file')
+
+    @staticmethod
+    def _warn_of_unused_classes(dataset: Any, num_classes: int) -> None:
+        known = getattr(dataset, 'metainfo', {}).get('num_classes')
+        if known is not None and known < num_classes:
+            print_log(
+                f'The classifier has num_classes={num_classes}, but '
+                f'{dataset.ann_file!r} has only {known} classes: set '
+                f'model.cls_head.num_classes={known}', 'current',
+                logging.WARNING)
 
     @staticmethod
     def _check_labels(dataset: Any, num_classes: Any) -> None:

@@ -9,6 +9,8 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from ...version import __version__
+
 PACKAGE = Path(__file__).resolve().parents[2]
 
 
@@ -42,12 +44,23 @@ def git_commit(folder: Path) -> Optional[str]:
         return None
 
 
+def code_version() -> str:
+    """Name the code of this package that runs.
+
+    Returns:
+        str: The git commit of a checkout, as :func:`git_commit` gives it,
+        else the version, such as ``v0.1.0``.
+    """
+    return git_commit(PACKAGE) or f'v{__version__}'
+
+
 @HOOKS.register_module()
 class CommitHook(Hook):
-    """Log the git commit of this package if it runs from a checkout."""
+    """Log the git commit of this package, or its version if it has none."""
 
     def before_run(self, runner: Runner) -> None:
-        """Log the commit on the first rank."""
-        commit = git_commit(PACKAGE) if dist.is_main_process() else None
-        if commit is not None:
-            print_log(f'git commit: {commit}', 'current')
+        """Log it on the first rank."""
+        if dist.is_main_process():
+            version = code_version()
+            what = 'version' if version.startswith('v') else 'git commit'
+            print_log(f'umurl_mmaction {what}: {version}', 'current')

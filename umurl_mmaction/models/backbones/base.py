@@ -11,6 +11,11 @@ from ...skeleton.layout import build_layout
 from ...skeleton.modalities import check_modalities, generate_modalities
 from ..official.checks import check_weights
 
+# A recognizer merges the first two axes before the encoder sees them.
+MISSING_AXIS = ('; an axis is missing: a recognizer wants (N, num_clips, '
+                'num_person, clip_len, joints, in_channels), with num_clips=1 '
+                'for whole clips')
+
 
 class _FrozenAfterInit(ABCMeta):
     """Applies ``frozen`` after a subclass has made all its weights."""
@@ -183,7 +188,8 @@ class SkeletonEncoder(BaseModule, metaclass=_FrozenAfterInit):
             raise ValueError(
                 f'{what} has shape {tuple(x.shape)}, wanted is (N, '
                 f'{", ".join(map(str, self.input_shape))}): (N, num_person, '
-                'clip_len, joints, in_channels)')
+                'clip_len, joints, in_channels)'
+                f'{"" if x.ndim != 4 else MISSING_AXIS}')
         return fit_bodies(x, self.input_shape[0])
 
     def _check_checkpoint(self, state_dict: dict[str, Tensor], prefix: str,
