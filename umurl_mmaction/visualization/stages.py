@@ -89,24 +89,26 @@ def find_steps(cfg: Config, loader: str) -> ConfigSteps:
             break
         prepare.append(step)
     branches = (
-        cfg.model.get('branches') or cfg.model.get('modalities')
-        or cfg.model.backbone.get('modalities', ()))
+        cfg.model.get('branches') or cfg.model.backbone.get('modalities', ()))
     names = [*branches, 'all']
     preprocessor = cfg.model.get('data_preprocessor') or {}
-    if (views is None and loader == 'train_dataloader'
-            and preprocessor.get('views')):
-        views = _fit_views(preprocessor['views'], len(names),
+    if views is None and loader == 'train_dataloader':
+        views = preprocessor.get('views')
+    if views:
+        views = _fit_views(views, len(names),
                            cfg.model.backbone.get('clip_len', 64))
     return ConfigSteps(dataset, prepare, views, names)
 
 
 def _fit_views(views: Any, num_views: int, clip_len: int) -> dict:
-    """Set number and length of the preprocessor's views to the model's."""
+    """Set number and length of the views to the model's."""
     views = copy.deepcopy(views)
-    if len(views['transforms']) == 1:
-        views.setdefault('num_views', [num_views])
+    if len(views['transforms']) == 1 and views.get('num_views') is None:
+        views['num_views'] = num_views
     for pipeline in views['transforms']:
-        pipeline[0]['clip_len'] = clip_len
+        for step in pipeline:
+            if step['type'] == RESIZE:
+                step['clip_len'] = clip_len
     return views
 
 
@@ -161,7 +163,7 @@ class StageSource:
         self._views: list[Callable] = []
         if steps.views is not None:
             pipelines = steps.views['transforms']
-            counts = steps.views.get('num_views') or [1] * len(pipelines)
+            counts = TRANSFORMS.build(steps.views).num_views
             for pipeline, count in zip(pipelines, counts):
                 view = TRANSFORMS.build(
                     dict(type=MULTI_VIEW, transforms=[pipeline]))
