@@ -32,6 +32,8 @@ class ConfigSteps(NamedTuple):
 class ClipStages(NamedTuple):
     """A clip after each step.
 
+    A score, the third coordinate of 2D keypoints, is left out.
+
     Args:
         raw (np.ndarray): As annotated, (M, T, V, C), float32.
         normalized (np.ndarray): Before it is resized in time, (M, T, V, C),
@@ -144,6 +146,8 @@ class StageSource:
         dataset (Dataset): The clips as annotated.
         labels (list[tuple[str, int | None]]): Name and label of each clip.
         layout (Layout): Their layout.
+        centered (bool): Whether the centre joint at 0 may be there: pixels
+            are not centred.
         names (list[str]): The stream of each view; empty if it is not known.
 
     Raises:
@@ -156,6 +160,7 @@ class StageSource:
         self.layout = find_layout(cfg, self.dataset)
         self.labels = clip_labels(self.dataset)
         types = [step['type'] for step in steps.prepare]
+        self.centered = not any(x.endswith('PreNormalize2D') for x in types)
         resize = types.index(RESIZE) if RESIZE in types else len(types)
         self._normalize = Compose(steps.prepare[:resize])
         self._resize = Compose(steps.prepare[resize:])
@@ -221,4 +226,8 @@ class StageSource:
             made = transform(dict(results, augmentations=choices))
             views.extend(made['views'])
             notes.append('\n'.join(choices))
+        if not self.centered:
+            # Without the score.
+            raw, normalized, *views = (
+                clip[..., :2] for clip in (raw, normalized, *views))
         return ClipStages(raw, normalized, views, notes)

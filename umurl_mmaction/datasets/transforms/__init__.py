@@ -6,11 +6,11 @@ from .augment import (
 )
 from .formatting import PackSkeletonInputs
 from .modalities import GenSkeletonModalities
-from .normalize import SkeletonPreNormalize
+from .normalize import SkeletonPreNormalize, SkeletonPreNormalize2D
 from .wrappers import SkeletonMultiView
 
 __all__ = [
     'GenSkeletonModalities', 'JointCorruption', 'PackSkeletonInputs',
     'PoseRotation', 'PoseShear', 'SkeletonMultiView', 'SkeletonPreNormalize',
-    'TemporalCropResize'
+    'SkeletonPreNormalize2D', 'TemporalCropResize'
 ]
