@@ -203,7 +203,7 @@ def test_a_split_that_is_not_there_lists_those_that_are(start):
 
 
 @pytest.mark.parametrize('setting, wanted', [
-    ({'model.modalities': ('joint', 'angle')},
+    ({'model.backbone.modalities': ('joint', 'angle')},
      "unknown modality 'angle'; known are"),
     ({'model.backbone.graph_cfg.layout': 'h36m'},
      "unknown layout 'h36m'; known are"),

@@ -47,10 +47,11 @@ def data(settings: Settings) -> list[Row]:
 
 def _calls(clips: Sequence[np.ndarray], settings: Settings) -> dict[str, Any]:
     cfg = load_config(PRETRAIN, settings.embed_dims[0], settings)
-    # The model sets the number of the preprocessor's views.
-    preprocessor = MODELS.build(cfg.model).data_preprocessor.to(
-        settings.device)
+    # The model sets the number of views.
+    model = MODELS.build(cfg.model)
+    preprocessor = model.data_preprocessor.to(settings.device)
     per_clip = Compose(cfg.per_clip_pipeline)
+    per_clip.transforms[0].fit(model.num_views, model.backbone.input_shape[1])
     raw = Compose(cfg.train_pipeline)
     rng = np.random.default_rng(0)
 

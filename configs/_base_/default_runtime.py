@@ -13,6 +13,7 @@ default_hooks = dict(
         max_keep_ckpts=3,
         save_best='auto'),
     check_data=dict(type='CheckDataHook'),
+    check_weights=dict(type='CheckWeightsHook'),
     check_loss=dict(type='CheckLossHook'),
     throughput=dict(type='ThroughputHook'),
     commit=dict(type='CommitHook'),

@@ -106,6 +106,47 @@ def test_views_of_the_workers_train_too(run):
     assert len(views) == 6 and views[0][3].shape == (4, 2, 64, 25, 3)
 
 
+def readme_variant(heading, path):
+    """Write the config below a heading of the README, on this checkout."""
+    section = (REPO / 'README.md').read_text().partition(f'{heading}\n')[2]
+    code = section.partition('```python\n')[2].partition('```')[0]
+    path.write_text(code.replace('umurl_mmaction::', f'{REPO}/configs/'))
+    return Config.fromfile(path)
+
+
+@pytest.mark.parametrize('place', ['device', 'workers', 'restarted workers'])
+def test_the_modalities_are_one_setting(run, tmp_path, place):
+    """As the README shows it, wherever the views are made."""
+    cfg = readme_variant('### Some of the modalities', tmp_path / 'child.py')
+    changes = dict(model=cfg.model)
+    changes['model'].backbone.update(embed_dims=16, clip_len=8)
+    changes['model'].neck.update(in_channels=32, out_channels=64)
+    if place != 'device':
+        changes['train_dataloader'] = dict(
+            dataset=dict(pipeline=cfg.per_clip_pipeline))
+    if place == 'restarted workers':
+        # This loop starts its workers before any hook is called.
+        changes['train_cfg'] = dict(
+            _delete_=True, type='PassesTrainLoop', max_iters=6)
+        changes['train_dataloader'].update(num_workers=1)
+        changes['param_scheduler'] = []
+        changes['default_hooks.checkpoint.by_epoch'] = False
+    views, weights = run('two', **changes)
+    assert len(views) == 6
+    for batch in views:
+        assert [view.shape for view in batch] == [(4, 2, 8, 25, 3)] * 3
+    projectors = {key.split('.')[1] for key in weights if 'neck' in key}
+    assert projectors == {'joint', 'bone'}
+
+
+def test_another_number_of_views_is_refused_before_the_first_step(run):
+    pipeline = Config.fromfile(REPO / PRETRAIN).per_clip_pipeline
+    pipeline[0].num_views = 3
+    with pytest.raises(ValueError, match=r'num_views=\[3\] of SkeletonMultiV.*'
+                       'takes 4: one for each of model.backbone.modalities'):
+        run('three', train_dataloader=dict(dataset=dict(pipeline=pipeline)))
+
+
 def test_mixed_precision_takes_the_fast_type(run, monkeypatch):
     from umurl_mmaction.engine.optim import amp_optim_wrapper
     used = []

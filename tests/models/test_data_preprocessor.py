@@ -172,7 +172,9 @@ def test_a_batch_says_what_it_is_by_its_type(preprocessor):
 
 def test_the_model_says_how_many_views_and_how_long(preprocessor, training):
     training()
-    with pytest.raises(ValueError, match=r'num_views=\[2\] .* takes 4'):
+    with pytest.raises(
+            ValueError, match=r'num_views=\[2\] of SkeletonMultiView .* takes '
+            '4: one for each of model.backbone.modalities'):
         preprocessor.fit_views(4, (2, 8, 25, 3))
     one = MODELS.build(
         dict(

@@ -139,13 +139,26 @@ def test_two_modalities_take_three_views():
             type='UmURLBackbone', embed_dims=16, clip_len=8,
             modalities=names))
     assert len(model(make_views(count=3), mode='loss')) == 4
-    with pytest.raises(ValueError, match='4 views were given, but .* want 3'):
+    with pytest.raises(
+            ValueError, match='4 views were given, but .* want 3.*'
+            'model.backbone.modalities') as error:
         model(make_views(count=4), mode='loss')
+    assert '\n' not in str(error.value)
 
 
-def test_one_branch_of_all_modalities_is_plain_early_fusion():
+def test_a_branch_has_modalities_of_the_encoder():
+    backbone = dict(
+        type='UmURLBackbone', embed_dims=16, modalities=('joint', 'bone'))
+    with pytest.raises(
+            ValueError, match="model.branches.fast has 'motion', which is not "
+            r"in model.backbone.modalities=\('joint', 'bone'\)"):
+        build(backbone=backbone, branches=dict(fast=['motion']))
+
+
+@pytest.mark.parametrize('modalities', [('joint', 'bone', 'motion'), None])
+def test_one_branch_of_all_modalities_is_plain_early_fusion(modalities):
     model = build(
-        branches=dict(fused=('joint', 'bone', 'motion')),
+        branches=dict(fused=modalities),
         heads=dict(
             intra=dict(type='IntraModalConsistencyHead'),
             regularizer=dict(type='VarianceCovarianceHead')))

@@ -102,18 +102,25 @@ def test_a_config_without_views_has_none(ann_file):
 def test_a_transform_that_writes_into_its_input_leaves_the_raw_clip(tmp_path):
     path = str(tmp_path / 'tiny2d.pkl')
     data = make_annotations(num_joints=17, coords=2)
+    for clip in data['annotations']:
+        clip['keypoint_score'] = np.ones(clip['keypoint'].shape[:-1])
     data['split']['xsub_train'] = data['split']['train']
     mmengine.dump(data, path)
     cfg = Config.fromfile(CONFIGS / 'pretrain' / (
         'umurl_4xb128-451e_ntu60-xsub-keypoint-2d.py'))
     cfg.train_dataloader.dataset.ann_file = path
     source = StageSource(cfg)
-    assert source.layout.name == 'coco'
+    assert source.layout.name == 'coco' and not source.centered
     stages = source[0]
     np.testing.assert_array_equal(stages.raw,
                                   data['annotations'][0]['keypoint'])
     np.testing.assert_allclose(
         stages.normalized[..., 0], stages.raw[..., 0] / 960 - 1, rtol=1e-5)
+    # The score is no coordinate to draw.
+    cfg.train_dataloader.dataset.prepare[0].with_score = True
+    again = StageSource(cfg)[0]
+    np.testing.assert_array_equal(again.normalized, stages.normalized)
+    assert {view.shape[-1] for view in again.views} == {2}
 
 
 def test_wrapped_and_stock_datasets(cfg, ann_file):

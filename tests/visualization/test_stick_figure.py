@@ -174,6 +174,10 @@ def test_missing_is_not_drawn():
     wanted[0, 3, 9] = False
     shown = hide_missing(clip, layout, joints=False)
     np.testing.assert_array_equal(np.isnan(shown).all(axis=-1), wanted)
+    # Nothing has moved the centre of pixels to 0.
+    shown = hide_missing(clip, layout, centered=False)
+    wanted[0, 3, 9] = wanted[0, 4, layout.center] = True
+    np.testing.assert_array_equal(np.isnan(shown).all(axis=-1), wanted)
 
 
 # Strips

@@ -91,8 +91,7 @@ def count_params(module: Any) -> int:
 def single_stream(cfg: Config, modality: str) -> Config:
     """Make the config of a stream of late fusion: two views of a modality."""
     cfg = copy.deepcopy(cfg)
-    for key in ('branches', 'modalities'):
-        cfg.model.pop(key, None)
+    cfg.model.pop('branches', None)
     cfg.model.backbone.modalities = (modality, )
     return cfg
 

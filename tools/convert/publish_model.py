@@ -29,6 +29,7 @@ def strip_training(checkpoint: dict[str, Any]) -> dict[str, Any]:
         ValueError: If it is no checkpoint of UmURL.
     """
     from umurl_mmaction.models.official.files import is_official, to_ours
+    from umurl_mmaction.models.official.names import is_pretraining_only
     if is_official(checkpoint):
         checkpoint = to_ours(checkpoint)
     # 'official' holds the paper's optimizer.
@@ -40,7 +41,7 @@ def strip_training(checkpoint: dict[str, Any]) -> dict[str, Any]:
     weights = {
         key: value
         for key, value in checkpoint['state_dict'].items()
-        if not key.startswith('neck.')
+        if not is_pretraining_only(key)
     }
     return dict(meta=meta, state_dict=weights)
 

@@ -30,10 +30,12 @@ def strips_of(source: 'StageSource', index: int) -> list['Strip']:
     """Make the columns of a clip."""
     from umurl_mmaction.visualization import Strip, hide_missing
     stages = source[index]
+    raw, normalized = (
+        hide_missing(clip, source.layout, centered=source.centered)
+        for clip in (stages.raw, stages.normalized))
     strips = [
-        Strip(
-            hide_missing(stages.raw, source.layout), 'raw', space='annotated'),
-        Strip(hide_missing(stages.normalized, source.layout), 'normalised')
+        Strip(raw, 'raw', space='annotated'),
+        Strip(normalized, 'normalised')
     ]
     for i, (view, note) in enumerate(zip(stages.views, stages.notes)):
         title = f'view {i + 1}'

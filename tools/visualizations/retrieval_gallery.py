@@ -54,7 +54,8 @@ def draw(cfg: 'Config', args: Namespace) -> None:
     names = ClassNames.find(args.class_names, gallery.dataset)
 
     def show(source: StageSource, index: int) -> 'np.ndarray':
-        return hide_missing(source[index].normalized, source.layout)
+        return hide_missing(
+            source[index].normalized, source.layout, centered=source.centered)
 
     for row, query in track_iter_progress(list(enumerate(chosen))):
         name, label = queries.labels[query]

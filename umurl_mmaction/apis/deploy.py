@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional
 
 import torch
-from mmaction.datasets.transforms import PreNormalize2D
 from torch import Tensor, nn
 
 from ..datasets.transforms import (
     PackSkeletonInputs,
     SkeletonPreNormalize,
+    SkeletonPreNormalize2D,
     TemporalCropResize,
 )
 from ..fileio.atomic import replacing
 from ..skeleton.layout import Layout
-from ..skeleton.normalize import normalize_clips
+from ..skeleton.normalize import normalize_clips, normalize_pixels
 from ..skeleton.temporal import resize
 from .inferencer import UmURLInferencer
 
@@ -31,25 +31,6 @@ Run = Callable[[Tensor], Sequence[Any]]
 TOLERANCE = 1e-4
 
 
-def normalize_pixels(joints: Tensor, img_shape: Sequence[int]) -> Tensor:
-    """Normalise pixels to -1..1 as MMAction2's ``PreNormalize2D`` does.
-
-    Args:
-        joints (Tensor): (N, M, T, V, C) with x and y first, in pixels.
-            Missing bodies are zeros and stay zeros.
-        img_shape (sequence of int): Height and width of the frame.
-
-    Returns:
-        Tensor: (N, M, T, V, C).
-    """
-    height, width = img_shape
-    rest = joints.shape[-1] - 2
-    center = joints.new_tensor([width / 2, height / 2] + [0.] * rest)
-    scale = joints.new_tensor([width / 2, height / 2] + [1.] * rest)
-    present = (joints != 0).flatten(2).any(dim=-1)
-    return (joints - center) / scale * present[:, :, None, None, None]
-
-
 def _normalize(transform: SkeletonPreNormalize, layout: Layout) -> Step:
     return partial(
         normalize_clips,
@@ -57,8 +38,12 @@ def _normalize(transform: SkeletonPreNormalize, layout: Layout) -> Step:
         rotate_in=torch.float32)
 
 
-def _normalize_pixels(transform: PreNormalize2D, layout: Layout) -> Step:
-    return partial(normalize_pixels, img_shape=transform.img_shape)
+def _normalize_pixels(transform: SkeletonPreNormalize2D,
+                      layout: Layout) -> Step:
+    return partial(
+        normalize_pixels,
+        img_shape=transform.img_shape,
+        score_thr=transform.score_thr)
 
 
 def _resize(transform: TemporalCropResize, layout: Layout) -> Step:
@@ -77,7 +62,7 @@ def _pack(transform: PackSkeletonInputs, layout: Layout) -> Step:
 # transform of your own is one more entry.
 STEPS: dict[type, Callable[[Any, Layout], Step]] = {
     SkeletonPreNormalize: _normalize,
-    PreNormalize2D: _normalize_pixels,
+    SkeletonPreNormalize2D: _normalize_pixels,
     TemporalCropResize: _resize,
     PackSkeletonInputs: _pack,
 }

@@ -10,8 +10,7 @@ from mmengine.device import get_device
 from mmengine.hub import get_config
 
 from ..fileio.checkpoints import load_checkpoint
-from ..models.official.checks import check_weights
-from ..models.official.names import strip_module
+from ..models.official.checks import load_all_weights
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -133,9 +132,6 @@ def load_model(cfg: Config,
                device: Optional[str] = None) -> Any:
     """Build the model of a config with the weights of a checkpoint.
 
-    MMEngine's loading keeps random weights if the checkpoint lacks some; this
-    raises an error.
-
     Args:
         cfg (Config): Has ``model``; see :func:`fill_facts`.
         checkpoint (str | Path): Path or URL of a checkpoint, of ours or of
@@ -159,23 +155,5 @@ def load_model(cfg: Config,
     loaded = load_checkpoint(checkpoint)
     fill_facts(cfg, loaded)
     model = init_recognizer(cfg, device=device)
-    weights = {
-        strip_module(key): value
-        for key, value in loaded.get('state_dict', loaded).items()
-    }
-    # The encoder checks its own weights on loading.
-    check_weights(
-        model,
-        weights,
-        '',
-        part='cls_head.',
-        required=None,
-        size_hint='num_classes and in_channels must be those of the training')
-    missing = model.load_state_dict(weights, strict=False).missing_keys
-    if missing:
-        raise ValueError(
-            f'{checkpoint} has no {missing[0]}, which this '
-            f'{type(model).__name__} needs; a classifier is in checkpoints of '
-            'linear and fine-tuning runs only, and every modality of the '
-            'config must be one of the pre-training')
+    load_all_weights(model, loaded.get('state_dict', loaded), str(checkpoint))
     return model

@@ -6,6 +6,7 @@ from .modalities import MODALITIES, generate_modalities
 from .normalize import (
     align_bodies,
     normalize_clips,
+    normalize_pixels,
     repair_missing_frames,
 )
 from .temporal import crop_resize, crop_resize_packed, resize
@@ -13,6 +14,7 @@ from .temporal import crop_resize, crop_resize_packed, resize
 __all__ = [
     'LAYOUTS', 'Layout', 'MODALITIES', 'PackedClips', 'align_bodies',
     'build_layout', 'corruption_map', 'crop_resize', 'crop_resize_packed',
-    'generate_modalities', 'map_joints', 'normalize_clips', 'pack_clips',
-    'repair_missing_frames', 'resize', 'shear_map'
+    'generate_modalities', 'map_joints', 'normalize_clips',
+    'normalize_pixels', 'pack_clips', 'repair_missing_frames', 'resize',
+    'shear_map'
 ]

@@ -1,9 +1,11 @@
-"""The paper's normalisation, on batches of clips.
+"""Normalisation of batches of clips: the paper's, and that of 2D keypoints.
 
 UmURL uses the NTU RGB+D preparation of 2s-AGCN (Shi et al., CVPR 2019),
 without its spine rotation. No loop and no branch depends on the data, and all
 operations exist in ONNX, so that models can be exported.
 """
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -112,3 +114,31 @@ def normalize_clips(joints: Tensor,
         stay zero.
     """
     return align_bodies(repair_missing_frames(joints), layout, rotate_in)
+
+
+def normalize_pixels(joints: Tensor,
+                     img_shape: Sequence[int],
+                     score_thr: float = 0.) -> Tensor:
+    """Scale pixels to -1..1 over the frame; missing joints become zeros.
+
+    A joint is missing if x and y are 0, if one of them is not finite, or if
+    its score is not above ``score_thr``.
+
+    Args:
+        joints (Tensor): (..., V, C): x, y and, if C = 3, the score.
+        img_shape (sequence of int): Height and width of the frame.
+        score_thr (float): Largest score of a missing joint. Defaults to 0.
+
+    Returns:
+        Tensor: (..., V, C), of the same dtype; the scores as they are, and
+        zeros for missing joints.
+    """
+    height, width = img_shape
+    pixels, scores = joints[..., :2], joints[..., 2:]
+    half = joints.new_tensor([width / 2, height / 2])
+    present = ((pixels != 0).any(dim=-1, keepdim=True)
+               & pixels.isfinite().all(dim=-1, keepdim=True))
+    if joints.shape[-1] == 3:
+        present = present & (scores > score_thr)
+    scaled = torch.cat([(pixels - half) / half, scores], dim=-1)
+    return scaled.masked_fill(~present, 0)

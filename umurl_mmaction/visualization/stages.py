@@ -32,6 +32,8 @@ class ConfigSteps(NamedTuple):
 class ClipStages(NamedTuple):
     """A clip after each step.
 
+    A score, the third coordinate of 2D keypoints, is left out.
+
     Args:
         raw (np.ndarray): As annotated, (M, T, V, C), float32.
         normalized (np.ndarray): Before it is resized in time, (M, T, V, C),
@@ -89,24 +91,26 @@ def find_steps(cfg: Config, loader: str) -> ConfigSteps:
             break
         prepare.append(step)
     branches = (
-        cfg.model.get('branches') or cfg.model.get('modalities')
-        or cfg.model.backbone.get('modalities', ()))
+        cfg.model.get('branches') or cfg.model.backbone.get('modalities', ()))
     names = [*branches, 'all']
     preprocessor = cfg.model.get('data_preprocessor') or {}
-    if (views is None and loader == 'train_dataloader'
-            and preprocessor.get('views')):
-        views = _fit_views(preprocessor['views'], len(names),
+    if views is None and loader == 'train_dataloader':
+        views = preprocessor.get('views')
+    if views:
+        views = _fit_views(views, len(names),
                            cfg.model.backbone.get('clip_len', 64))
     return ConfigSteps(dataset, prepare, views, names)
 
 
 def _fit_views(views: Any, num_views: int, clip_len: int) -> dict:
-    """Set number and length of the preprocessor's views to the model's."""
+    """Set number and length of the views to the model's."""
     views = copy.deepcopy(views)
-    if len(views['transforms']) == 1:
-        views.setdefault('num_views', [num_views])
+    if len(views['transforms']) == 1 and views.get('num_views') is None:
+        views['num_views'] = num_views
     for pipeline in views['transforms']:
-        pipeline[0]['clip_len'] = clip_len
+        for step in pipeline:
+            if step['type'] == RESIZE:
+                step['clip_len'] = clip_len
     return views
 
 
@@ -142,6 +146,8 @@ class StageSource:
         dataset (Dataset): The clips as annotated.
         labels (list[tuple[str, int | None]]): Name and label of each clip.
         layout (Layout): Their layout.
+        centered (bool): Whether the centre joint at 0 may be there: pixels
+            are not centred.
         names (list[str]): The stream of each view; empty if it is not known.
 
     Raises:
@@ -154,6 +160,7 @@ class StageSource:
         self.layout = find_layout(cfg, self.dataset)
         self.labels = clip_labels(self.dataset)
         types = [step['type'] for step in steps.prepare]
+        self.centered = not any(x.endswith('PreNormalize2D') for x in types)
         resize = types.index(RESIZE) if RESIZE in types else len(types)
         self._normalize = Compose(steps.prepare[:resize])
         self._resize = Compose(steps.prepare[resize:])
@@ -161,7 +168,7 @@ class StageSource:
         self._views: list[Callable] = []
         if steps.views is not None:
             pipelines = steps.views['transforms']
-            counts = steps.views.get('num_views') or [1] * len(pipelines)
+            counts = TRANSFORMS.build(steps.views).num_views
             for pipeline, count in zip(pipelines, counts):
                 view = TRANSFORMS.build(
                     dict(type=MULTI_VIEW, transforms=[pipeline]))
@@ -219,4 +226,8 @@ class StageSource:
             made = transform(dict(results, augmentations=choices))
             views.extend(made['views'])
             notes.append('\n'.join(choices))
+        if not self.centered:
+            # Without the score.
+            raw, normalized, *views = (
+                clip[..., :2] for clip in (raw, normalized, *views))
         return ClipStages(raw, normalized, views, notes)

@@ -63,7 +63,8 @@ def projection(num_coords: int,
 
 def hide_missing(keypoint: np.ndarray,
                  layout: Layout,
-                 joints: bool = True) -> np.ndarray:
+                 joints: bool = True,
+                 centered: bool = True) -> np.ndarray:
     """Replace missing bodies and joints by NaN, so that they are not drawn.
 
     A body without any joint in a frame is missing. A single joint at exactly
@@ -73,16 +74,17 @@ def hide_missing(keypoint: np.ndarray,
         keypoint (np.ndarray): (M, T, V, C).
         layout (Layout): Its layout.
         joints (bool): Also hide single joints. Defaults to True.
+        centered (bool): Keep the centre joint at 0. Defaults to True.
 
     Returns:
         np.ndarray: A new array, (M, T, V, C).
     """
     present = np.asarray(keypoint.any(axis=-1))
     body = present.any(axis=-1, keepdims=True)
-    if joints:
-        present[..., [layout.center]] |= body
-    else:
+    if not joints:
         present |= body
+    elif centered:
+        present[..., [layout.center]] |= body
     return np.where(present[..., None], keypoint, np.nan)
 
 

@@ -1,4 +1,5 @@
-# The model takes four views: joint, bone, motion, and all together.
+# The model takes a view for each modality and one for all together; it sets
+# their number and length.
 views = dict(
     type='SkeletonMultiView',
     transforms=[[
@@ -12,10 +13,7 @@ views = dict(
 # The device makes the views of a batch. The workers make them clip by clip
 # with `train_dataloader.dataset.pipeline=_base_.per_clip_pipeline`.
 train_pipeline = [dict(type='PackSkeletonInputs', ragged=True)]
-per_clip_pipeline = [
-    dict(views, num_views=[4]),
-    dict(type='PackSkeletonInputs')
-]
+per_clip_pipeline = [views, dict(type='PackSkeletonInputs')]
 
 train_dataloader = dict(
     batch_size=128,

@@ -13,6 +13,7 @@ from umurl_mmaction.datasets.transforms import (
     PoseShear,
     SkeletonMultiView,
     SkeletonPreNormalize,
+    SkeletonPreNormalize2D,
     TemporalCropResize,
     wrappers,
 )
@@ -331,8 +332,9 @@ def test_wrong_joint_count_names_the_clip():
 
 
 @pytest.mark.parametrize('transform', [
-    SkeletonPreNormalize, TemporalCropResize, JointCorruption, PoseRotation,
-    PoseShear, GenSkeletonModalities, PackSkeletonInputs
+    SkeletonPreNormalize, SkeletonPreNormalize2D, TemporalCropResize,
+    JointCorruption, PoseRotation, PoseShear, GenSkeletonModalities,
+    PackSkeletonInputs
 ])
 def test_settings_are_shown_and_keys_documented(transform):
     assert 'Required Keys' in transform.__doc__

@@ -153,16 +153,21 @@ class SkeletonMultiView(BaseTransform):
 
     Args:
         transforms (list[list[dict]]): The pipelines.
-        num_views (sequence of int, optional): Number of views of each
-            pipeline. Defaults to one each; a single pipeline of
-            ``SkeletonDataPreprocessor`` makes as many as the model takes.
+        num_views (int | sequence of int, optional): Number of views of each
+            pipeline. Defaults to one each; in pre-training, a single pipeline
+            makes as many as the model takes.
+
+    Raises:
+        ValueError: If there is not one number for each pipeline.
     """
 
     def __init__(self,
                  transforms: Sequence[Sequence[Union[dict, Callable]]],
-                 num_views: Union[Sequence[int], None] = None) -> None:
+                 num_views: Union[int, Sequence[int], None] = None) -> None:
         self._given = num_views is not None
-        self.num_views = list(num_views or [1] * len(transforms))
+        if num_views is None or isinstance(num_views, int):
+            num_views = [num_views or 1] * len(transforms)
+        self.num_views = list(num_views)
         if len(self.num_views) != len(transforms):
             raise ValueError(f'num_views={self.num_views} must have one '
                              f'number for each of {len(transforms)} pipelines')
@@ -182,16 +187,22 @@ class SkeletonMultiView(BaseTransform):
             layout (Layout): Layout of the clips. Defaults to ``'nturgb+d'``.
 
         Raises:
-            ValueError: If ``num_views`` was given and makes another number.
+            ValueError: If ``num_views`` was given, or several pipelines, and
+                they make another number.
         """
         if not self._given and len(self.pipelines) == 1:
             self.num_views = [num_views]
         if sum(self.num_views) != num_views:
-            raise ValueError(f'num_views={self.num_views} of the views makes '
-                             f'{sum(self.num_views)} views of a clip, the '
-                             f'model takes {num_views}')
+            raise ValueError(
+                f'num_views={self.num_views} of SkeletonMultiView makes '
+                f'{sum(self.num_views)} views of a clip, the model takes '
+                f'{num_views}: one for each of model.backbone.modalities (or '
+                'of model.branches) and one for all together; leave num_views '
+                'out of a single pipeline')
         for pipeline in self.pipelines:
-            self._crop(pipeline).clip_len = clip_len
+            for transform in pipeline.transforms:
+                if isinstance(transform, TemporalCropResize):
+                    transform.clip_len = clip_len
         self.layout = layout
 
     def transform(self, results: dict) -> dict:

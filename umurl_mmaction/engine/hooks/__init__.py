@@ -2,6 +2,7 @@ from .cache_features_hook import CacheFeaturesHook
 from .check_data_hook import CheckDataHook
 from .check_loss_hook import CheckLossHook
 from .check_steps_hook import CheckStepsHook
+from .check_weights_hook import CheckWeightsHook
 from .collapse_monitor_hook import CollapseMonitorHook
 from .commit_hook import CommitHook
 from .keep_on_device_hook import KeepOnDeviceHook
@@ -10,6 +11,6 @@ from .throughput_hook import ThroughputHook
 
 __all__ = [
     'CacheFeaturesHook', 'CheckDataHook', 'CheckLossHook', 'CheckStepsHook',
-    'CollapseMonitorHook', 'CommitHook', 'KeepOnDeviceHook',
-    'RetrievalBaselineHook', 'ThroughputHook'
+    'CheckWeightsHook', 'CollapseMonitorHook', 'CommitHook',
+    'KeepOnDeviceHook', 'RetrievalBaselineHook', 'ThroughputHook'
 ]

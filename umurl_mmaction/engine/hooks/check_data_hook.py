@@ -8,6 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from ...datasets.transforms import SkeletonMultiView
 from ..unwrap import bare_model
 
 
@@ -15,15 +16,16 @@ from ..unwrap import bare_model
 class CheckDataHook(Hook):
     """Refuse data that the model cannot use, before the first step.
 
+    Views that workers make get the number and length that the model takes.
     Pre-training leaves out the last batch of an epoch if it is a single clip,
     over which no variance is defined. The log says so in one line, and warns
     of a classifier with more classes than the training set.
 
     Raises:
         ValueError: If there is no batch, or pre-training gets batches of one
-            clip; if the data have other joints, coordinates or parents than
-            the encoder; if a label is not one of the classifier's classes, or
-            is missing where accuracy is measured.
+            clip or of another number of views; if the data have other joints,
+            coordinates or parents than the encoder; if a label is not one of
+            the classifier's classes, or is missing where accuracy is measured.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -33,6 +35,7 @@ class CheckDataHook(Hook):
         self._check_batches(loader)
         if hasattr(model, 'project'):
             self._leave_out_single_clip(loader)
+            self._fit_views(loader.dataset, model)
         datasets = [loader.dataset]
         if runner.val_loop is not None:
             datasets.append(runner.val_loop.dataloader.dataset)
@@ -83,6 +86,16 @@ class CheckDataHook(Hook):
                 'single clip, over which no variance is defined: each epoch '
                 'leaves out one clip', 'current')
             loader.batch_sampler.drop_last = True
+
+    @staticmethod
+    def _fit_views(dataset: Any, model: Any) -> None:
+        """Let workers make the views that the model takes."""
+        while hasattr(dataset, 'dataset'):  # a wrapper such as RepeatDataset
+            dataset = dataset.dataset
+        pipeline = getattr(dataset, 'pipeline', None)
+        for transform in getattr(pipeline, 'transforms', ()):
+            if isinstance(transform, SkeletonMultiView):
+                transform.fit(model.num_views, model.backbone.input_shape[1])
 
     @staticmethod
     def _check_shapes(dataset: Any, model: Any) -> None:

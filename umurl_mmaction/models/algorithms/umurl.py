@@ -32,11 +32,9 @@ class UmURL(BaseModel):
         heads (dict[str, dict]): Independent loss terms by name; each maps the
             uni-modal and the decomposed projections, two dicts of branch ->
             (B, D), to a dict of losses.
-        modalities (sequence of str, optional): Modalities that are fused, in
-            the order of the views. Defaults to those of the encoder.
         branches (dict[str, sequence of str], optional): Name and modalities
-            of each view except the last one. Defaults to each modality alone,
-            as in the paper.
+            of each view except the last one; None stands for all modalities
+            of the encoder. Defaults to each modality alone, as in the paper.
         parts (dict[str, float], optional): Weights of the heads' losses on
             parts of the feature alone, by names of the encoder's
             ``feature_parts``. USDRL (Weng et al., AAAI 2025) has
@@ -48,6 +46,8 @@ class UmURL(BaseModel):
         init_cfg (dict, optional): MMEngine's initialisation.
 
     Attributes:
+        modalities (tuple[str]): Modalities that are fused, those of the
+            encoder.
         num_views (int): Views of a sample, one more than branches.
 
     Raises:
@@ -58,8 +58,7 @@ class UmURL(BaseModel):
                  backbone: dict,
                  neck: Mapping,
                  heads: Mapping[str, dict],
-                 modalities: Optional[Sequence[str]] = None,
-                 branches: Optional[Mapping[str, Sequence[str]]] = None,
+                 branches: Optional[Mapping[str, Any]] = None,
                  parts: Optional[Mapping[str, float]] = None,
                  part_neck: Optional[Mapping] = None,
                  data_preprocessor: Mapping = dict(
@@ -67,10 +66,20 @@ class UmURL(BaseModel):
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(MODELS.build(data_preprocessor), init_cfg)
         self.backbone: SkeletonEncoder = MODELS.build(backbone)
-        self.modalities = tuple(modalities or self.backbone.modalities)
-        self.branches = dict(branches or {m: (m, ) for m in self.modalities})
-        for streams in (self.modalities, *self.branches.values()):
+        self.modalities = self.backbone.modalities
+        branches = branches or {m: (m, ) for m in self.modalities}
+        self.branches = {
+            name: tuple(streams or self.modalities)
+            for name, streams in branches.items()
+        }
+        for name, streams in self.branches.items():
             check_modalities(streams)
+            for modality in streams:
+                if modality not in self.modalities:
+                    raise ValueError(
+                        f'model.branches.{name} has {modality!r}, which is '
+                        'not in model.backbone.modalities='
+                        f'{self.modalities}')
         self.num_views = len(self.branches) + 1
         if isinstance(self.data_preprocessor, SkeletonDataPreprocessor):
             self.data_preprocessor.fit_views(self.num_views,
@@ -139,7 +148,9 @@ class UmURL(BaseModel):
             raise ValueError(
                 f'{len(views)} views were given, but {list(self.branches)} '
                 f'want {self.num_views}: one for each and one for all '
-                'together')
+                'together; num_views of SkeletonMultiView makes them, and '
+                'model.backbone.modalities or model.branches says how many '
+                'are wanted')
         if len(views[0]) * get_world_size() < 2:
             raise ValueError('pre-training on a batch of one sample: the '
                              'variance over the batch is not defined; set '

@@ -1,9 +1,10 @@
-"""The one check that weights fit a model, for hooks that load them."""
+"""The checks that weights fit a model, and that a checkpoint has them all."""
+from collections.abc import Mapping
 from typing import Optional
 
 from torch import Tensor, nn
 
-from .names import official_name, our_name
+from .names import official_name, our_name, strip_module
 
 _HINT = 'its settings must be those of the pre-training'
 
@@ -82,6 +83,48 @@ def check_weights(module: nn.Module,
                 f'the checkpoint has {file_keys.get(key, key)} of shape '
                 f'{tuple(value.shape)}, this {owner} has no such weight; '
                 f'{depth_hint}')
+
+
+def load_all_weights(model: nn.Module,
+                     weights: Mapping[str, Tensor],
+                     source: str,
+                     prefix: str = '') -> None:
+    """Load weights into a model, and refuse if it would keep some of its own.
+
+    MMEngine's loading keeps random weights if the checkpoint lacks some.
+
+    Args:
+        model (nn.Module): The model, or the part of it at ``prefix``.
+        weights (dict[str, Tensor]): The weights of a checkpoint of ours or of
+            the paper's code; those that the model does not have are left out.
+        source (str): Name of the checkpoint, for the message.
+        prefix (str): The start of the model's keys, such as ``'backbone.'``.
+            Defaults to ''.
+
+    Raises:
+        ValueError: If the checkpoint lacks a weight of the model or has one
+            of another shape.
+    """
+    own = {
+        strip_module(key)[len(prefix):]: value
+        for key, value in weights.items()
+        if strip_module(key).startswith(prefix)
+    }
+    # The encoder checks its own weights on loading.
+    check_weights(
+        model,
+        own,
+        '',
+        part='cls_head.',
+        required=None,
+        size_hint='num_classes and in_channels must be those of the training')
+    missing = model.load_state_dict(own, strict=False).missing_keys
+    if missing:
+        raise ValueError(
+            f'{source} has no {prefix}{missing[0]}, which this '
+            f'{type(model).__name__} needs; a classifier is in checkpoints of '
+            'linear and fine-tuning runs only, and every modality of the '
+            'config must be one of the pre-training')
 
 
 def _rename_official(state_dict: dict[str, Tensor], prefix: str, place: str,

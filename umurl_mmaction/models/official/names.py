@@ -78,6 +78,16 @@ def official_name(key: str) -> Optional[str]:
     return None
 
 
+def is_pretraining_only(key: str) -> bool:
+    """Tell whether only pre-training uses a weight: a projector or a loss.
+
+    Args:
+        key (str): The key in a checkpoint of ours or of the paper's code.
+    """
+    return (our_name(key) or strip_module(key)).startswith(
+        ('neck.', 'heads.'))
+
+
 def prefix_in_file(checkpoint: Mapping[str, Any], prefix: str) -> str:
     """Find the prefix of a module's keys in a file.
 
