@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 
 
 class CfgOptions(Action):
-    """MMEngine's ``DictAction``, imported only when the option is given."""
+    """MMEngine's ``DictAction``, imported only when the option is given.
+
+    This package is imported first: it mends the action.
+    """
 
     def __call__(self, parser: ArgumentParser, namespace: Namespace,
                  values: Any, option_string: Optional[str] = None) -> None:
         from mmengine.config import DictAction
+
+        import umurl_mmaction  # noqa: F401
         DictAction(self.option_strings, self.dest, nargs='+')(
             parser, namespace, values, option_string)
 

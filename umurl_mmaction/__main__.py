@@ -2,7 +2,7 @@
 
 The import registers the modules, closes the gaps of the released stack and
 makes the ``umurl_mmaction::`` configs known, so that MMAction2's own scripts
-work unchanged.
+work unchanged. What a script cannot use ends it in one line.
 """
 import importlib.util
 import os.path as osp
@@ -34,11 +34,13 @@ def run_script(script: str, args: Optional[list[str]] = None) -> None:
     if not osp.isfile(script):
         fail(f'no such script: {script}')
     import umurl_mmaction  # noqa: F401
+    from umurl_mmaction.command_line import failing_in_one_line
 
     # Like the interpreter, let a script import its neighbours.
     sys.path.insert(0, osp.dirname(osp.abspath(script)))
     sys.argv = [script, *(sys.argv[1:] if args is None else args)]
-    runpy.run_path(script, run_name='__main__')
+    with failing_in_one_line():
+        runpy.run_path(script, run_name='__main__')
 
 
 def run_mmaction_tool(name: str) -> None:

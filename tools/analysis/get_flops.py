@@ -160,29 +160,30 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     args = parser.parse_args(argv)
     if not args.config.is_file():
         parser.error(f'config {args.config} is not there')
-    from umurl_mmaction.command_line import make_folders
+    from umurl_mmaction.command_line import make_folders, one_line_errors
     from umurl_mmaction.fileio.atomic import write_text
     make_folders(parser, [args.json])
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
-    batch_size = args.batch_size or cfg.get('auto_scale_lr', {}).get(
-        'base_batch_size', 512)
-    if batch_size < 2:
-        parser.error(f'--batch-size must be at least 2, got {batch_size}')
-    try:
-        costs = compare(cfg, batch_size)
-    except ValueError as error:
-        parser.error(f'{args.config}: {error}')
-    print(f'{to_markdown(costs)}\n\nThe loss of a batch of {batch_size}. '
-          f'{UNIT}')
-    if args.json:
-        content = dict(
-            config=args.config.name,
-            cfg_options=args.cfg_options or {},
-            batch_size=batch_size,
-            unit=UNIT,
-            rows=[asdict(cost) for cost in costs])
-        write_text(args.json, json.dumps(content, indent=1) + '\n')
+    with one_line_errors(parser, str(args.json or 'the disk')):
+        cfg = Config.fromfile(args.config)
+        cfg.merge_from_dict(args.cfg_options or {})
+        batch_size = args.batch_size or cfg.get('auto_scale_lr', {}).get(
+            'base_batch_size', 512)
+        if batch_size < 2:
+            parser.error(f'--batch-size must be at least 2, got {batch_size}')
+        try:
+            costs = compare(cfg, batch_size)
+        except ValueError as error:
+            raise ValueError(f'{args.config}: {error}') from error
+        print(f'{to_markdown(costs)}\n\nThe loss of a batch of {batch_size}. '
+              f'{UNIT}')
+        if args.json:
+            content = dict(
+                config=args.config.name,
+                cfg_options=args.cfg_options or {},
+                batch_size=batch_size,
+                unit=UNIT,
+                rows=[asdict(cost) for cost in costs])
+            write_text(args.json, json.dumps(content, indent=1) + '\n')
 
 
 if __name__ == '__main__':

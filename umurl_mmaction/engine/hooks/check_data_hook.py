@@ -6,6 +6,7 @@ from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
+from torch.nn import ModuleDict
 
 from ..unwrap import bare_model
 
@@ -19,9 +20,10 @@ class CheckDataHook(Hook):
 
     Raises:
         ValueError: If there is no batch, or pre-training gets batches of one
-            clip; if the data have other joints, coordinates or parents than
-            the encoder; if a label is not one of the classifier's classes, or
-            is missing where accuracy is measured.
+            clip; if the neck or the classifier takes other channels than the
+            encoder gives; if the data have other joints, coordinates or
+            parents than the encoder; if a label is not one of the
+            classifier's classes, or is missing where accuracy is measured.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -29,6 +31,7 @@ class CheckDataHook(Hook):
         loader = runner.train_loop.dataloader
         model = bare_model(runner)
         self._check_batches(loader)
+        self._check_channels(model)
         if hasattr(model, 'project'):
             self._leave_out_single_clip(loader)
         datasets = [loader.dataset]
@@ -44,12 +47,28 @@ class CheckDataHook(Hook):
     def before_test(self, runner: Runner) -> None:
         """Check the test set against the model."""
         model = bare_model(runner)
+        self._check_channels(model)
         dataset = runner.test_loop.dataloader.dataset
         self._check_shapes(dataset, model)
         self._check_layout(dataset, model)
         if runner.test_loop.evaluator.metrics:
             head = getattr(model, 'cls_head', None)
             self._check_labels(dataset, getattr(head, 'num_classes', None))
+
+    @staticmethod
+    def _check_channels(model: Any) -> None:
+        """Compare what the encoder gives with what comes after it."""
+        given = getattr(model.backbone, 'out_channels', None)
+        necks = getattr(model, 'neck', None)
+        parts = {'model.cls_head': getattr(model, 'cls_head', None)}
+        if isinstance(necks, ModuleDict):
+            parts['model.neck'] = next(iter(necks.values()))
+        for name, part in parts.items():
+            taken = getattr(part, 'in_channels', given)
+            if None not in (given, taken) and given != taken:
+                raise ValueError(
+                    f'{name}.in_channels={taken} must be {given}, the '
+                    'channels of the feature that model.backbone gives')
 
     @staticmethod
     def _check_batches(loader: Any) -> None:
