@@ -50,6 +50,8 @@ def run(folder, tmp_path, monkeypatch, capfd):
     (PRETRAIN, ['train_dataloader.dataset.ann_file=lost.pkl'],
      "annotation file 'lost.pkl' is not there"),
     (PRETRAIN, ['train_cfg.max_epoch=1'], "argument 'max_epoch'"),
+    (PRETRAIN, ['train_dataloder.batch_size=4'], "the setting "
+     "'train_dataloder' has no use; is 'train_dataloader' meant?"),
     (PRETRAIN, ['model.backbon.embed_dims=8'], "argument 'backbon'"),
     (PRETRAIN, ['default_hooks.checkpoint.save_bets=auto'],
      "argument 'save_bets'"),

@@ -1,3 +1,5 @@
+from difflib import get_close_matches
+from inspect import signature
 from typing import Any
 
 from mmaction.registry import HOOKS
@@ -19,12 +21,22 @@ class CheckDataHook(Hook):
     over which no variance is defined. The log says so in one line.
 
     Raises:
-        ValueError: If there is no batch, or pre-training gets batches of one
+        ValueError: If a setting's name is almost that of one that MMEngine
+            knows; if there is no batch, or pre-training gets batches of one
             clip; if the neck or the classifier takes other channels than the
             encoder gives; if the data have other joints, coordinates or
             parents than the encoder; if a label is not one of the
             classifier's classes, or is missing where accuracy is measured.
     """
+
+    def before_run(self, runner: Runner) -> None:
+        """Look for misspelt settings, which MMEngine passes over."""
+        known = [*signature(Runner.__init__).parameters, 'compile']
+        for name in runner.cfg:
+            meant = get_close_matches(name, known, n=1, cutoff=0.87)
+            if meant and name not in known:
+                raise ValueError(f'the setting {name!r} has no use; is '
+                                 f'{meant[0]!r} meant?')
 
     def before_train(self, runner: Runner) -> None:
         """Check the loops' datasets against the model."""
