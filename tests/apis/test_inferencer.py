@@ -337,7 +337,7 @@ def test_checkpoints_that_do_not_fit(built, ann_file, infer, tmp_path):
     (dict(VAL[0], keypoint=VAL[0]['keypoint'] * np.inf),
      f'{VAL[0]["frame_dir"]} is not finite'),
     (np.where(np.arange(150).reshape(1, 2, 25, 3) == 80, 1e30, 1),
-     'clip 0 has the coordinate .* at body 0, frame 1, joint 1'),
+     'clip 0 has the coordinate .* at body 0, frame 1, joint 0, after'),
     (dict(joint=np.full((2, 64, 25, 3), 1e30)),
      "the feature of clip 'clip 0' is not finite"),
     (dict(joint=np.zeros((64, 25, 3))), "'joint' stream has shape"),

@@ -283,7 +283,7 @@ def test_a_name_twice(tool, arrays, tmp_path, capsys):
     (lambda data: data['annotations'].insert(0, 7),
      'annotation 0: expected a dict, got int'),
     (lambda data: data['annotations'][2].update(
-        keypoint=np.ones((1, 9, 17, 3), np.float32)),
+        total_frames=9, keypoint=np.ones((1, 9, 17, 3), np.float32)),
      'clip002: expected (M, T, V, C), V and C as in the first clip'),
     (lambda data: data.pop('split'), "no split 'xsub_train', only none"),
     (lambda data: data['split'].pop('xsub_train'),
