@@ -15,16 +15,14 @@ if TYPE_CHECKING:
 
 
 class CfgOptions(Action):
-    """MMEngine's ``DictAction``, imported only when the option is given.
-
-    This package is imported first: it mends the action.
-    """
+    """MMEngine's ``DictAction``, imported only when the option is given."""
 
     def __call__(self, parser: ArgumentParser, namespace: Namespace,
                  values: Any, option_string: Optional[str] = None) -> None:
         from mmengine.config import DictAction
 
-        import umurl_mmaction  # noqa: F401
+        from umurl_mmaction.silent_settings import check_key_values
+        check_key_values(parser, str(option_string), values)
         DictAction(self.option_strings, self.dest, nargs='+')(
             parser, namespace, values, option_string)
 

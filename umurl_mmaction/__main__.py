@@ -34,12 +34,13 @@ def run_script(script: str, args: Optional[list[str]] = None) -> None:
     if not osp.isfile(script):
         fail(f'no such script: {script}')
     import umurl_mmaction  # noqa: F401
+    from umurl_mmaction import silent_settings
     from umurl_mmaction.command_line import failing_in_one_line
 
     # Like the interpreter, let a script import its neighbours.
     sys.path.insert(0, osp.dirname(osp.abspath(script)))
     sys.argv = [script, *(sys.argv[1:] if args is None else args)]
-    with failing_in_one_line():
+    with failing_in_one_line(), silent_settings.refused():
         runpy.run_path(script, run_name='__main__')
 
 

@@ -33,7 +33,6 @@ def apply() -> None:
     _mend_cpu_launchers()
     _mend_cpu_ddp()
     _mend_cpu_amp()
-    _mend_silent_settings()
 
 
 def _missing(name: str) -> bool:
@@ -354,76 +353,3 @@ def _mend_cpu_amp() -> None:
     if ('is_cuda_available' in init.__code__.co_names
             and not module.is_cuda_available()):
         module.is_cuda_available = lambda: True
-
-
-# 8. Settings that cannot be, of which MMEngine says nothing
-
-
-def _with_known_optimizer(call: Callable) -> Callable:
-    """Let an optimizer wrapper's constructor refuse an unknown optimizer."""
-
-    @functools.wraps(call)
-    def check_and_call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        from mmengine.registry import OPTIMIZERS
-        name = self.optimizer_cfg['type']
-        with OPTIMIZERS.switch_scope_and_registry(None) as registry:
-            if isinstance(name, str) and registry.get(name) is None:
-                raise ValueError(f'optimizer {name!r} is unknown; it is a '
-                                 'class of torch.optim or a registered one')
-        return call(self, *args, **kwargs)
-
-    return check_and_call
-
-
-def _with_some(steps: str, init: Callable) -> Callable:
-    """Let a loop refuse to train for nothing."""
-
-    @functools.wraps(init)
-    def init_and_check(self: Any, *args: Any, **kwargs: Any) -> None:
-        init(self, *args, **kwargs)
-        number = getattr(self, f'_{steps}')
-        if number < 1:
-            raise ValueError(f'train_cfg.{steps}={number} must be at least 1')
-
-    return init_and_check
-
-
-def _with_key_value(call: Callable) -> Callable:
-    """Let ``--cfg-options`` refuse what has no value."""
-
-    @functools.wraps(call)
-    def check_and_call(self: Any, parser: Any, namespace: Any, values: Any,
-                       *args: Any, **kwargs: Any) -> None:
-        for value in [values] if isinstance(values, str) else values or ():
-            if '=' not in value:
-                parser.error(f'{"/".join(self.option_strings)} wants '
-                             f'KEY=VALUE, got {value!r}')
-        call(self, parser, namespace, values, *args, **kwargs)
-
-    return check_and_call
-
-
-def _mend_silent_settings() -> None:
-    """Refuse in one line what ends elsewhere, or nowhere.
-
-    Symptom: a misspelt optimizer is ``TypeError: None is not a callable
-    object``; ``max_epochs=0`` trains nothing and says nothing;
-    ``--cfg-options KEY`` is ``not enough values to unpack``.
-    Versions: mmengine 0.10.7.
-    Remove when mmengine refuses them.
-    """
-    from mmengine.config import DictAction
-    from mmengine.optim import DefaultOptimWrapperConstructor as Constructor
-    from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
-    mends: list[tuple[Any, str, Callable]] = [
-        (Constructor, '__call__', _with_known_optimizer),
-        (DictAction, '__call__', _with_key_value),
-        (EpochBasedTrainLoop, '__init__',
-         functools.partial(_with_some, 'max_epochs')),
-        (IterBasedTrainLoop, '__init__',
-         functools.partial(_with_some, 'max_iters')),
-    ]
-    for owner, name, mend in mends:
-        stock = getattr(owner, name)
-        if not hasattr(stock, '__wrapped__'):
-            setattr(owner, name, mend(stock))
