@@ -202,10 +202,11 @@ def kill(number=signal.SIGKILL):
     os.kill(os.getpid(), number)
 
 
-def ask_all_to_stop():
+def ask_all_to_stop(name='TERM', times=1):
     """Workers too, as torchrun and queues do, from another process."""
-    subprocess.run(
-        ['kill', '-TERM', '--', f'-{os.getpgrp()}'], start_new_session=True)
+    for _ in range(times):
+        subprocess.run(['kill', f'-{name}', '--', f'-{os.getpgrp()}'],
+                       start_new_session=True)
 
 
 # Of a checkpoint of more than 200 kB. Whatever else is written is smaller.

@@ -130,6 +130,9 @@ CLIPS = {
     'NaN': (poison(np.nan), "'clip003' of .* not finite at body 0, frame 5, "
             "joint 7; with nonfinite='missing'"),
     'infinity': (poison(np.inf), "'clip003' .* not finite at body 0, frame 5"),
+    'beyond any unit': (poison(1e30), "'clip003' .* has the coordinate .*"
+                        ' at body 0, frame 5, joint 7, after prepare; wanted '
+                        'is at most 65504'),
     'no frame': (keypoint(lambda x: x[:, :0]), "clip 'clip003' .*no frame"),
     'no body': (keypoint(lambda x: x[:0]), "clip 'clip003' of .* has no body"),
     'total_frames': (put('total_frames', 7),
@@ -146,6 +149,82 @@ CLIPS = {
 def test_clips_are_named_before_training(start, name):
     tamper, wanted = CLIPS[name]
     assert '\n' not in refused(start, wanted, tamper)
+
+
+def of_clip(tamper, index):
+    """The same of another clip; those from 12 on are in 'val'."""
+    return lambda clip, data: tamper(data['annotations'][index], data)
+
+
+@pytest.mark.parametrize('config, index', [(PRETRAIN, 14), (LINEAR, 3),
+                                           (LINEAR, 14), (KNN, 3), (KNN, 14)])
+def test_coordinates_beyond_any_unit_in_every_run(start, config, index):
+    message = refused(start, f"clip 'clip{index:03d}' .* has the coordinate ",
+                      of_clip(poison(1e30), index), config)
+    assert '\n' not in message
+
+
+def every_epoch(cfg):
+    cfg.custom_hooks = []
+
+
+def no_baseline(cfg):
+    cfg.train_cfg.val_interval = 1
+    cfg.custom_hooks = []
+
+
+@pytest.mark.parametrize('config, index, change, error', [
+    (PRETRAIN, 3, None, ValueError),
+    (PRETRAIN, 14, no_baseline, ValueError),
+    (LINEAR, 3, None, ValueError),
+    (LINEAR, 3, every_epoch, FloatingPointError),
+    (LINEAR, 14, every_epoch, ValueError),
+    (KNN, 3, None, ValueError),
+    (KNN, 14, None, ValueError),
+])
+def test_features_that_are_not_finite_name_the_clip(start, monkeypatch, config,
+                                                    index, change, error):
+    """Whatever made them: here, coordinates that nobody has checked."""
+    monkeypatch.setattr('umurl_mmaction.datasets.skeleton_dataset.check_range',
+                        lambda *args: None)
+    with pytest.raises(error) as info:
+        start(of_clip(poison(1e30), index), config, change)
+    assert f"the feature of clip 'clip{index:03d}' is not" in str(info.value)
+
+
+@pytest.mark.parametrize('config', [LINEAR, KNN])
+def test_weights_that_are_not_finite_are_told_from_clips(start, config):
+    start()
+    (start.folder / 'work').rename(start.folder / 'first')
+    checkpoint = load_checkpoint(start.folder / 'first' / 'epoch_1.pth')
+    for weight in checkpoint['state_dict'].values():
+        if weight.is_floating_point():
+            weight.fill_(np.nan)
+    torch.save(checkpoint, start.folder / 'nan.pth')
+    refused(start, r'not finite \(12 of 12 clips\): the weights are',
+            config=config,
+            change=lambda cfg: cfg.update(
+                load_from=str(start.folder / 'nan.pth')))
+
+
+def test_resuming_without_an_optimizer(start):
+    start()
+    good = start.folder / 'work' / 'epoch_1.pth'
+    checkpoint = load_checkpoint(good)
+    del checkpoint['optimizer']
+    bare = start.folder / 'work' / 'bare.pth'
+    torch.save(checkpoint, bare)
+
+    def change(cfg):
+        cfg.update(resume=True, load_from=str(bare))
+        cfg.train_cfg.max_epochs = 2
+
+    with pytest.raises(ValueError) as error:
+        start(change=change)
+    assert str(error.value) == (
+        f"cannot resume: '{bare}' holds no state of an optimizer; the newest "
+        f"good checkpoint is '{good}'; to start anew from its weights, set "
+        'load_from without --resume')
 
 
 @pytest.mark.parametrize('config', [LINEAR, KNN])

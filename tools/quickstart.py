@@ -23,6 +23,7 @@ from progress_hook import ProgressHook
 import umurl_mmaction  # noqa: F401
 from umurl_mmaction.analysis.curves import read_run
 from umurl_mmaction.analysis.run_summary import summarize_run, to_markdown
+from umurl_mmaction.command_line import failing_in_one_line
 from umurl_mmaction.models.utils.retrieval import Gallery
 from umurl_mmaction.visualization.feature_map import flatten
 
@@ -192,4 +193,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with failing_in_one_line():
+        main()

@@ -20,6 +20,9 @@ class CfgOptions(Action):
     def __call__(self, parser: ArgumentParser, namespace: Namespace,
                  values: Any, option_string: Optional[str] = None) -> None:
         from mmengine.config import DictAction
+
+        from umurl_mmaction.silent_settings import check_key_values
+        check_key_values(parser, str(option_string), values)
         DictAction(self.option_strings, self.dest, nargs='+')(
             parser, namespace, values, option_string)
 

@@ -3,7 +3,7 @@
 The import registers the modules, closes the gaps of the released stack and
 makes the ``umurl_mmaction::`` configs known, so that MMAction2's own scripts
 work unchanged. They also take these configs by name, and configs that import
-modules beside them.
+modules beside them. What a script cannot use ends it in one line.
 """
 import importlib.util
 import os.path as osp
@@ -50,11 +50,16 @@ def run_script(script: str, args: Optional[list[str]] = None) -> None:
     """
     if not osp.isfile(script):
         fail(f'no such script: {script}')
+    import umurl_mmaction  # noqa: F401
+    from umurl_mmaction import silent_settings
+    from umurl_mmaction.command_line import failing_in_one_line
+
     # Like the interpreter, let a script import its neighbours.
     sys.path.insert(0, osp.dirname(osp.abspath(script)))
     args = sys.argv[1:] if args is None else args
-    sys.argv = [script, *map(_locate_config, args)]
-    runpy.run_path(script, run_name='__main__')
+    with failing_in_one_line(), silent_settings.refused():
+        sys.argv = [script, *map(_locate_config, args)]
+        runpy.run_path(script, run_name='__main__')
 
 
 def run_mmaction_tool(name: str) -> None:

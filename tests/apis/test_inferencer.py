@@ -288,10 +288,12 @@ def test_the_papers_checkpoint(shared, ann_file):
 @pytest.mark.parametrize('kwargs, message', [
     (dict(precision='int8'), "precision='int8' must be one of fp32, bf16"),
     (dict(batch_size=0), 'batch_size=0 and num_nearest=None must be at'),
-    (dict(device='cuda:99'), "device 'cuda:99' is not there")
+    (dict(device='cuda:99'), "device 'cuda:99' is not there"),
+    (dict(device='gpu'), "device 'gpu' is none that torch knows"),
+    (dict(device='meta'), "device 'meta' computes nothing"),
 ])
 def test_settings_that_cannot_be(built, kwargs, message):
-    if torch.cuda.is_available() and 'device' in kwargs:
+    if torch.cuda.is_available() and 'cuda' in kwargs.get('device', ''):
         pytest.skip('there is a GPU')
     with pytest.raises(ValueError, match=message):
         UmURLInferencer(*built[LINEAR], **{'device': 'cpu', **kwargs})
@@ -334,6 +336,10 @@ def test_checkpoints_that_do_not_fit(built, ann_file, infer, tmp_path):
      'clip 0 is not finite at body 0, frame 1, joint 1'),
     (dict(VAL[0], keypoint=VAL[0]['keypoint'] * np.inf),
      f'{VAL[0]["frame_dir"]} is not finite'),
+    (np.where(np.arange(150).reshape(1, 2, 25, 3) == 80, 1e30, 1),
+     'clip 0 has the coordinate .* at body 0, frame 1, joint 0, after'),
+    (dict(joint=np.full((2, 64, 25, 3), 1e30)),
+     "the feature of clip 'clip 0' is not finite"),
     (dict(joint=np.zeros((64, 25, 3))), "'joint' stream has shape"),
     (dict(joint=np.zeros((2, 64, 25, 3)), bone=np.zeros((3, 2, 64, 25, 3))),
      "numbers of clips: {'joint': 1, 'bone': 3}"),

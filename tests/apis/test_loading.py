@@ -1,6 +1,7 @@
 """Models whose data are described by a file, with and without that file."""
 import mmengine
 import pytest
+import torch
 from conftest import make_annotations
 from tiny_models import LINEAR, save_weights, tiny_config
 
@@ -51,3 +52,14 @@ def test_what_nothing_describes_is_to_be_set(cfg, tmp_path):
             "own.pkl' is not there, and the checkpoint does not describe the "
             'data either: set model.backbone.graph_cfg, model.backbone.in_c')):
         load_model(cfg, checkpoint, 'cpu')
+
+
+@pytest.mark.parametrize('content', [
+    [], 3, torch.zeros(3), {1: 2}, dict(state_dict=5),
+    dict(state_dict=dict(a=5)), dict(state_dict={}, meta=3),
+    dict(state_dict={}, meta=dict(dataset_meta=4))
+])
+def test_what_is_no_checkpoint_is_refused(cfg, tmp_path, content):
+    torch.save(content, tmp_path / 'other.pth')
+    with pytest.raises(ValueError, match='other.pth is no checkpoint: it'):
+        load_model(cfg, tmp_path / 'other.pth', 'cpu')

@@ -358,3 +358,35 @@ def test_workers_share_the_arrays(tmp_path):
     used = float(result.stdout.split()[-1])
     # The rest is batches on their way; a copy per worker would add 400 MiB.
     assert size > 200 and used < 1.5 * size, (used, size)
+
+
+def test_what_a_split_lacks_or_shares_is_said_with_counts(
+        tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr('umurl_mmaction.datasets.skeleton_dataset.print_log',
+                        lambda text, *args, **kwargs: said.append(text))
+    path = str(tmp_path / 'set.pkl')
+    data = make_annotations()
+    data['split']['val'] += ['lost1', 'lost2', 'clip000', 'clip001', 'clip002']
+    mmengine.dump(data, path)
+    assert len(build(path, 'val')) == 9 and len(build(path, 'train')) == 12
+    lines = [x for x in said if x.startswith('Split ')]
+    assert [x.partition(f'{path!r}: ')[2] for x in lines] == [
+        "2 of 11 names have no clip, such as 'lost1'",
+        "3 of 11 clips are also in 'train', and no test of what was learned "
+        "there, such as 'clip000'"]
+    data['split']['train'] = ['lost1']
+    mmengine.dump(data, path)
+    with pytest.raises(ValueError, match="split 'train' of .* has no clip"):
+        build(path)
+
+
+def test_a_file_for_each_clip_is_checked_as_well(ann_file, tmp_path):
+    dataset = build(ann_file, data_prefix=dict(skeleton=str(tmp_path)))
+    name = dataset.labels[0][0]
+    for value, what in ((np.nan, 'is not finite'), (1e30, 'has the coordin')):
+        mmengine.dump(
+            dict(keypoint=np.full((1, 4, 25, 3), value)),
+            str(tmp_path / f'{name}.pkl'))
+        with pytest.raises(ValueError, match=f'{name}.pkl {what}'):
+            dataset[0]

@@ -1,4 +1,5 @@
 """Files are the old one or the whole new one."""
+import errno
 import os
 
 import pytest
@@ -67,3 +68,13 @@ def test_leftovers_of_killed_processes_are_removed(tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 3
     remove_leftovers(tmp_path)
     assert os.listdir(tmp_path) == ['.hidden.pth']
+
+
+def test_a_full_disk_names_the_file_that_is_wanted(tmp_path):
+    path = tmp_path / 'a.npz'
+    with pytest.raises(OSError) as error, replacing(path):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+    assert error.value.filename == str(path)
+    with pytest.raises(FileNotFoundError) as error, replacing(path):
+        open(tmp_path / 'other')
+    assert error.value.filename == str(tmp_path / 'other')

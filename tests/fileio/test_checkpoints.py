@@ -634,7 +634,9 @@ def test_pretrained_backbone(crafted):
     refusal(crafted, lambda path: model.init_weights())
 
 
-def test_download(tmp_path, crafted, monkeypatch):
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """Serve the folder; its address."""
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
     monkeypatch.setenv('no_proxy', '*')
     handler = functools.partial(
@@ -642,9 +644,45 @@ def test_download(tmp_path, crafted, monkeypatch):
     monkeypatch.setattr(handler.func, 'log_message', lambda *args: None)
     with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f'http://127.0.0.1:{server.server_port}/{crafted.name}'
-        refusal(url)
+        yield f'http://127.0.0.1:{server.server_port}'
         server.shutdown()
+
+
+def test_download(crafted, server):
+    refusal(f'{server}/{crafted.name}')
+
+
+def test_downloads_are_kept_by_their_whole_url(tmp_path, server, capsys):
+
+    def save(name, value):
+        (tmp_path / name).mkdir(exist_ok=True)
+        torch.save(dict(value=value), tmp_path / name / 'best.pth')
+
+    def load(name):
+        loaded = checkpoints.load_checkpoint(f'{server}/{name}/best.pth')
+        return loaded['value'], 'Downloading' in capsys.readouterr().out
+
+    save('first', 1)
+    save('second', 2)
+    assert [load('first'), load('second')] == [(1, True), (2, True)]
+    save('first', 3)
+    assert load('first') == (1, False)
+    # What was cut off, or changed, is fetched again.
+    kept, = (path for path in (tmp_path / 'cache').rglob('best.pth')
+             if torch.load(path)['value'] == 1)
+    kept.write_bytes(kept.read_bytes()[:-1])
+    assert load('first') == (3, True)
+
+
+def test_a_download_that_is_cut_off_is_not_kept(tmp_path, server,
+                                                monkeypatch):
+    torch.save(dict(value=1), tmp_path / 'a.pth')
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, 'copyfile',
+                        lambda self, source, target: target.write(
+                            source.read()[:100]))
+    with pytest.raises(OSError, match='a.pth: 100 of [0-9]+ bytes came'):
+        checkpoints.load_checkpoint(f'{server}/a.pth')
+    assert not list((tmp_path / 'cache').rglob('*.pth'))
 
 
 def test_mmengine_alone_runs_a_download(tmp_path, crafted, monkeypatch):
@@ -688,8 +726,8 @@ def test_test_tool(tmp_path, crafted, ann_file):
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.splitlines()[-1].endswith(
-        f'UnpicklingError: {crafted}: torch cannot load it as weights: it '
+        f'error: {crafted}: torch cannot load it as weights: it '
         'asks for posix.system, which no data need and which can run '
         'anything; do not use the file')

@@ -283,7 +283,7 @@ def test_a_name_twice(tool, arrays, tmp_path, capsys):
     (lambda data: data['annotations'].insert(0, 7),
      'annotation 0: expected a dict, got int'),
     (lambda data: data['annotations'][2].update(
-        keypoint=np.ones((1, 9, 17, 3), np.float32)),
+        total_frames=9, keypoint=np.ones((1, 9, 17, 3), np.float32)),
      'clip002: expected (M, T, V, C), V and C as in the first clip'),
     (lambda data: data.pop('split'), "no split 'xsub_train', only none"),
     (lambda data: data['split'].pop('xsub_train'),
@@ -297,6 +297,39 @@ def test_malformed_pickles(tool, source, tmp_path, capsys, change, message):
                 '--out-prefix', tmp_path / 'new')
     assert line.startswith(f'{source}: ') and message in line
     assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.parametrize('change, message', [
+    (dict(label=2.7), 'has label 2.7, wanted is an integer from 0'),
+    (dict(label='7'), "has label '7', wanted is an integer from 0"),
+    (dict(label=-3), 'has label -3, wanted is an integer from 0'),
+    (dict(label=None), 'clip002: no label, which the arrays need'),
+    (dict(frame_dir='clip001'), "clip 'clip001' is there twice"),
+    (dict(keypoint=np.full((1, 9, 25, 3), np.nan)), 'are not finite'),
+    (dict(keypoint=np.full((1, 9, 25, 3), 1e39)), 'are not finite'),
+    (dict(keypoint=np.full((1, 9, 25, 3), 1j)), 'wanted are real numbers'),
+])
+def test_clips_that_the_dataset_refuses(tool, source, tmp_path, capsys, change,
+                                        message):
+    data = pickle.loads(source.read_bytes())
+    data['annotations'][2].update(change)
+    data['annotations'][2]['total_frames'] = (
+        data['annotations'][2]['keypoint'].shape[1])
+    source.write_bytes(pickle.dumps(data))
+    assert message in fail(tool, capsys, 'from-pickle', source, '--split',
+                           'xsub_train', '--out-prefix', tmp_path / 'new')
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_names_of_a_split_without_a_clip_are_counted(tool, source, tmp_path,
+                                                     capsys):
+    data = pickle.loads(source.read_bytes())
+    data['split']['xsub_train'] += ['lost1', 'lost2']
+    source.write_bytes(pickle.dumps(data))
+    lines = run(tool, capsys, 'from-pickle', source, '--split', 'xsub_train',
+                '--out-prefix', tmp_path / 'new')
+    assert lines[2:4] == [
+        '2 skipped', '  2: of split xsub_train, but no clip (lost1, ...)']
 
 
 @pytest.mark.parametrize('error, code', [(OSError(28, 'disk full'), 2),

@@ -176,7 +176,7 @@ def test_misuse_ends_in_one_clear_line(folder, option, message):
         'misuse',
         '--cfg-options',
         option,
-        expect=1)
+        expect=2)
     last = output.strip().splitlines()[-1]
     assert message in last, output[-2000:]
     assert not list((folder / 'misuse').glob('*.pth'))
@@ -194,7 +194,7 @@ def test_a_checkpoint_of_another_size_ends_in_one_clear_line(
         '--cfg-options',
         *KNN,
         option,
-        expect=1)
+        expect=2)
     last = output.strip().splitlines()[-1]
     assert 'the checkpoint has backbone.embeddings.joint' in last
     assert 'must be those of the pre-training' in last

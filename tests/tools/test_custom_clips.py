@@ -1,7 +1,9 @@
+import io
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -510,3 +512,43 @@ def test_a_skeleton_that_is_not_the_clips(tool, folder, capsys):
     (['--coords', '-1'], '--coords must be at least 1, got -1')])
 def test_wrong_values(tool, folder, capsys, argv, line):
     assert refuse(tool, capsys, folder, *argv) == line
+
+
+def broken_archives(folder):
+    """Archives of a clip that cannot be read, by what is wrong."""
+    np.savez(folder / 'whole.npz', clip(6))
+    whole = (folder / 'whole.npz').read_bytes()
+    (folder / 'whole.npz').unlink()
+    entry = whole.find(b'PK\x01\x02')
+
+    def put(*places):
+        data = bytearray(whole)
+        for place, value in places:
+            data[place] = value
+        return bytes(data)
+
+    header = io.BytesIO()
+    with zipfile.ZipFile(header, 'w') as archive:
+        archive.writestr('a.npy', b'\x93NUMPY\x01\x00\x08\x00{"a": (((')
+    other = io.BytesIO()
+    with zipfile.ZipFile(other, 'w') as archive:
+        archive.writestr('a.txt', 'b')
+    return {
+        'corrupt': (put((200, whole[200] ^ 255)), 'Bad CRC-32'),
+        'encrypted': (put((6, 1), (entry + 8, 1)), 'is encrypted'),
+        'compressed': (put((8, 99), (entry + 10, 99)), 'compression method'),
+        'header': (header.getvalue(), 'cannot be read'),
+        'other': (other.getvalue(), 'expected one array'),
+    }
+
+
+@pytest.mark.parametrize('name', ['corrupt', 'encrypted', 'compressed',
+                                  'header', 'other'])
+def test_archives_that_cannot_be_read(tool, folder, tmp_path, capsys, name):
+    content, message = broken_archives(tmp_path)[name]
+    (folder / 'clip1.npy').unlink()
+    (folder / 'clip1.npz').write_bytes(content)
+    line = refuse(tool, capsys, folder)
+    assert line.startswith(f'{folder}/clip1.npz: ') and message in line
+    lines, data = convert(tool, capsys, folder, '--on-error', 'skip')
+    assert '1 skipped' in lines and len(data['annotations']) == 2

@@ -1,10 +1,13 @@
 """Exported models give what the inferencer gives, from raw joints."""
+import resource
 import shutil
+import signal
 
 import mmengine
 import numpy as np
 import pytest
 import torch
+from child_process import outcomes
 from conftest import REPO
 from mmengine.config import Config
 from tiny_models import KNN, LINEAR, save_weights, tiny_config
@@ -215,6 +218,25 @@ def test_the_check_sees_a_difference(inferencer):
         other = api.largest_difference(
             model, lambda joints: [1.01 * x for x in model(joints)])
     assert other == pytest.approx(0.01, rel=1e-3)
+
+
+def full_disk(call):
+    """Call with room for no file of more than 10 kB."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    _, limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limit))
+    call()
+
+
+@pytest.mark.parametrize('format', ['torchscript', 'torch_export'])
+def test_a_full_disk(inferencer, tmp_path, format):
+    """torch itself would end the process with a signal."""
+    path = tmp_path / f'model{FORMATS[format].suffix}'
+    outcome, = outcomes(
+        full_disk, [lambda: api.export(DeployModel(inferencer), format, path)],
+        seconds=100, limit=8 << 30)
+    assert outcome[0] == f"OSError: [Errno 27] File too large: '{path}'"
+    assert not list(tmp_path.iterdir())
 
 
 def test_wrong_suffix(tool, inferencer, capsys):

@@ -326,6 +326,8 @@ JOINT = '1 2 3 4 5 6 7 8 9 10 11 12'
      f"'a{JOINT}'"),
     (edit(5, 'nan' + JOINT[1:]), 'line 5: expected finite coordinates, got '
      f"'nan{JOINT[1:]}'"),
+    (edit(5, '1e39' + JOINT[1:]), 'line 5: expected finite coordinates, got '
+     f"'1e39{JOINT[1:]}'"),
     (edit(2, '\x00\xff'), 'line 2: expected the number of bodies')])
 def test_malformed(tool, folder, tmp_path, capsys, change, message):
     file = folder / f'{NAME}.skeleton'

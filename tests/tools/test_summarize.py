@@ -261,6 +261,23 @@ def test_what_cannot_be_read_is_named_in_one_line(
     assert not out.exists()
 
 
+@pytest.mark.parametrize('content', [
+    '{"step": "x", "iter": 1}', '{"step": 1, "iter": 1, "loss": "x"}',
+    '{"step": 1, "iter": 1, "time": []}', '{"step": 1, "acc/top1": null}'
+])
+def test_values_that_are_no_numbers(tool, killed, capsys, content):
+    log = killed / '20260102_000000' / 'vis_data' / 'scalars.json'
+    log.write_text(f'{content}\n{log.read_text()}')
+    line = refusal(tool, capsys, killed).partition('error: ')[2]
+    assert line.startswith(f'{log}: line 1: expected a number as ')
+
+
+def test_a_log_that_is_no_text(tool, killed, capsys):
+    log = killed / '20260102_000000' / 'vis_data' / 'scalars.json'
+    log.write_bytes(bytes(range(256)))
+    assert refusal(tool, capsys, killed) == f'error: {log}: it is no text'
+
+
 def test_help_shows_an_example_and_the_command_works(killed):
     def run(*argv):
         return subprocess.run(

@@ -157,31 +157,29 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         '--json', type=Path, help='also write the numbers to this file')
     args = parser.parse_args(argv)
     from umurl_mmaction.apis import load_config
-    from umurl_mmaction.command_line import make_folders
+    from umurl_mmaction.command_line import make_folders, one_line_errors
     from umurl_mmaction.fileio.atomic import write_text
     make_folders(parser, [args.json])
-    try:
+    with one_line_errors(parser, str(args.json or 'the disk')):
         cfg = load_config(args.config, args.cfg_options)
-    except FileNotFoundError as error:
-        parser.error(str(error))
-    batch_size = args.batch_size or cfg.get('auto_scale_lr', {}).get(
-        'base_batch_size', 512)
-    if batch_size < 2:
-        parser.error(f'--batch-size must be at least 2, got {batch_size}')
-    try:
-        costs = compare(cfg, batch_size)
-    except ValueError as error:
-        parser.error(f'{args.config}: {error}')
-    print(f'{to_markdown(costs)}\n\nThe loss of a batch of {batch_size}. '
-          f'{UNIT}')
-    if args.json:
-        content = dict(
-            config=Path(args.config).name,
-            cfg_options=args.cfg_options or {},
-            batch_size=batch_size,
-            unit=UNIT,
-            rows=[asdict(cost) for cost in costs])
-        write_text(args.json, json.dumps(content, indent=1) + '\n')
+        batch_size = args.batch_size or cfg.get('auto_scale_lr', {}).get(
+            'base_batch_size', 512)
+        if batch_size < 2:
+            parser.error(f'--batch-size must be at least 2, got {batch_size}')
+        try:
+            costs = compare(cfg, batch_size)
+        except ValueError as error:
+            raise ValueError(f'{args.config}: {error}') from error
+        print(f'{to_markdown(costs)}\n\nThe loss of a batch of {batch_size}. '
+              f'{UNIT}')
+        if args.json:
+            content = dict(
+                config=Path(args.config).name,
+                cfg_options=args.cfg_options or {},
+                batch_size=batch_size,
+                unit=UNIT,
+                rows=[asdict(cost) for cost in costs])
+            write_text(args.json, json.dumps(content, indent=1) + '\n')
 
 
 if __name__ == '__main__':

@@ -111,20 +111,20 @@ def main() -> None:
         parser.error('DST is missing: the checkpoint to write')
     with one_line_errors(parser, str(args.dst or args.src)):
         checkpoint = load_checkpoint(args.src)
-    try:
-        if args.info:
-            print(describe(checkpoint))
-            return
-        if not osp.isdir(osp.dirname(args.dst) or '.'):
-            parser.error(f'{osp.dirname(args.dst)} is not there')
-        count = convert(checkpoint, args.dst, args.to_official)
-    except ValueError as error:
-        wanted = 'checkpoint of the UmURL code'
-        if args.info:
-            wanted = 'UmURL checkpoint'
-        elif args.to_official:
-            wanted = 'checkpoint of this package'
-        parser.error(f'{args.src} is no {wanted}: {error}')
+        try:
+            if args.info:
+                print(describe(checkpoint))
+                return
+            if not osp.isdir(osp.dirname(args.dst) or '.'):
+                parser.error(f'{osp.dirname(args.dst)} is not there')
+            count = convert(checkpoint, args.dst, args.to_official)
+        except ValueError as error:
+            wanted = 'checkpoint of the UmURL code'
+            if args.info:
+                wanted = 'UmURL checkpoint'
+            elif args.to_official:
+                wanted = 'checkpoint of this package'
+            raise ValueError(f'{args.src} is no {wanted}: {error}') from error
     print(f'{count} weights -> {args.dst}')
 
 

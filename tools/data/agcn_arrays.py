@@ -49,11 +49,13 @@ def open_array(path: Path, what: str, num_axes: int, kinds: str) -> np.ndarray:
     Raises:
         ValueError: If it cannot be read or is not what is expected.
     """
+    # Imported late: --help needs numpy only.
+    from umurl_mmaction.fileio.npz import HEADER_ERRORS
     try:
         array = np.lib.format.open_memmap(path, 'r')
     except OSError as error:
         raise ValueError(f'{path}: {error.strerror or error}') from error
-    except (EOFError, ValueError) as error:
+    except (*HEADER_ERRORS, ValueError) as error:
         raise ValueError(f'{path}: {error}') from error
     if array.ndim != num_axes or array.dtype.kind not in kinds:
         raise ValueError(f'{path}: expected {what}, got {array.dtype} '
@@ -193,8 +195,9 @@ def select(path: Path,
     Raises:
         ValueError: If there is no such split, or a clip will not do.
     """
-    from umurl_mmaction.fileio.annotations import load_annotations
     from umurl_mmaction.converters.shared import ClipCollector
+    from umurl_mmaction.datasets.check_clip import check_clip
+    from umurl_mmaction.fileio.annotations import load_annotations
     data = load_annotations(path)
     if split not in data['split']:
         raise ValueError(f'{path}: no split {split!r}, only '
@@ -202,16 +205,17 @@ def select(path: Path,
     names = set(data['split'][split])
     clips = ClipCollector([split])
     shape: Optional[tuple[int, ...]] = None
-    for annotation in data['annotations']:
+    annotations = [x for x in data['annotations'] if x['frame_dir'] in names]
+    for name in sorted(names - {x['frame_dir'] for x in annotations}):
+        clips.leave_out(name, f'of split {split}, but no clip')
+    for annotation in annotations:
+        check_clip(annotation, str(path))
         name, keypoint = annotation['frame_dir'], annotation['keypoint']
-        if name not in names:
-            continue
-        if 'label' not in annotation:
+        if annotation.get('label') is None:
             raise ValueError(f'{path}: {name}: no label, which the arrays '
                              'need')
         shape = shape or keypoint.shape
-        if keypoint.ndim != 4 or 0 in keypoint.shape or (
-                keypoint.shape[2:] != shape[2:]):
+        if keypoint.shape[2:] != shape[2:]:
             raise ValueError(
                 f'{path}: {name}: expected (M, T, V, C), V and C as in the '
                 f'first clip, {shape}, got {keypoint.shape}')
@@ -221,8 +225,10 @@ def select(path: Path,
                                      (max_frames, 'frames', keypoint.shape[1]))
             if size > most
         ]
+        with np.errstate(over='ignore'):
+            keypoint = keypoint[:num_person, :max_frames].astype(np.float32)
         clips.add(
-            name, keypoint[:num_person, :max_frames].astype(np.float32),
+            name, keypoint,
             int(annotation['label']), [split], ', '.join(changed))
     clips.check_any(f'split {split!r} of {path}')
     return clips

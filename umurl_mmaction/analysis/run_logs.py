@@ -6,14 +6,28 @@ from typing import Any
 Record = dict[str, Any]
 
 
+def check_numbers(record: Record, where: str) -> None:
+    """Raise ``ValueError`` if a value that tables and curves use is none."""
+    for name, value in record.items():
+        used = name in ('step', 'iter', 'epoch', 'time') or (
+            name.startswith('loss') or name.endswith('top1'))
+        if used and type(value) not in (
+                (int, ) if name == 'step' else (int, float)):
+            raise ValueError(f'{where}: expected a number as {name}, got '
+                             f'{value!r:.40}')
+
+
 def read_lines(path: Path) -> list[Record]:
     """Read the JSON object of each line, without a last line that is cut off.
 
     Raises:
         OSError: If the file cannot be read.
-        ValueError: If another line is no object.
+        ValueError: If another line is no object, or a value no number.
     """
-    lines = path.read_text(encoding='utf-8').splitlines()
+    try:
+        lines = path.read_text(encoding='utf-8').splitlines()
+    except UnicodeDecodeError:
+        raise ValueError(f'{path}: it is no text') from None
     records = []
     for number, line in enumerate(lines, 1):
         try:
@@ -25,6 +39,7 @@ def read_lines(path: Path) -> list[Record]:
         if not isinstance(record, dict):
             raise ValueError(f'{path}: line {number}: expected an object, got '
                              f'{line[:40]!r}')
+        check_numbers(record, f'{path}: line {number}')
         records.append(record)
     return records
 

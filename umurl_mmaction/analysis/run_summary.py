@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from .run_logs import Record, read_records
+from .run_logs import Record, check_numbers, read_records
 
 # The line that CommitHook logs.
 COMMIT = re.compile(
@@ -129,7 +129,9 @@ def _last_test(run: Path) -> dict[str, float]:
         return {}
     path = max(paths)
     try:
-        return _accuracies(json.loads(path.read_text(encoding='utf-8')))
+        scores = _accuracies(json.loads(path.read_bytes()))
+        check_numbers(scores, 'test')
+        return scores
     except (ValueError, AttributeError, TypeError) as error:
         raise ValueError(f'{path}: {error}') from error
 

@@ -8,7 +8,7 @@ import torch
 from mmengine.dataset import Compose
 from torch import Tensor
 
-from ..datasets.check_clip import finite_keypoint
+from ..datasets.check_clip import check_range, finite_keypoint
 from ..registry import mmaction_scope
 from ..skeleton.layout import Layout
 
@@ -43,11 +43,17 @@ class ClipPipeline:
         ]
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Make inputs and data sample of a :func:`make_results`."""
+        """Make inputs and data sample of a :func:`make_results`.
+
+        Raises:
+            ValueError: If a coordinate is beyond what an encoder can use.
+        """
         if self._layout is not None:
             results['layout'] = self._layout
         dtype = results['keypoint'].dtype
+        name = results['frame_dir']
         results = self._prepare(results)
+        check_range(results['keypoint'], name)
         # The dataset keeps clips of half precision in half precision.
         if dtype == np.float16:
             results['keypoint'] = results['keypoint'].astype(dtype)

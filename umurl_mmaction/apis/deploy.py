@@ -1,4 +1,5 @@
 """Models that run without this package: ONNX, TorchScript, torch.export."""
+import io
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
@@ -188,11 +189,16 @@ def _save_onnx(model: DeployModel, path: Path) -> None:
 
 def _save_torchscript(model: DeployModel, path: Path) -> None:
     traced = torch.jit.trace(model, model.example(2, 50))
-    torch.jit.save(traced, str(path))
+    # To a file on a full disk, torch ends the process.
+    buffer = io.BytesIO()
+    torch.jit.save(traced, buffer)
+    path.write_bytes(buffer.getbuffer())
 
 
 def _save_program(model: DeployModel, path: Path) -> None:
-    torch.export.save(_program(model), str(path))
+    buffer = io.BytesIO()
+    torch.export.save(_program(model), buffer)
+    path.write_bytes(buffer.getbuffer())
 
 
 def _load_onnx(path: Path, device: torch.device) -> Run:

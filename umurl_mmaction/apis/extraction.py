@@ -5,11 +5,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Union
+from zipfile import BadZipFile
 
 import numpy as np
 from torch.utils.data import Dataset, Subset
 
 from ..fileio.atomic import replacing
+from ..fileio.npz import PlainNpz
 from .inferencer import UmURLInferencer
 
 
@@ -100,7 +102,13 @@ class FeatureExtraction:
     def _claim_folder(self, run: dict[str, Any]) -> None:
         path = self.folder / 'run.json'
         if path.exists():
-            other = json.loads(path.read_text())
+            try:
+                other = json.loads(path.read_bytes())
+            except ValueError:
+                other = None
+            if not isinstance(other, dict):
+                raise ValueError(f'{path} is no description of a run; remove '
+                                 f'{self.folder} to start anew')
             for key, value in run.items():
                 if other.get(key) != value:
                     raise ValueError(
@@ -149,8 +157,13 @@ class FeatureExtraction:
             # Only one kind at a time is in memory twice.
             values = []
             for i in range(len(self.chunks)):
-                with np.load(self._path(i)) as arrays:
-                    values.append(arrays[name])
+                try:
+                    with PlainNpz(self._path(i)) as arrays:
+                        values.append(arrays[name])
+                except (BadZipFile, KeyError, ValueError) as error:
+                    raise ValueError(
+                        f'{self._path(i)} is no part of features: {error}; '
+                        'remove it, and run this again') from None
             merged[name] = np.concatenate(values)
         with replacing(self.out) as temporary:
             np.savez(temporary, **merged)

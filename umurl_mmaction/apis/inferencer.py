@@ -17,9 +17,11 @@ from torch.utils.data import Dataset
 from ..models.recognizers import SkeletonKNN
 from ..models.utils.encoding import (
     FUSED,
+    check_finite,
     encode_dataset,
     extract_features,
     kinds_of,
+    names_of,
 )
 from ..skeleton.batch import Streams
 from .clips import (
@@ -87,7 +89,7 @@ class UmURLInferencer:
             raise ValueError(f'batch_size={batch_size} and num_nearest='
                              f'{num_nearest} must be at least 1')
         self.cfg = load_config(config, cfg_options)
-        if 'test_dataloader' not in self.cfg:
+        if not isinstance(self.cfg.get('test_dataloader'), dict):
             raise ValueError(
                 f'config {self.cfg.filename or "given"} has no test pipeline: '
                 'to use a pre-trained encoder, take the checkpoint with a '
@@ -134,12 +136,12 @@ class UmURLInferencer:
             int64, and ``similarities`` (N, K), float32, the cosines.
 
         Raises:
-            ValueError: If something else is given, or a clip does not fit
-                the model.
+            ValueError: If something else is given, a clip does not fit the
+                model, or its feature is not finite.
         """
         found: dict[str, list[Tensor]] = {}
-        for inputs in self._batches(clips):
-            feature = self._encode(inputs)[FUSED]
+        for data in self._batches(clips):
+            feature = self._encode(data)[FUSED]
             found.setdefault('features', []).append(feature.mean(dim=1))
             for name, value in self._judge(feature).items():
                 found.setdefault(name, []).append(value)
@@ -171,7 +173,7 @@ class UmURLInferencer:
         """
         self.check_kinds(kinds)
         batches = [
-            self._encode(inputs, kinds) for inputs in self._batches(clips)
+            self._encode(data, kinds) for data in self._batches(clips)
         ]
         return {
             kind: torch.cat([batch[kind] for batch in batches
@@ -232,11 +234,13 @@ class UmURLInferencer:
             yield
 
     def _encode(self,
-                inputs: Any,
+                data: dict[str, Any],
                 kinds: Sequence[str] = (FUSED, )) -> dict[str, Tensor]:
         """Encode a batch of the preprocessor: (N, num_clips, F), float32."""
         with self._autocast():
-            features = extract_features(self.model, inputs, kinds)
+            features = extract_features(self.model, data['inputs'], kinds)
+        for feature in features.values():
+            check_finite(feature, names_of(data['data_samples']))
         return {kind: feature.float() for kind, feature in features.items()}
 
     @torch.no_grad()
@@ -270,8 +274,8 @@ class UmURLInferencer:
             nearest_labels=gallery.labels[nearest],
             similarities=cosines[:, :named])
 
-    def _batches(self, clips: Clips) -> Iterator[Any]:
-        """Prepare clips: inputs of the model, batch by batch."""
+    def _batches(self, clips: Clips) -> Iterator[dict[str, Any]]:
+        """Prepare clips: inputs of the model and samples, by batches."""
         if isinstance(clips, Mapping) and 'keypoint' not in clips:
             samples: Sequence[Any] = split_streams(clips)
             prepare: Callable[[Any, str], dict] = self._pack_streams
@@ -285,8 +289,7 @@ class UmURLInferencer:
                 prepare(sample, f'clip {start + i}') for i, sample in
                 enumerate(samples[start:start + self.batch_size])
             ]
-            data = self.model.data_preprocessor(pseudo_collate(batch), False)
-            yield data['inputs']
+            yield self.model.data_preprocessor(pseudo_collate(batch), False)
             if bar is not None:
                 bar.update(len(batch))
         if bar is not None:
@@ -301,4 +304,4 @@ class UmURLInferencer:
             inputs=Streams(
                 {key: stream[None]
                  for key, stream in streams.items()}),
-            data_samples=ActionDataSample())
+            data_samples=ActionDataSample(metainfo=dict(frame_dir=name)))

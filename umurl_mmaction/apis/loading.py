@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.hub import get_config
 
-from ..fileio.checkpoints import load_checkpoint
+from ..fileio.checkpoints import load_checkpoint, weights_of
 from ..models.official.checks import load_all_weights
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -127,6 +127,24 @@ def fill_facts(cfg: Config, checkpoint: Mapping[str, Any]) -> None:
         module.ann_file = None
 
 
+def _check_device(device: str) -> None:
+    """Raise ``ValueError`` if torch cannot compute on a device."""
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise ValueError(f'device {device!r} is none that torch knows; such '
+                         'as cpu or cuda:0 is wanted') from None
+    if kind == 'meta':
+        raise ValueError(f'device {device!r} computes nothing')
+    if kind == 'cuda' and not torch.cuda.is_available():
+        raise ValueError(f'device {device!r} is not there: torch sees no GPU')
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, NotImplementedError, RuntimeError) as error:
+        reason = str(error).split('\n')[0].split('. ')[0]
+        raise ValueError(f'device {device!r} is not there: {reason}') from None
+
+
 def load_model(cfg: Config,
                checkpoint: Union[str, Path],
                device: Optional[str] = None) -> Any:
@@ -150,10 +168,10 @@ def load_model(cfg: Config,
     # Imported late: MMAction2's visualizers come with it.
     from mmaction.apis import init_recognizer
     device = device or get_device()
-    if torch.device(device).type == 'cuda' and not torch.cuda.is_available():
-        raise ValueError(f'device {device!r} is not there: torch sees no GPU')
+    _check_device(device)
     loaded = load_checkpoint(checkpoint)
+    weights = weights_of(loaded, checkpoint)
     fill_facts(cfg, loaded)
     model = init_recognizer(cfg, device=device)
-    load_all_weights(model, loaded.get('state_dict', loaded), str(checkpoint))
+    load_all_weights(model, weights, str(checkpoint))
     return model

@@ -159,6 +159,7 @@ class ClipCollector:
         self.skip_errors = skip_errors
         self.skipped: list[tuple[str, str]] = []
         self.changed: list[tuple[str, str]] = []
+        self._names: set[str] = set()
 
     def fail(self, name: str, error: ValueError) -> None:
         """Raise ``error``, or leave out the clip it is about."""
@@ -184,11 +185,21 @@ class ClipCollector:
             label (int, optional): Its class, from 0; None if it has none.
             splits (Iterable[str]): The splits it belongs to.
             changed (str): Which part is missing. Defaults to ''.
+
+        Raises:
+            ValueError: If the name was there, or a coordinate is not finite.
         """
         keypoint = keypoint[keypoint.any(axis=(1, 2, 3))]
         if not len(keypoint):
             self.leave_out(name, 'no body in any frame')
             return
+        if name in self._names:
+            raise ValueError(f'clip {name!r} is there twice; names must '
+                             'differ')
+        if not np.isfinite(keypoint).all():
+            return self.fail(name, ValueError(
+                f'clip {name!r} has coordinates that are not finite'))
+        self._names.add(name)
         if changed:
             self.changed.append((name, changed))
         for split in splits:

@@ -2,6 +2,11 @@ from numbers import Integral
 
 import numpy as np
 
+# The largest number of float16: a clip may be stored in it, and the first
+# layer may compute in it. Pixels of any camera and the millimetres of a room
+# are far below, also before a normalisation.
+LARGEST_COORDINATE = float(np.finfo(np.float16).max)
+
 
 def check_clip(clip: dict, source: str) -> None:
     """Refuse an annotation that is not of MMAction2's format.
@@ -62,3 +67,29 @@ def finite_keypoint(keypoint: np.ndarray, name: str,
             f'{name} is not finite at body {body}, frame {frame}, joint '
             f"{joint}; with nonfinite='missing' such joints are set to 0")
     return np.where(bad[..., None], 0, keypoint)
+
+
+def check_range(keypoint: np.ndarray, name: str) -> None:
+    """Refuse coordinates that no encoder can use.
+
+    One such clip makes features that are not finite, and these take the
+    retrieval of all other clips to chance.
+
+    Args:
+        keypoint (np.ndarray): (M, T, V, C), after ``prepare``.
+        name (str): Name of the clip, for the message.
+
+    Raises:
+        ValueError: If one is beyond :data:`LARGEST_COORDINATE`, or not
+            finite. The message names the first such joint.
+    """
+    # Neither makes an array; both are NaN if a number is.
+    if (keypoint.max() <= LARGEST_COORDINATE
+            and keypoint.min() >= -LARGEST_COORDINATE):
+        return
+    bad = np.argwhere(~(np.abs(keypoint) <= LARGEST_COORDINATE))[0]
+    raise ValueError(
+        '{} has the coordinate {:g} at body {}, frame {}, joint {}, after '
+        'prepare; wanted is at most {:g}: leave the clip out, or scale the '
+        'set'.format(name, keypoint[tuple(bad)], *bad[:3],
+                     LARGEST_COORDINATE))

@@ -1,4 +1,6 @@
+import logging
 import os.path as osp
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Optional
@@ -15,7 +17,7 @@ from ..fileio.annotations import (
     load_plain,
 )
 from ..skeleton.layout import Layout
-from .check_clip import check_clip, finite_keypoint
+from .check_clip import check_clip, check_range, finite_keypoint
 from .facts import facts_of, layout_of
 from .sample_seed import sample_chance
 from .subset import class_balanced_subset, draw_per_class
@@ -73,8 +75,9 @@ class SkeletonDataset(PoseDataset):
         MissingSplitError: If the file has no split of that name.
         ValueError: If the file is broken or asks for anything else than plain
             data, the split has no clip, a clip has other joints than the
-            skeleton or a coordinate that is not finite, or a fraction of
-            unlabelled clips is asked for.
+            skeleton or a coordinate that is not finite or, after
+            ``prepare``, beyond 65504, or a fraction of unlabelled clips is
+            asked for.
     """
 
     def __init__(self,
@@ -148,6 +151,9 @@ class SkeletonDataset(PoseDataset):
             path = osp.join(self.data_prefix['skeleton'],
                             info['frame_dir'] + '.pkl')
             info.update(load_plain(path, self.trusted))
+            info['keypoint'] = finite_keypoint(info['keypoint'], path,
+                                               self.nonfinite)
+            check_range(info['keypoint'], path)
         return info
 
     def _describe(self, data: dict[str, Any]) -> None:
@@ -191,6 +197,7 @@ class SkeletonDataset(PoseDataset):
             clip.update(self.prepare(clip))
             clip.pop('layout', None)
             prepared = clip.pop('keypoint')
+            check_range(prepared, name)
             # No transform brings back what half precision has lost.
             dtype = raw.dtype if raw.dtype == np.float16 else np.float32
             # It goes to its old place, so that no set is in memory twice.
@@ -236,7 +243,22 @@ class SkeletonDataset(PoseDataset):
         if not clips:
             raise ValueError(f'split {self.split!r} of {self.ann_file!r} has '
                              'no clip')
+        self._say_of_split(names - {x['frame_dir'] for x in clips},
+                           f'of {len(names)} names have no clip')
+        training = re.sub('val|test', 'train', self.split)
+        if training != self.split:
+            self._say_of_split(
+                names.intersection(data['split'].get(training, ())),
+                f'of {len(names)} clips are also in {training!r}, and no test '
+                'of what was learned there')
         return clips
+
+    def _say_of_split(self, names: set[str], what: str) -> None:
+        """Log a warning about some names of the split, if there are any."""
+        if names:
+            print_log(
+                f'Split {self.split!r} of {self.ann_file!r}: {len(names)} '
+                f'{what}, such as {min(names)!r}', 'current', logging.WARNING)
 
 
 def _own(array: np.ndarray) -> np.ndarray:

@@ -40,6 +40,11 @@ def replacing(path: Union[str, Path],
         # Windows syncs only files that are open for writing.
         _sync(part, os.O_RDWR)
         os.replace(part, path)
+    except OSError as error:
+        # A full disk has no name, and nobody knows the temporary one.
+        if error.errno is None or error.filename not in (None, str(part)):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         part.unlink(missing_ok=True)
     # Windows does not open folders.

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Union
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ import torch
 from .advice import DO_NOT_USE, may_be_data, printable
 from .array_parts import ArrayParts, DtypeParts, reconstruct, scalar
 from .checkpoint_sizes import check_sizes
+from .downloads import fetch
 from .pickle_instructions import fail
 from .pickle_reader import Parts
 
@@ -41,9 +42,9 @@ def apply() -> None:
                         **kwargs: Any) -> Any:
         if not _is_restricted():
             _warn_of_old_torch()
-            with reading(filename):
+            with reading(filename), _own_downloads():
                 return load(cls, filename, *args, **kwargs)
-        with reading(filename), _restricted():
+        with reading(filename), _own_downloads(), _restricted():
             return load(cls, filename, *args, **kwargs)
 
     CheckpointLoader.load_checkpoint = classmethod(load_checkpoint)
@@ -88,6 +89,26 @@ def _restricted() -> Iterator[None]:
         finally:
             torch.load = load
             _set_safe_globals(before)
+
+
+@contextmanager
+def _own_downloads() -> Iterator[None]:
+    """Replace ``load_url`` while MMEngine loads a checkpoint."""
+    from mmengine.runner import checkpoint as module
+
+    def load_url(url: str,
+                 model_dir: Optional[str] = None,
+                 map_location: Any = None,
+                 **kwargs: Any) -> Any:
+        return torch.load(fetch(url, model_dir), map_location=map_location)
+
+    with _lock:
+        stock = module.load_url
+        module.load_url = load_url
+        try:
+            yield
+        finally:
+            module.load_url = stock
 
 
 def _set_safe_globals(entries: list) -> None:
@@ -293,3 +314,30 @@ def load_checkpoint(path: Union[str, Path]) -> Any:
             str(path), map_location='cpu', logger='silent')
     except pickle.UnpicklingError as error:
         raise ValueError(str(error)) from None
+
+
+def weights_of(checkpoint: Any, name: Union[str, Path]) -> dict[str, Any]:
+    """Return the weights of a checkpoint.
+
+    Args:
+        checkpoint (Any): What a file held.
+        name (str | Path): The file, for the message.
+
+    Returns:
+        dict[str, Tensor]: ``state_dict`` if there is one, else the whole.
+
+    Raises:
+        ValueError: If they are no tensors by name, or ``meta`` is no dict.
+    """
+    weights = checkpoint
+    if isinstance(checkpoint, dict):
+        weights = checkpoint.get('state_dict', checkpoint)
+    if not (isinstance(weights, dict)
+            and all(isinstance(key, str) and isinstance(value, torch.Tensor)
+                    for key, value in weights.items())):
+        raise ValueError(f'{name} is no checkpoint: it has no weights by name')
+    meta = checkpoint.get('meta') or {}
+    if not isinstance(meta, dict) or not isinstance(
+            meta.get('dataset_meta') or {}, dict):
+        raise ValueError(f'{name} is no checkpoint: its meta is no dict')
+    return weights

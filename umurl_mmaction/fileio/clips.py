@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from .npz import PlainNpz
+from .npz import HEADER_ERRORS, PlainNpz
 
 SUFFIXES = ('.npy', '.npz', '.csv', '.json')
 # Columns that may stand before the coordinates in a .csv.
@@ -55,7 +55,7 @@ def at(where: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise ValueError(f'{where}: {error.strerror or error}') from error
-    except (EOFError, ValueError) as error:
+    except (*HEADER_ERRORS, ValueError) as error:
         raise ValueError(f'{where}: {error}') from error
 
 

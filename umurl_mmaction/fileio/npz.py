@@ -2,9 +2,13 @@
 
 NumPy makes room for whatever the header of a member asks for.
 """
+import lzma
 import math
 import os
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Union
@@ -12,6 +16,9 @@ from typing import Any, Union
 import numpy as np
 
 from .limits import check_archive
+
+# What NumPy raises, beside ValueError, if the header of an array is broken.
+HEADER_ERRORS = EOFError, SyntaxError, tokenize.TokenError
 
 _KINDS = 'biufcSU'
 # Later versions are for structured dtypes.
@@ -59,10 +66,18 @@ class PlainNpz(Mapping):
 
         Raises:
             KeyError: If there is none of that name.
-            ValueError: If it is broken, holds anything else, or has other
-                data than its header says.
+            ValueError: If it is broken, encrypted, holds anything else, or
+                has other data than its header says.
         """
         member = self._archive.getinfo(f'{name}.npy')
+        try:
+            return self._read(name, member)
+        # What zipfile and its decompressors raise.
+        except (*HEADER_ERRORS, LookupError, RuntimeError, lzma.LZMAError,
+                struct.error, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(f'{name} cannot be read: {error}') from None
+
+    def _read(self, name: str, member: zipfile.ZipInfo) -> np.ndarray:
         with self._archive.open(member) as f:
             version = np.lib.format.read_magic(f)
             if version not in _READ_HEADER:

@@ -185,9 +185,9 @@ def test_by_iterations(small, runs):
         assert_same_training(runs / name, runs / 'iterations-whole')
 
 
-def stopped(output, folder, iteration):
+def stopped(output, folder, iteration, name='SIGTERM'):
     """What a run says and leaves that was asked to stop."""
-    line, = [x for x in output.splitlines() if 'SIGTERM: ' in x]
+    line, = [x for x in output.splitlines() if f'{name}: ' in x]
     assert f'after iteration {iteration} ' in line
     assert line.endswith(f'{folder}/interrupted.pth; --resume goes on from '
                          'there')
@@ -213,6 +213,24 @@ def test_sigterm_within_an_epoch_and_again(small, whole, runs):
     assert 'epoch 4 goes on after 1 of 4 batches' in output
     assert_same_training(folder, whole)
     assert not (runs / 'interrupted.pth').exists()
+
+
+def test_ctrl_c_completes_the_iteration(small, whole, runs):
+    ask = partial(ask_all_to_stop, 'INT')
+    run = Training(small('ctrl-c', num_workers=2), actions={5: ask})
+    output = run.end(130)
+    stopped(output, runs / 'ctrl-c', 6, 'SIGINT')
+    assert 'Traceback' not in output
+    assert 'epoch 2 goes on after 2 of 4 batches' in go_on(small, 'ctrl-c')
+    assert_same_training(runs / 'ctrl-c', whole)
+
+
+def test_a_second_ctrl_c_stops_at_once(small, runs):
+    ask = partial(ask_all_to_stop, 'INT', times=2)
+    output = Training(
+        small('ctrl-c-twice', num_workers=1), actions={5: ask}).end(-2)
+    assert 'Traceback' not in output
+    assert latest(runs / 'ctrl-c-twice')['meta']['iter'] == 4
 
 
 def test_sigterm_in_the_last_iteration_of_an_epoch(small, whole, runs):

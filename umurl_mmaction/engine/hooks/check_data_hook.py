@@ -1,4 +1,6 @@
 import logging
+from difflib import get_close_matches
+from inspect import signature
 from typing import Any
 
 from mmaction.registry import HOOKS
@@ -7,6 +9,7 @@ from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
+from torch.nn import ModuleDict
 
 from ...datasets.transforms import SkeletonMultiView
 from ..unwrap import bare_model
@@ -22,17 +25,30 @@ class CheckDataHook(Hook):
     of a classifier with more classes than the training set.
 
     Raises:
-        ValueError: If there is no batch, or pre-training gets batches of one
-            clip or of another number of views; if the data have other joints,
-            coordinates or parents than the encoder; if a label is not one of
-            the classifier's classes, or is missing where accuracy is measured.
+        ValueError: If a setting's name is almost that of one that MMEngine
+            knows; if there is no batch, or pre-training gets batches of one
+            clip or of another number of views; if the neck or the classifier
+            takes other channels than the encoder gives; if the data have other
+            joints, coordinates or parents than the encoder; if a label is not
+            one of the classifier's classes, or is missing where accuracy is
+            measured.
     """
+
+    def before_run(self, runner: Runner) -> None:
+        """Look for misspelt settings, which MMEngine passes over."""
+        known = [*signature(Runner.__init__).parameters, 'compile']
+        for name in runner.cfg:
+            meant = get_close_matches(name, known, n=1, cutoff=0.87)
+            if meant and name not in known:
+                raise ValueError(f'the setting {name!r} has no use; is '
+                                 f'{meant[0]!r} meant?')
 
     def before_train(self, runner: Runner) -> None:
         """Check the loops' datasets against the model."""
         loader = runner.train_loop.dataloader
         model = bare_model(runner)
         self._check_batches(loader)
+        self._check_channels(model)
         if hasattr(model, 'project'):
             self._leave_out_single_clip(loader)
             self._fit_views(loader.dataset, model)
@@ -51,12 +67,28 @@ class CheckDataHook(Hook):
     def before_test(self, runner: Runner) -> None:
         """Check the test set against the model."""
         model = bare_model(runner)
+        self._check_channels(model)
         dataset = runner.test_loop.dataloader.dataset
         self._check_shapes(dataset, model)
         self._check_layout(dataset, model)
         if runner.test_loop.evaluator.metrics:
             head = getattr(model, 'cls_head', None)
             self._check_labels(dataset, getattr(head, 'num_classes', None))
+
+    @staticmethod
+    def _check_channels(model: Any) -> None:
+        """Compare what the encoder gives with what comes after it."""
+        given = getattr(model.backbone, 'out_channels', None)
+        necks = getattr(model, 'neck', None)
+        parts = {'model.cls_head': getattr(model, 'cls_head', None)}
+        if isinstance(necks, ModuleDict):
+            parts['model.neck'] = next(iter(necks.values()))
+        for name, part in parts.items():
+            taken = getattr(part, 'in_channels', given)
+            if None not in (given, taken) and given != taken:
+                raise ValueError(
+                    f'{name}.in_channels={taken} must be {given}, the '
+                    'channels of the feature that model.backbone gives')
 
     @staticmethod
     def _check_batches(loader: Any) -> None:

@@ -1,10 +1,16 @@
+from collections.abc import Sequence
 from typing import Any, Optional
 
 import numpy as np
+import torch
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
+
+from ...models.utils.encoding import FUSED, extract_features, nonfinite_clips
+from ...skeleton.batch import Views
+from ..unwrap import bare_model
 
 
 @HOOKS.register_module()
@@ -15,7 +21,8 @@ class CheckLossHook(Hook):
 
     Raises:
         FloatingPointError: The message names the iteration, the losses and
-            the clips.
+            the clips: those whose features are not finite, if there are
+            others.
     """
 
     # Before the hook that saves checkpoints.
@@ -41,6 +48,7 @@ class CheckLossHook(Hook):
         print_log(f'Clips of the batch: {" ".join(names)}', 'current')
         values = ', '.join(f'{name} {value:g}'
                            for name, value in terms.items())
+        self._check_clips(runner, data_batch, names)
         shown = ', '.join(names[:4]) + (', ...' if len(names) > 4 else '')
         raise FloatingPointError(
             f'the loss is not finite at iteration {runner.iter + 1} (epoch '
@@ -48,3 +56,24 @@ class CheckLossHook(Hook):
             f'({shown}) are in the log; nothing of this iteration was saved, '
             'resume from the last checkpoint with a smaller learning rate or '
             'full precision')
+
+    @staticmethod
+    @torch.no_grad()
+    def _check_clips(runner: Runner, data_batch: Any,
+                     names: Sequence[str]) -> None:
+        """Name the clips that are to blame, if the weights are not."""
+        model = bare_model(runner)
+        was_training = model.training
+        model.eval()
+        bad = []
+        with runner.optim_wrapper.optim_context(model):
+            inputs = model.data_preprocessor(data_batch, False)['inputs']
+            if not isinstance(inputs, Views):  # of many views of each clip
+                features = extract_features(model, inputs)[FUSED]
+                bad = nonfinite_clips(features, names)
+        model.train(was_training)
+        if 0 < len(bad) < len(names):
+            raise FloatingPointError(
+                f'the loss is not finite at iteration {runner.iter + 1}, for '
+                f'the feature of clip {bad[0]!r} is not ({len(bad)} of '
+                f'{len(names)} clips): its coordinates are to be looked at')

@@ -13,6 +13,7 @@ from ...evaluation.collapse import (
     effective_rank,
     mean_std,
 )
+from ...models.utils.encoding import check_finite, names_of
 from ..unwrap import bare_model
 
 
@@ -78,6 +79,7 @@ class CollapseMonitorHook(Hook):
             fused, uni, decomposed = model.project(data['inputs'])
         for buffer, value in buffers:
             buffer.copy_(value)
+        check_finite(fused, names_of(data_batch['data_samples']))
         values = dict(
             std=mean_std(fused),
             effective_rank=effective_rank(fused),

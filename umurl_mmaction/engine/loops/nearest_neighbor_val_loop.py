@@ -16,9 +16,11 @@ from ...datasets.skeleton_dataset import (
     SkeletonDataset,
 )
 from ...models.utils.encoding import (
+    check_finite,
     encode_dataset,
     extract_features,
     kinds_of,
+    names_of,
 )
 from ...models.utils.retrieval import Gallery, build_gallery
 from ..unwrap import bare_model
@@ -116,6 +118,8 @@ class NearestNeighborValLoop(ValLoop):
             'before_val_iter', batch_idx=idx, data_batch=data_batch)
         data = model.data_preprocessor(data_batch, False)
         features = extract_features(model, data['inputs'], kinds)
+        for feature in features.values():
+            check_finite(feature, names_of(data['data_samples']))
         outputs = self._retrieve(features, data['data_samples'])
         self.evaluator.process(data_samples=outputs, data_batch=data_batch)
         self.runner.call_hook(

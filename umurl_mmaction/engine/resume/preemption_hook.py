@@ -1,6 +1,7 @@
 import os
 import signal
 import threading
+import time
 from functools import partial
 from typing import Any, Callable, NoReturn, Optional
 
@@ -13,8 +14,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from .safe_checkpoint_hook import SafeCheckpointHook
 
-# The status of a process that the signal ended: a queue can recognise it.
-EXIT_CODE = 128 + signal.SIGTERM
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def _wait_for_the_parent(parent: int) -> None:
@@ -24,12 +24,13 @@ def _wait_for_the_parent(parent: int) -> None:
 
 
 def _init_worker(init: Optional[Callable], worker: int) -> None:
-    """Let a worker of a loader ignore SIGTERM from anyone but its parent.
+    """Let a worker of a loader ignore signals from anyone but its parent.
 
-    Launchers and queues send the signal to whole process groups. A training
-    whose workers die fails before it can save a checkpoint. ``init`` is the
-    loader's own ``worker_init_fn``.
+    Launchers and queues send SIGTERM, and terminals SIGINT, to whole process
+    groups. A training whose workers die fails before it can save a
+    checkpoint. ``init`` is the loader's own ``worker_init_fn``.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if init is not None:
         init(worker)
     if hasattr(signal, 'sigwaitinfo'):  # not on macOS and Windows
@@ -39,58 +40,76 @@ def _init_worker(init: Optional[Callable], worker: int) -> None:
             daemon=True).start()
 
 
+def _end_by(number: int) -> NoReturn:
+    """End this process at once, as the signal does by itself."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)  # where the signal is blocked
+
+
 @HOOKS.register_module()
 class PreemptionHook(Hook):
-    """Save a checkpoint and end the run on SIGTERM.
+    """Save a checkpoint and end the run on SIGTERM or Ctrl-C (SIGINT).
 
     The run first completes the current iteration or validation; after the
     last iteration of an epoch, also the work at the end of the epoch. Then
     ``SafeCheckpointHook`` writes ``interrupted.pth``, from which ``--resume``
     continues within the epoch (see ``ResumeHook``), and the process exits
-    with status 143. A signal to one rank stops all ranks. The launcher should
-    leave them the time for an iteration and for writing the file (torchrun:
-    30 seconds).
+    with status 128 + the signal's number: 143 or 130. A signal to one rank
+    stops all ranks. The launcher should leave them the time for an iteration
+    and for writing the file (torchrun: 30 seconds). A second Ctrl-C stops at
+    once.
     """
 
     priority = 'LOWEST'
 
     def __init__(self) -> None:
-        self._asked = False
+        self._asked = 0
+        self._time = 0.
         self._saver: Optional[SafeCheckpointHook] = None
-        self._previous: Any = None
+        self._previous: dict[int, Any] = {}
 
     def before_train(self, runner: Runner) -> None:
-        """Install the signal handler."""
+        """Install the signal handlers."""
         self._saver = next((hook for hook in runner.hooks
                             if isinstance(hook, SafeCheckpointHook)), None)
         if (self._saver is None
                 or threading.current_thread() is not threading.main_thread()):
             self._saver = None
             runner.logger.warning(
-                'SIGTERM will end the run without a checkpoint: that takes '
-                'SafeCheckpointHook, and the main thread')
+                'SIGTERM and Ctrl-C will end the run without a checkpoint: '
+                'that takes SafeCheckpointHook, and the main thread')
             return
         self._pid = os.getpid()
-        self._previous = signal.signal(signal.SIGTERM, self._on_signal)
+        self._previous = {
+            number: signal.signal(number, self._on_signal)
+            for number in SIGNALS
+        }
         for loop in filter(None, (runner.train_loop, runner.val_loop)):
             loader = loop.dataloader
             loader.worker_init_fn = partial(_init_worker,
                                             loader.worker_init_fn)
 
     def _on_signal(self, number: int, frame: Any) -> None:
-        if os.getpid() == self._pid:
-            self._asked = True
-        else:  # a process forked from the training
+        if os.getpid() != self._pid:  # a process forked from the training
+            _end_by(number)
+        # torchrun may hand on a Ctrl-C that the ranks had from the terminal.
+        launched = 'TORCHELASTIC_RUN_ID' in os.environ
+        if self._asked != number:
+            self._asked, self._time = number, time.monotonic()
+        elif launched and time.monotonic() > self._time + 1:
+            _end_by(number)
+        if number == signal.SIGINT and not launched:
+            # The second one does not wait until Python can look at it.
             signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
 
-    def _agreed(self) -> bool:
-        """Return whether any rank has received the signal."""
+    def _agreed(self) -> int:
+        """Return the signal that any rank has received; 0 if none has."""
         if self._saver is None:
-            return False
+            return 0
         asked = torch.tensor(int(self._asked))
         dist.all_reduce(asked, 'max')
-        return bool(asked)
+        return int(asked)
 
     def after_train_iter(self,
                          runner: Runner,
@@ -98,7 +117,8 @@ class PreemptionHook(Hook):
                          data_batch: Any = None,
                          outputs: Optional[dict] = None) -> None:
         """Stop after an iteration, if a rank has received the signal."""
-        if not self._agreed():
+        number = self._agreed()
+        if not number:
             return
         wrapper = runner.optim_wrapper
         if isinstance(wrapper, OptimWrapper) and not wrapper.should_update():
@@ -107,30 +127,34 @@ class PreemptionHook(Hook):
         by_epoch = isinstance(loop, EpochBasedTrainLoop)
         if by_epoch and self.end_of_epoch(loop.dataloader, batch_idx):
             return  # other hooks first complete the epoch
-        self._stop(runner, runner.epoch, runner.iter + 1,
+        self._stop(runner, number, runner.epoch, runner.iter + 1,
                    batch_idx + 1 if by_epoch else 0)
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Stop after an epoch, if a rank has received the signal."""
-        if (isinstance(runner.train_loop, EpochBasedTrainLoop)
-                and self._agreed()):
-            self._stop(runner, runner.epoch + 1, runner.iter)
+        if isinstance(runner.train_loop, EpochBasedTrainLoop):
+            number = self._agreed()
+            if number:
+                self._stop(runner, number, runner.epoch + 1, runner.iter)
 
     def after_val_epoch(self,
                         runner: Runner,
                         metrics: Optional[dict] = None) -> None:
         """Stop after a validation, if a rank has received the signal."""
-        if self._agreed():
-            self._stop(runner, runner.epoch, runner.iter)
+        number = self._agreed()
+        if number:
+            self._stop(runner, number, runner.epoch, runner.iter)
 
     def after_train(self, runner: Runner) -> None:
-        """Restore the earlier signal handler."""
+        """Restore the earlier signal handlers."""
         if self._saver is not None:
-            signal.signal(signal.SIGTERM, self._previous)
+            for number, handler in self._previous.items():
+                signal.signal(number, handler)
             self._saver = None
 
     def _stop(self,
               runner: Runner,
+              number: int,
               epoch: int,
               iteration: int,
               num_batches: int = 0) -> NoReturn:
@@ -139,8 +163,10 @@ class PreemptionHook(Hook):
             runner, dict(epoch=epoch, iter=iteration), num_batches)
         runner.visualizer.close()
         runner.logger.warning(
-            f'SIGTERM: the training stops after iteration {iteration} and is '
-            f'saved to {path}; --resume goes on from there')
+            f'{signal.Signals(number).name}: the training stops after '
+            f'iteration {iteration} and is saved to {path}; --resume goes on '
+            'from there')
         # The launcher kills the other ranks as soon as one rank exits.
         dist.barrier()
-        raise SystemExit(EXIT_CODE)
+        # A queue can recognise it.
+        raise SystemExit(128 + number)

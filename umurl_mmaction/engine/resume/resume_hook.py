@@ -9,6 +9,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.runner.checkpoint import find_latest_checkpoint
 
 from ...datasets.sample_seed import PassSampler, inner_sampler, number_passes
+from ...fileio.checkpoints import weights_of
 from .run_state import (
     batch_size_of_all_ranks,
     random_state,
@@ -25,11 +26,18 @@ def _check_file(path: str, work_dir: str) -> None:
     damage = damage_of(file)
     if damage is None:
         return
+    raise ValueError(f'cannot resume: {path!r} {damage}; '
+                     f'{_advice(path, work_dir)}')
+
+
+def _advice(path: str, work_dir: str) -> str:
+    """Name the newest checkpoint that can be resumed."""
     # `last_checkpoint` may name a folder that was moved since.
-    good = newest_good(osp.dirname(osp.abspath(file)), work_dir)
-    advice = (f'the newest good checkpoint is {str(good)!r}'
-              if good else 'there is no good checkpoint beside it')
-    raise ValueError(f'cannot resume: {path!r} {damage}; {advice}')
+    folder = osp.dirname(osp.abspath(osp.expanduser(path)))
+    good = newest_good(folder, work_dir)
+    if good is None:
+        return 'there is no good checkpoint beside it'
+    return f'the newest good checkpoint is {str(good)!r}'
 
 
 @HOOKS.register_module()
@@ -61,14 +69,16 @@ class ResumeHook(Hook):
     MMEngine.
 
     Raises:
-        ValueError: If the file to resume from is missing, cut off or
-            damaged. The message names the newest good file.
+        ValueError: If the file to resume from is missing, cut off, damaged
+            or without the state of an optimizer. The message names the newest
+            good file.
     """
 
     # After hooks that prepare a training, before hooks that save it.
     priority = 'LOW'
 
     def __init__(self) -> None:
+        self._path = ''
         self._state: dict[str, Any] = {}
         self._sampler: Optional[PassSampler] = None
 
@@ -80,9 +90,17 @@ class ResumeHook(Hook):
                 path = find_latest_checkpoint(runner.work_dir)
             if path is not None:
                 _check_file(path, runner.work_dir)
+                self._path = path
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Keep the states to restore, and drop an empty loss scaler."""
+        weights_of(checkpoint, self._path or str(runner._load_from))
+        if self._path and 'optimizer' not in checkpoint:
+            raise ValueError(
+                f'cannot resume: {self._path!r} holds no state of an '
+                f'optimizer; {_advice(self._path, runner.work_dir)}; to start '
+                'anew from its weights, set load_from without --resume')
+        self._path = ''
         self._state = checkpoint.get('meta', {}).get('run_state', {})
         optimizer = checkpoint.get('optimizer', {})
         # A disabled scaler, as on the CPU: an enabled one refuses its state.

@@ -1,4 +1,5 @@
 import os.path as osp
+from inspect import signature
 from typing import Any
 
 from mmaction.registry import HOOKS
@@ -7,7 +8,10 @@ from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+from ...evaluation.metric_names import metric_names
 from ...fileio.atomic import ATOMIC, AtomicLocalBackend, remove_leftovers
+from ...models.utils.encoding import kinds_of
+from ..unwrap import bare_model
 from .run_state import collect
 
 # The checkpoint of a run that SIGTERM stopped.
@@ -44,19 +48,46 @@ class SafeCheckpointHook(CheckpointHook):
     ``meta['run_state']`` of the files holds the random states of all ranks
     and the sampler's seed, for ``ResumeHook``. The arguments are those of
     ``CheckpointHook``.
+
+    Raises:
+        TypeError: If an argument is unknown.
+        ValueError: If ``save_best`` names a score that no validation gives;
+            before the first step.
     """
 
     file_backend: Any
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # MMEngine hands what it does not know to a call in the first epoch.
+        for name in self.args:
+            if name not in signature(Runner.save_checkpoint).parameters:
+                raise TypeError(f'{type(self).__name__}.__init__() got an '
+                                f'unexpected keyword argument {name!r}')
+
     def before_train(self, runner: Runner) -> None:
-        """Choose the file backend, and remove leftover files."""
+        """Check ``save_best``, and remove leftover files."""
         super().before_train(runner)
+        self._check_save_best(runner)
         if type(self.file_backend) is LocalBackend:
             self.file_backend = AtomicLocalBackend()
             self.backend_args = dict(backend=ATOMIC)
             if is_main_process():
                 for folder in (self.out_dir, runner.work_dir):
                     remove_leftovers(folder)
+
+    def _check_save_best(self, runner: Runner) -> None:
+        # A loop that is skipped has no evaluator.
+        evaluator = getattr(runner.val_loop, 'evaluator', None)
+        if not self.save_best or evaluator is None:
+            return
+        kinds = kinds_of(bare_model(runner).backbone)
+        known = metric_names(evaluator.metrics, kinds)
+        for name in self.key_indicators:
+            if known and name != 'auto' and name not in known:
+                raise ValueError(
+                    f'save_best={name!r} is none of the scores of a '
+                    f'validation, {", ".join(known)}')
 
     def save_interrupted(self, runner: Runner, meta: dict,
                          num_batches: int) -> str:

@@ -3,9 +3,11 @@ from typing import Optional
 
 from mmaction.models.heads import BaseHead
 from mmaction.registry import MODELS
+from mmaction.utils import SampleList
 from torch import Tensor, nn
 
 from ...datasets.facts import read_facts
+from ..utils.encoding import check_finite, names_of
 
 
 @MODELS.register_module()
@@ -55,3 +57,22 @@ class LinearClsHead(BaseHead):
         """Compute scores: (N, in_channels) -> float32 (N, num_classes)."""
         # MMAction2 counts hits in NumPy, which has no bfloat16.
         return self.fc(x).float()
+
+    def predict_by_feat(self, cls_scores: Tensor,
+                        data_samples: SampleList) -> SampleList:
+        """Predict as ``BaseHead`` does, but not from what is not finite.
+
+        Args:
+            cls_scores (Tensor): (N * num_clips, num_classes).
+            data_samples (list[ActionDataSample]): N samples.
+
+        Returns:
+            list[ActionDataSample]: With ``pred_score`` and ``pred_label``.
+
+        Raises:
+            ValueError: If a score is not finite. Names the clip.
+        """
+        check_finite(
+            cls_scores.unflatten(0, (len(data_samples), -1)),
+            names_of(data_samples))
+        return super().predict_by_feat(cls_scores, data_samples)

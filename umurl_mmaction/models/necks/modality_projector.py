@@ -29,6 +29,7 @@ class ModalityProjector(BaseModule):
                  out_channels: int = 4096,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg=init_cfg)
+        self.in_channels = in_channels
         self.mlp = nn.Sequential(
             nn.Linear(in_channels, in_channels), SyncBatchNorm1d(in_channels),
             nn.ReLU(inplace=True), nn.Linear(in_channels, in_channels),

@@ -9,7 +9,13 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from ...registry import mmaction_scope
-from ..utils.encoding import FUSED, encode_dataset, extract_features
+from ..utils.encoding import (
+    FUSED,
+    check_finite,
+    encode_dataset,
+    extract_features,
+    names_of,
+)
 from ..utils.retrieval import Gallery, build_gallery, check_vote_weights
 
 
@@ -106,9 +112,13 @@ class SkeletonKNN(RecognizerGCN):
         Returns:
             list[ActionDataSample]: With ``pred_score`` (num_classes, ) and
             ``pred_label`` (1, ).
+
+        Raises:
+            ValueError: If a feature is not finite.
         """
         gallery = self.encoded_gallery
         query = gallery.query(extract_features(self, inputs)[FUSED])
+        check_finite(query, names_of(data_samples))
         cosines, nearest = gallery.search(query, self.num_neighbors)
         scores = gallery.vote(cosines, nearest, self.weights)
         for sample, score in zip(data_samples, scores):

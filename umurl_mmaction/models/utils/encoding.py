@@ -60,6 +60,44 @@ def extract_features(model: Any,
     }
 
 
+def names_of(samples: Sequence[ActionDataSample]) -> list[str]:
+    """List the clips' names; a number stands for a missing one."""
+    return [str(x.get('frame_dir', i)) for i, x in enumerate(samples)]
+
+
+def nonfinite_clips(values: Tensor, names: Sequence[str]) -> list[str]:
+    """List the clips of which a value is not finite.
+
+    Args:
+        values (Tensor): Features or scores, (N, ...). They are waited for.
+        names (sequence of str): Names of the N clips.
+    """
+    finite = values.isfinite()
+    if finite.all():
+        return []
+    return [name for name, row in zip(names, finite) if not row.all()]
+
+
+def check_finite(values: Tensor, names: Sequence[str]) -> None:
+    """Refuse features that are not finite: no distance to them is.
+
+    Args:
+        values (Tensor): Features or scores, (N, ...). They are waited for.
+        names (sequence of str): Names of the N clips.
+
+    Raises:
+        ValueError: The message names a clip, or says that it is all of them.
+    """
+    bad = nonfinite_clips(values, names)
+    if not bad:
+        return
+    reason = ('its coordinates are to be looked at'
+              if len(bad) < len(names) or len(names) == 1 else
+              'the weights are to be looked at, or the precision')
+    raise ValueError(f'the feature of clip {bad[0]!r} is not finite '
+                     f'({len(bad)} of {len(names)} clips): {reason}')
+
+
 def kinds_of(encoder: Any) -> list[str]:
     """List the kinds of feature that an encoder gives.
 
@@ -93,7 +131,7 @@ def encode_dataset(
         samples, in the dataset's order; the same on every rank.
 
     Raises:
-        ValueError: If the dataset is empty.
+        ValueError: If the dataset is empty, or a feature is not finite.
     """
     num_samples = len(dataset)  # type: ignore[arg-type]
     if not num_samples:
@@ -125,4 +163,7 @@ def encode_dataset(
         whole[kind] = torch.stack(shards, dim=1).flatten(0, 1)[:num_samples]
     sample_shards = dist.all_gather_object(samples)
     in_order = [sample for turn in zip(*sample_shards) for sample in turn]
-    return whole, in_order[:num_samples]
+    in_order = in_order[:num_samples]
+    for feature in whole.values():
+        check_finite(feature, names_of(in_order))
+    return whole, in_order

@@ -7,6 +7,8 @@ from mmaction.structures import ActionDataSample
 from torch import Tensor
 from torch.nn import functional as F
 
+from .encoding import names_of
+
 WEIGHTS = ('cosine', 'uniform')
 
 
@@ -172,7 +174,7 @@ def build_gallery(features: Tensor,
     Raises:
         ValueError: If a clip has no label.
     """
-    names = [str(x.get('frame_dir', i)) for i, x in enumerate(samples)]
+    names = names_of(samples)
     for name, sample in zip(names, samples):
         if 'gt_label' not in sample:
             raise ValueError(f'clip {name!r} of the gallery has no label')
