@@ -314,6 +314,7 @@ def test_apply_again_changes_nothing():
 
     def replaced():
         return (CheckpointLoader.load_checkpoint.__func__, torch.load,
+                Runner.load_checkpoint,
                 set(torch.serialization.get_safe_globals()))
 
     before = replaced()
@@ -620,6 +621,20 @@ def test_runner(tmp_path, crafted, resumed):
         resume=resumed)
     assert 'it asks for posix.system' in refusal(
         crafted, lambda path: runner.train())
+
+
+def test_resuming_does_not_run_the_config_of_the_file(tmp_path):
+    first = tiny_runner(tmp_path, 'first', 1)
+    first.train()
+    path, mark = tmp_path / 'epoch_1.pth', tmp_path / 'ran'
+    checkpoint = _load_checkpoint(str(path))
+    checkpoint['meta']['config'] = f'open({str(mark)!r}, "w").close()'
+    torch.save(checkpoint, path)
+    second = tiny_runner(
+        tmp_path, 'second', 2, load_from=str(path), resume=True)
+    second.train()
+    assert second.epoch == 2
+    assert not mark.exists()
 
 
 def test_pretrained_backbone(crafted):

@@ -32,7 +32,7 @@ def apply() -> None:
 
     A second call changes nothing.
     """
-    from mmengine.runner import CheckpointLoader
+    from mmengine.runner import CheckpointLoader, Runner
     load = CheckpointLoader.load_checkpoint.__func__
     if hasattr(load, '__wrapped__'):
         return
@@ -48,6 +48,24 @@ def apply() -> None:
             return load(cls, filename, *args, **kwargs)
 
     CheckpointLoader.load_checkpoint = classmethod(load_checkpoint)
+    Runner.load_checkpoint = _without_config(Runner.load_checkpoint)
+
+
+def _without_config(load: Callable) -> Callable:
+    """Let ``Runner.load_checkpoint`` forget the config of the training.
+
+    MMEngine 0.10.7 runs its text as Python when it resumes, to compare the
+    ``gpu_ids`` of old files. The file keeps it.
+    """
+
+    @functools.wraps(load)
+    def load_checkpoint(self: Any, *args: Any, **kwargs: Any) -> Any:
+        checkpoint = load(self, *args, **kwargs)
+        if isinstance(checkpoint.get('meta'), dict):
+            checkpoint['meta'].pop('config', None)
+        return checkpoint
+
+    return load_checkpoint
 
 
 def _is_restricted() -> bool:
