@@ -16,10 +16,11 @@ from mmengine.runner import Runner
 from umurl_mmaction.analysis.results import named_rows
 from umurl_mmaction.datasets import transforms
 from umurl_mmaction.datasets.transforms.view_transform import ViewTransform
-from umurl_mmaction.skeleton import pack_clips
+from umurl_mmaction.skeleton import LAYOUTS, pack_clips
 
 CONFIGS = REPO / 'configs'
 EXPERIMENTS = sorted((CONFIGS / 'umurl').rglob('*.py'))
+SUPERVISED = sorted((CONFIGS / 'stgcnpp').glob('*.py'))
 
 
 def listed():
@@ -32,7 +33,7 @@ def listed():
 
 def test_the_model_index_lists_every_config():
     assert sorted(m['Config'] for m in listed()) == sorted(
-        str(path.relative_to(REPO)) for path in EXPERIMENTS)
+        str(path.relative_to(REPO)) for path in EXPERIMENTS + SUPERVISED)
     for model in listed():
         assert model['Name'] == Path(model['Config']).stem
 
@@ -65,7 +66,7 @@ def test_the_model_index_loads():
         'modelindex.load_model_index', reason='openmim is not installed')
     index = modelindex.load(str(REPO / 'model-index.yml'))
     index.build_models_with_collections()
-    assert len(index.models) == len(EXPERIMENTS)
+    assert len(index.models) == len(EXPERIMENTS + SUPERVISED)
 
 
 def test_base_names_are_unique():
@@ -203,17 +204,59 @@ def test_config_runs_on_a_small_set(path, tmp_path):
     assert (tmp_path / name).exists()
 
 
-def readmes_config(number, tmp_path):
-    """The number-th config in README.md."""
+@pytest.mark.parametrize('path', SUPERVISED, ids=lambda p: p.stem)
+def test_supervised_config_runs_on_a_small_set(path, tmp_path):
+    cfg = Config.fromfile(path)
+    graph = MODELS.build(cfg.model.backbone).graph
+    data = make_annotations(num_joints=graph.num_node)
+    for split in ('train', 'val'):
+        data['split'][f'{split}_nodup'] = data['split'][split]
+    mmengine.dump(data, tmp_path / 'tiny.pkl')
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        cfg[name].update(num_workers=0, persistent_workers=False)
+        dataset = cfg[name].dataset
+        dataset = dataset.get('dataset', dataset)
+        assert dataset.ann_file.startswith('data/')
+        dataset.ann_file = str(tmp_path / 'tiny.pkl')
+    cfg.model.backbone.update(base_channels=16, num_stages=2)
+    cfg.model.cls_head.in_channels = 16
+    cfg.train_cfg.update(max_epochs=1, val_begin=1)
+    cfg.update(
+        work_dir=str(tmp_path),
+        experiment_name=f'{path.stem}_{tmp_path.name}')
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    # Five passes over 12 clips, in batches of 16.
+    assert runner.iter == 4
+    assert 0 <= runner.test()['acc/top1'] <= 1
+
+
+def test_the_graph_of_kinect_v1_is_the_layouts():
+    cfg = Config.fromfile(CONFIGS / '_base_/models/stgcnpp_recognizer.py')
+    graph, layout = cfg.kinect_v1, LAYOUTS['kinect-v1']
+    assert graph.num_node == layout.num_joints
+    assert {frozenset(bone) for bone in graph.inward} == {
+        frozenset(bone) for bone in enumerate(layout.parents) if -1 not in bone
+    }
+    assert layout.joints[graph.center] == 'shoulder_center'
+    # Each bone but the centre's starts once, as all lead there.
+    assert sorted(start for start, _ in graph.inward) == [
+        v for v in range(layout.num_joints) if v != graph.center
+    ]
+
+
+def readmes_config(part, tmp_path):
+    """The first config in README.md that has this part."""
     readme = (REPO / 'README.md').read_text()
-    code = readme.split('```python\n')[number].partition('```')[0]
+    codes = [x.partition('```')[0] for x in readme.split('```python\n')[1:]]
+    code = next(code for code in codes if part in code)
     path = tmp_path / 'my_config.py'
     path.write_text(code)
     return Config.fromfile(path)
 
 
 def test_the_readmes_variant_is_built(tmp_path):
-    cfg = readmes_config(1, tmp_path)
+    cfg = readmes_config('data/mine.pkl', tmp_path)
     assert cfg.train_dataloader.dataset.ann_file == 'data/mine.pkl'
     assert cfg.train_dataloader.dataset.type == 'SkeletonDataset'
     assert cfg.optim_wrapper.optimizer.type == 'Adam'
@@ -222,7 +265,7 @@ def test_the_readmes_variant_is_built(tmp_path):
 
 
 def test_the_readmes_other_views_are_made(tmp_path):
-    cfg = readmes_config(2, tmp_path)
+    cfg = readmes_config('LimbScaling', tmp_path)
     layout = dict(
         joints=['hip', 'left_hand', 'right_hand'], parents=[-1, 0, 0])
     cfg.model.backbone.update(
@@ -241,7 +284,7 @@ def test_the_readmes_other_views_are_made(tmp_path):
 
 
 def test_the_readmes_short_views_are_made(tmp_path):
-    cfg = readmes_config(3, tmp_path)
+    cfg = readmes_config('local=', tmp_path)
     cfg.model.backbone.update(num_person=1, embed_dims=16)
     model = MODELS.build(cfg.model)
     assert list(model.neck) == ['joint', 'bone', 'motion', 'local']

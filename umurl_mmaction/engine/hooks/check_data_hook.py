@@ -15,6 +15,13 @@ from ...datasets.transforms import SkeletonMultiView
 from ..unwrap import bare_model
 
 
+def unwrapped(dataset: Any) -> Any:
+    """Return the dataset within wrappers such as ``RepeatDataset``."""
+    while hasattr(dataset, 'dataset'):
+        dataset = dataset.dataset
+    return dataset
+
+
 @HOOKS.register_module()
 class CheckDataHook(Hook):
     """Refuse data that the model cannot use, before the first step.
@@ -51,10 +58,10 @@ class CheckDataHook(Hook):
         self._check_channels(model)
         if hasattr(model, 'project'):
             self._leave_out_single_clip(loader)
-            self._fit_views(loader.dataset, model)
-        datasets = [loader.dataset]
+            self._fit_views(unwrapped(loader.dataset), model)
+        datasets = [unwrapped(loader.dataset)]
         if runner.val_loop is not None:
-            datasets.append(runner.val_loop.dataloader.dataset)
+            datasets.append(unwrapped(runner.val_loop.dataloader.dataset))
         head = getattr(model, 'cls_head', None)
         for dataset in datasets:
             self._check_shapes(dataset, model)
@@ -62,13 +69,13 @@ class CheckDataHook(Hook):
             if head is not None:
                 self._check_labels(dataset, head.num_classes)
         if head is not None:
-            self._warn_of_unused_classes(loader.dataset, head.num_classes)
+            self._warn_of_unused_classes(datasets[0], head.num_classes)
 
     def before_test(self, runner: Runner) -> None:
         """Check the test set against the model."""
         model = bare_model(runner)
         self._check_channels(model)
-        dataset = runner.test_loop.dataloader.dataset
+        dataset = unwrapped(runner.test_loop.dataloader.dataset)
         self._check_shapes(dataset, model)
         self._check_layout(dataset, model)
         if runner.test_loop.evaluator.metrics:
@@ -122,8 +129,6 @@ class CheckDataHook(Hook):
     @staticmethod
     def _fit_views(dataset: Any, model: Any) -> None:
         """Let workers make the views that the model takes."""
-        while hasattr(dataset, 'dataset'):  # a wrapper such as RepeatDataset
-            dataset = dataset.dataset
         pipeline = getattr(dataset, 'pipeline', None)
         for transform in getattr(pipeline, 'transforms', ()):
             if isinstance(transform, SkeletonMultiView):
