@@ -15,8 +15,6 @@ EXAMPLE = ('python tools/visualizations/training_curves.py '
 
 def draw(args: Namespace) -> None:
     """Read the logs and write the figure."""
-    from mmengine.utils import track_iter_progress
-
     from umurl_mmaction.analysis.curves import choose_names, read_run
     from umurl_mmaction.visualization import log_figure, save_figure
     from umurl_mmaction.visualization.curves import draw_curves
@@ -24,15 +22,12 @@ def draw(args: Namespace) -> None:
     if len(set(titles)) != len(args.runs):
         # Two runs have the same name: their paths tell them apart.
         titles = [str(path) for path in args.runs]
-    runs = {
-        title: read_run(path)
-        for title, path in zip(titles, track_iter_progress(args.runs))
-    }
+    runs = {title: read_run(path) for title, path in zip(titles, args.runs)}
     names = choose_names(runs.values(), args.keys)
     figure = draw_curves(runs, names, by_epoch=args.x == 'epoch')
     save_figure(figure, args.out)
     log_figure(figure, args.tensorboard, 'training_curves')
-    print(f'\n{", ".join(names)} of {len(runs)} runs in {args.out}')
+    print(f'{", ".join(names)} of {len(runs)} runs in {args.out}')
 
 
 def main(argv: Optional[list[str]] = None) -> None:

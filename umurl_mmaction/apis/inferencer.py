@@ -21,6 +21,7 @@ from ..models.utils.encoding import (
     extract_features,
     kinds_of,
 )
+from ..progress import bar_file
 from ..skeleton.batch import Streams
 from .clips import (
     Clip,
@@ -54,7 +55,8 @@ class UmURLInferencer:
         batch_size (int): Clips that are encoded together. Defaults to 64.
         num_nearest (int, optional): Clips of the gallery to name. Defaults
             to the number that votes, ``num_neighbors`` of the config.
-        show_progress (bool): Show a bar on stderr. Defaults to False.
+        show_progress (bool): Show a bar if stderr is a terminal. Defaults to
+            False.
         cfg_options (dict, optional): Settings of the config to change, by
             dotted key, such as ``model.gallery.dataset.ann_file``.
 
@@ -185,7 +187,7 @@ class UmURLInferencer:
         kinds: Sequence[str] = (FUSED, ),
         num_workers: int = 0
     ) -> tuple[dict[str, np.ndarray], list[ActionDataSample]]:
-        """Encode all clips of a dataset, with a bar on stderr.
+        """Encode all clips of a dataset; the log tells how far it is.
 
         Args:
             dataset (Dataset): Gives ``inputs`` and ``data_samples``, as the
@@ -279,7 +281,8 @@ class UmURLInferencer:
             samples = split_clips(clips)
             prepare = self._prepare_clip
         bar = ProgressBar(
-            len(samples), file=sys.stderr) if self.show_progress else None
+            len(samples),
+            file=bar_file(sys.stderr if self.show_progress else None))
         for start in range(0, len(samples), self.batch_size):
             batch = [
                 prepare(sample, f'clip {start + i}') for i, sample in
@@ -287,10 +290,8 @@ class UmURLInferencer:
             ]
             data = self.model.data_preprocessor(pseudo_collate(batch), False)
             yield data['inputs']
-            if bar is not None:
-                bar.update(len(batch))
-        if bar is not None:
-            bar.file.write('\n')
+            bar.update(len(batch))
+        bar.file.write('\n')
 
     def _prepare_clip(self, clip: Clip, name: str) -> dict[str, Any]:
         return self.pipeline(make_results(clip, name, self.nonfinite))
