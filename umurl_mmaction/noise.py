@@ -6,11 +6,13 @@ import logging
 import warnings
 
 # mmcv-lite lacks an operator that no skeleton model uses; MMEngine and MIM
-# look up packages with a module that setuptools will remove; and configs are
-# for machines with and without an accelerator.
+# look up packages with a module that setuptools will remove, and MMEngine
+# scales losses with a class that torch has renamed; and configs are for
+# machines with and without an accelerator.
 _WARNINGS = (
     r'Fail to import ``MultiScaleDeformableAttention``',
     r'pkg_resources is deprecated',
+    r'`torch\.cuda\.amp\.GradScaler\(args\.\.\.\)` is deprecated',
     r"'pin_memory' argument is set as true but no accelerator",
 )
 

@@ -1,7 +1,8 @@
 """Draw the training curves of several runs in one figure.
 
-Each loss and each top-1 accuracy is a panel with a line for each run, from the
-JSON logs in its work_dir. A run that was stopped and resumed is one line.
+Each loss, each top-1 accuracy and each measure of collapse is a panel with a
+line for each run, from the JSON logs in its work_dir. A run that was stopped
+and resumed is one line.
 """
 from argparse import Namespace
 from pathlib import Path
@@ -39,7 +40,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         help='folder of a run, or one of its JSON logs')
     parser.add_argument(
         '--keys', nargs='+', default=[], metavar='KEY',
-        help='what to draw (all losses and top-1 accuracies)')
+        help='what to draw (losses, top-1 accuracies, measures of collapse)')
     parser.add_argument(
         '--legend', nargs='+', metavar='NAME',
         help='what the runs are called (as their folders)')

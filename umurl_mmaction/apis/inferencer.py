@@ -109,6 +109,16 @@ class UmURLInferencer:
         return next(self.model.parameters()).device
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes by label, as the data have them, or ().
+
+        A classifier's are in its checkpoint, a gallery's in its file.
+        """
+        if isinstance(self.model, SkeletonKNN):
+            return self.model.encoded_gallery.classes
+        return tuple(self.model.dataset_meta.get('classes') or ())
+
+    @property
     def kinds(self) -> list[str]:
         """The kinds of features: ``'fused'``, and modalities if several."""
         return kinds_of(self.model.backbone)

@@ -122,8 +122,8 @@ def load_model(cfg: Config,
         device (str, optional): Defaults to the best available device.
 
     Returns:
-        nn.Module: The model, on the device, in eval mode, with ``cfg`` as an
-        attribute.
+        nn.Module: The model, on the device, in eval mode, with ``cfg`` and
+        ``dataset_meta``, what the checkpoint says of its data, as attributes.
 
     Raises:
         FileNotFoundError: If the checkpoint is not there.
@@ -150,6 +150,8 @@ def load_model(cfg: Config,
         part='cls_head.',
         required=None,
         size_hint='num_classes and in_channels must be those of the training')
+    meta = loaded.get('meta') or {}
+    model.dataset_meta = meta.get('dataset_meta') or {}
     missing = model.load_state_dict(weights, strict=False).missing_keys
     if missing:
         raise ValueError(
