@@ -9,6 +9,7 @@ import io
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Optional
@@ -87,18 +88,18 @@ def read_classes(path: Path) -> list[str]:
 
 
 def make_rows(names: list[str], result: dict[str, Any],
-              classes: Optional[list[str]]) -> list[dict[str, Any]]:
+              classes: Optional[Sequence[str]]) -> list[dict[str, Any]]:
     """Make a row for each clip.
 
     Args:
         names (list[str]): Names of the clips.
         result (dict): Results of the inferencer.
-        classes (list[str], optional): Names of the classes.
+        classes (sequence of str, optional): Names of the classes.
 
     Returns:
         list[dict]: ``name``, ``label``, ``class`` (if classes have names),
         ``score`` and, with a gallery, ``nearest``: a list of dicts with
-        ``name``, ``label`` and ``similarity``.
+        ``name``, ``label``, ``class`` and ``similarity``.
 
     Raises:
         ValueError: If a class has no name.
@@ -115,12 +116,15 @@ def make_rows(names: list[str], result: dict[str, Any],
             row['class'] = classes[label]
         row['score'] = float(result['scores'][i, label])
         if 'similarities' in result:
-            row['nearest'] = [
-                dict(name=str(near), label=int(of), similarity=float(cosine))
-                for near, of, cosine in zip(
+            row['nearest'] = []
+            for near, of, cosine in zip(
                     result['nearest_names'][i], result['nearest_labels'][i],
-                    result['similarities'][i])
-            ]
+                    result['similarities'][i]):
+                entry: dict[str, Any] = dict(name=str(near), label=int(of))
+                if classes is not None:
+                    entry['class'] = classes[of]
+                row['nearest'].append(
+                    dict(entry, similarity=float(cosine)))
         rows.append(row)
     return rows
 
@@ -133,6 +137,8 @@ def to_csv(rows: list[dict[str, Any]]) -> str:
         for k, near in enumerate(row.pop('nearest', ()), 1):
             row[f'nearest_{k}'] = near['name']
             row[f'nearest_label_{k}'] = near['label']
+            if 'class' in near:
+                row[f'nearest_class_{k}'] = near['class']
             row[f'similarity_{k}'] = near['similarity']
         flat.append(row)
     text = io.StringIO()
@@ -144,7 +150,9 @@ def to_csv(rows: list[dict[str, Any]]) -> str:
 
 def predict(args: Namespace) -> list[dict[str, Any]]:
     """Predict the clips of the command line: a row for each."""
-    classes = read_classes(args.classes) if args.classes else None
+    classes: Optional[Sequence[str]] = None
+    if args.classes:
+        classes = read_classes(args.classes)
     inferencer = build_inferencer(
         args, num_nearest=args.num_nearest, show_progress=True)
     shape = inferencer.model.backbone.input_shape
@@ -153,6 +161,10 @@ def predict(args: Namespace) -> list[dict[str, Any]]:
         for clip in read_clips(path, shape, args.split)
     ]
     result = inferencer(clips)
+    # What the data call their classes, if they name them all.
+    if classes is None and 'scores' in result and (
+            len(inferencer.classes) >= result['scores'].shape[1]):
+        classes = inferencer.classes
     if 'labels' not in result:
         raise ValueError(f'config {args.config} has neither a classifier nor '
                          'a gallery to tell classes by')
@@ -173,7 +185,8 @@ def main(argv: Optional[list[str]] = None) -> None:
     parser.add_argument(
         '--classes', type=Path, metavar='FILE',
         help='names of the classes: a text with a line each, or annotations '
-        'that have them (.pkl)')
+        'that have them, .pkl or .npz (those of the gallery, or of the set '
+        'that the classifier was trained on)')
     parser.add_argument(
         '--num-nearest', type=int, metavar='K',
         help='clips of the gallery to name (as many as vote in the config)')

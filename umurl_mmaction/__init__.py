@@ -1,17 +1,16 @@
 """UmURL for MMAction2: importing this package registers everything."""
-import warnings
+from .noise import silence_warnings
 
-from . import compat
-from .fileio import checkpoints
-from .version import __version__
+silence_warnings()
+
+from . import compat  # noqa: E402
+from .fileio import checkpoints  # noqa: E402
+from .version import __version__  # noqa: E402
 
 compat.apply()
 checkpoints.apply()
 
-with warnings.catch_warnings():
-    # mmcv-lite lacks an operator that no skeleton model uses.
-    warnings.filterwarnings('ignore', 'Fail to import ``MultiScaleDeform')
-    from . import datasets, engine, evaluation, models, registry
+from . import datasets, engine, evaluation, models, registry  # noqa: E402
 
 __all__ = [
     '__version__', 'compat', 'datasets', 'engine', 'evaluation', 'models',

@@ -10,6 +10,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmengine.utils import ProgressBar
 
+from umurl_mmaction.progress import bar_file
+
 from .product import write_annotations
 from .settings import Settings
 from .timing import synchronize
@@ -28,7 +30,7 @@ class EpochTimer(Hook):
         self.seconds: list[float] = []
 
     def before_run(self, runner: Runner) -> None:
-        self.bar = ProgressBar(runner.max_iters, file=sys.stderr)
+        self.bar = ProgressBar(runner.max_iters, file=bar_file(sys.stderr))
         self.last = time.perf_counter()
 
     def after_train_iter(self, runner: Runner, *args: Any,
@@ -43,7 +45,7 @@ class EpochTimer(Hook):
         self.last = now
 
     def after_run(self, runner: Runner) -> None:
-        print(file=sys.stderr)
+        print(file=bar_file(sys.stderr))
 
 
 def use_clips(loader: Config, ann_file: str, batch_size: int,

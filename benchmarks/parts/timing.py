@@ -8,6 +8,8 @@ import torch
 from mmengine.utils import ProgressBar
 from torch.profiler import ProfilerActivity, profile
 
+from umurl_mmaction.progress import bar_file
+
 Call = Callable[[], Any]
 
 
@@ -37,14 +39,15 @@ def alternate(calls: Mapping[str, Call],
         the rounds of the warm-up.
     """
     times: dict[str, list[float]] = {name: [] for name in calls}
-    bar = ProgressBar((warmup + rounds) * len(calls), file=sys.stderr)
+    bar = ProgressBar(
+        (warmup + rounds) * len(calls), file=bar_file(sys.stderr))
     for turn in range(warmup + rounds):
         for name, call in calls.items():
             seconds = seconds_of(call, device)
             if turn >= warmup:
                 times[name].append(seconds)
             bar.update()
-    print(file=sys.stderr)
+    print(file=bar_file(sys.stderr))
     return times
 
 

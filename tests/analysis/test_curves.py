@@ -22,6 +22,24 @@ def test_a_resumed_run_is_one_curve(tmp_path):
     assert curves['loss'] == [(2, 7)] and 'acc/top1' not in curves
 
 
+def test_what_is_measured_before_training_begins_a_run(tmp_path):
+
+    def start(value):
+        return ({'retrieval/fused_top1': value, 'step': 0}, train(2, 3.),
+                {'collapse/std': 0.3, 'step': 3}, train(4, 2.),
+                {'retrieval/fused_top1': 2 * value, 'step': 1})
+
+    for day, value in ((1, 0.1), (2, 0.2)):
+        write_log(tmp_path, f'2026010{day}_000000', *start(value))
+        curves = read_run(tmp_path)
+        assert curves['retrieval/fused_top1'] == [(0, value), (4, 2 * value)]
+        # It counts iterations, not epochs.
+        assert curves['collapse/std'] == [(3, 0.3)]
+    # A resumed run goes on.
+    write_log(tmp_path, '20260103_000000', train(6, 1.))
+    assert read_run(tmp_path)['retrieval/fused_top1'] == [(0, 0.2), (4, 0.4)]
+
+
 def test_logs_that_cannot_be_read(tmp_path):
     with pytest.raises(ValueError, match='there is no <timestamp>/vis_data'):
         read_run(tmp_path)

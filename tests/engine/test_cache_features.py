@@ -1,7 +1,11 @@
+from pathlib import Path
+
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
+
+from umurl_mmaction.fileio.checkpoints import load_checkpoint
 
 CONFIG = 'umurl/linear/umurl-linear_1xb512-150e_ntu60-xsub-keypoint-3d.py'
 
@@ -65,6 +69,12 @@ def test_same_classifier_from_fewer_passes(train):
             runner.message_hub.get_scalar(f'val/{metric}').data[0]
             for runner in (cached, plain))
         assert list(a) == list(b), metric
+    # Checkpoints say of the data what the clips say.
+    metas = [
+        load_checkpoint(next(Path(runner.work_dir).glob('epoch_3.pth')))[
+            'meta']['dataset_meta'] for runner in (cached, plain)
+    ]
+    assert metas[0] == metas[1] and metas[0]['num_classes'] == 3
     # Afterwards the loops see clips again.
     assert cached.val_loop.run() == plain.val_loop.run()
 

@@ -74,7 +74,7 @@ def test_everything_is_in_the_json_log_and_in_tensorboard(train):
     np.testing.assert_allclose(values['loss'], total, rtol=0.2)
     for name in ('std', 'effective_rank', 'dead_share', 'agreement_joint',
                  'agreement_bone', 'agreement_motion'):
-        assert len(values[f'collapse/{name}']) == 2
+        assert len(values[f'collapse/{name}']) == 6
     # Before training, and twice while it goes on.
     for name in ('fused', *MODALITIES):
         assert len(values[f'retrieval/{name}_top1']) == 3
@@ -183,6 +183,16 @@ def test_collapse_is_warned_about_once(train):
     lines = [x for x in log.splitlines() if 'seems to collapse' in x]
     assert len(lines) == 1 and 'WARNING' in lines[0]
     assert 'smaller learning rate' in lines[0]
+
+
+def test_a_short_run_is_looked_at_more_than_once(train, capsys):
+    train(default_hooks=dict(collapse_monitor=dict(interval=100)))
+    # 12 iterations.
+    lines = [line for line in capsys.readouterr().out.splitlines()
+             if 'Features at iteration' in line]
+    assert [int(line.split('iteration ')[1].split(':')[0])
+            for line in lines] == [2, 4, 6, 8, 10, 12]
+    assert all(line.endswith(': no sign of collapse') for line in lines)
 
 
 def test_iterations_are_validated_too(train):

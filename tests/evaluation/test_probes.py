@@ -6,6 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from umurl_mmaction.datasets.subset import draw_per_class
 from umurl_mmaction.evaluation.probes import (
     few_label_accuracy,
+    leave_one_out_accuracy,
     logistic_accuracy,
     nearest_neighbor_accuracy,
 )
@@ -44,6 +45,19 @@ def test_nearest_neighbour_equals_brute_force(features):
     assert nearest_neighbor_accuracy(
         *features, standardize=True) == pytest.approx(expected)
     assert expected > nearest(*features)
+
+
+def test_leaving_one_out_equals_brute_force(features):
+    x, labels = features[:2]
+    expected = np.mean([
+        nearest(np.delete(x, i, 0), np.delete(labels, i), x[i:i + 1],
+                labels[i:i + 1]) for i in range(len(x))
+    ])
+    assert leave_one_out_accuracy(x, labels) == pytest.approx(expected)
+    # A sample is not its own neighbour, even if others equal it.
+    same = np.ones((3, 2), np.float32)
+    assert leave_one_out_accuracy(same, np.array([0, 1, 2])) == 0
+    assert leave_one_out_accuracy(same, np.array([1, 1, 1])) == 1
 
 
 def test_logistic_regression_does_not_depend_on_the_scale(features):

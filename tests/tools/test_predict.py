@@ -11,6 +11,7 @@ import mmengine
 import numpy as np
 import pytest
 from conftest import REPO, make_annotations
+from mmengine.config import Config
 from tiny_models import KNN, LINEAR, save_weights, tiny_config
 from tools_loading import load_script, refusal
 
@@ -122,8 +123,28 @@ def test_nearest_clips_in_csv(tool, folder, tmp_path):
     assert row['name'] == CLIPS[1]['frame_dir']
 
 
+@pytest.mark.parametrize('kind', ['knn', 'linear'])
+def test_the_data_name_their_classes(tool, folder, tmp_path, kind):
+    """A gallery's file has the names, or the classifier's checkpoint."""
+    path = tmp_path / 'set.pkl'
+    mmengine.dump(dict(make_annotations(), classes=CLASSES), str(path))
+    cfg = Config.fromfile(folder / f'{kind}.py')
+    if kind == 'knn':
+        cfg.model.gallery.dataset.ann_file = str(path)
+    cfg.dump(tmp_path / f'{kind}.py')
+    save_weights(cfg, tmp_path / f'{kind}.pth',
+                 meta=dict(dataset_meta=dict(classes=CLASSES)))
+    out = tmp_path / 'out.csv'
+    tool.main(argv(tmp_path, kind, folder / 'a.npy', '--out', out))
+    row, = csv.DictReader(io.StringIO(out.read_text(encoding='utf-8')))
+    assert row['class'] == CLASSES[int(row['label'])]
+    if kind == 'knn':
+        label = int(row['nearest_label_1'])
+        assert row['nearest_class_1'] == CLASSES[label]
+
+
 def test_the_command(folder, tmp_path):
-    """Its standard output is the table, the bars go elsewhere."""
+    """Its standard output is the table, the log goes elsewhere."""
     env = dict(
         os.environ,
         OMP_NUM_THREADS='1',
@@ -135,7 +156,9 @@ def test_the_command(folder, tmp_path):
     heading, row = done.stdout.splitlines()
     assert heading.startswith('name,label,score,nearest_1,')
     assert row.startswith(f'{folder / "a.npy"},')
-    assert '1/1' in done.stderr and 'Encoding 12 clips' in done.stderr
+    assert 'Encoding 12 clips' in done.stderr
+    # A pipe is no terminal to draw a bar on.
+    assert '1/1' not in done.stderr and '\r' not in done.stderr
 
 
 @pytest.mark.parametrize('more, message', [

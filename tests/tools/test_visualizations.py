@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from PIL import Image
 from tools_loading import load_script, refusal
 
+import umurl_mmaction.visualization
 from umurl_mmaction.apis import UmURLInferencer
 from umurl_mmaction.visualization import StripFigure
 from umurl_mmaction.visualization.gallery import RIGHT_COLOR, WRONG_COLOR
@@ -254,6 +255,36 @@ def test_feature_map(folder, tmp_path):
             f'{CLASSES[label]}\t{clip}'
             for clip, label in (dataset.labels[i] for i in chosen)
         ]
+
+
+def test_a_feature_map_says_what_it_shows(folder, tmp_path, monkeypatch):
+    figures = []
+    save = umurl_mmaction.visualization.save_figure
+    monkeypatch.setattr(
+        'umurl_mmaction.visualization.save_figure', lambda figure, path:
+        (figures.append(figure), save(figure, path)))
+    load('feature_map').main([
+        str(KNN), str(folder / 'pretrain' / 'epoch_1.pth'), '--classes',
+        'wave', 'sit', '--per-class', '2', '--method', 'pca', '--out',
+        str(tmp_path), '--cfg-options',
+        *options(folder / 'tiny.pkl', 'test_dataloader')
+    ])
+    [figure] = figures
+    assert ' '.join(figure.get_suptitle().split()) == (
+        'PCA of 4 of 9 clips of test_dataloader; left out: 1 class (stand) '
+        'and 2 clips beyond --per-class 1-NN: share of these clips whose '
+        'nearest other one here is of the same class')
+    titles = [axes.get_title() for axes in figure.axes]
+    assert [title.split(':')[0] for title in titles] == [
+        'fused', 'joint', 'bone', 'motion']
+    rows = tmp_path / 'projector' / '00000' / 'fused' / 'metadata.tsv'
+    names = [line.split('\t') for line in rows.read_text().splitlines()[1:]]
+    clips = [int(clip[4:]) - 12 for _, clip in names]
+    feature = unit_features(folder, clips)['fused']
+    cosine = feature @ feature.T - 2 * np.eye(4)
+    right = [names[i][0] == names[j][0]
+             for i, j in enumerate(cosine.argmax(axis=1))]
+    assert titles[0] == f'fused: 1-NN {100 * np.mean(right):.1f} %'
 
 
 def test_features_are_those_of_the_streams(folder):

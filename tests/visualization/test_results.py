@@ -232,7 +232,56 @@ def test_every_run_has_a_line_in_every_panel():
         draw_curves(runs, names, by_epoch=True)
 
 
+def test_retrieval_and_collapse_are_drawn_by_default():
+    run = {
+        'lr': [(1, 1e-3)],
+        'collapse/std': [(2, 0.3)],
+        'retrieval/raw_joints_top1': [(0, 0.7)],
+        'retrieval/fused_top1': [(0, 0.4), (2, 0.8)],
+        'retrieval/bone_top1': [(0, 0.2), (2, 0.5)],
+        'acc/top5': [(2, 0.9)],
+        'loss_cov': [(1, 2.), (2, 1.)],
+    }
+    names = choose_names([run], [])
+    assert names == ['loss_cov', 'retrieval/fused_top1', 'retrieval/bone_top1',
+                     'collapse/std']
+    figure = draw_curves({'mine': run}, names)
+    panels = dict(zip(names, figure.axes))
+    for name, dotted in (('retrieval/fused_top1', 1), ('collapse/std', 0),
+                         ('retrieval/bone_top1', 1), ('loss_cov', 0)):
+        lines = [line for line in panels[name].get_lines()
+                 if line.get_linestyle() == ':']
+        assert len(lines) == dotted, name
+        assert all(set(line.get_ydata()) == {0.7} for line in lines)
+    assert (panels['retrieval/fused_top1'].get_ylim() ==
+            panels['retrieval/bone_top1'].get_ylim())
+    [legend] = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        'mine', 'raw joints']
+
+
+@pytest.mark.parametrize('epochs', [1, 3, 30])
+def test_ticks_are_whole_epochs(epochs):
+    points = [(step, 1.) for step in range(1, 2 * epochs + 1)]
+    run = dict(loss=points, epoch=[(step, (step + 1) // 2)
+                                   for step, _ in points])
+    figure = draw_curves({'mine': run}, ['loss'], by_epoch=True)
+    figure.canvas.draw()
+    ticks = figure.axes[0].get_xticks()
+    assert len(ticks) and all(tick == round(tick) for tick in ticks)
+
+
 # Feature maps
+
+
+def test_a_caption_is_broken_to_the_width():
+    figure = draw_feature_map({'fused: 1-NN 50.0 %': np.eye(3)[:, :2]},
+                              [0, 0, 1], {0: 'sit', 1: 'run'},
+                              'short\n' + 'many words ' * 20)
+    first, *rest = figure.get_suptitle().splitlines()
+    assert first == 'short' and len(rest) > 1
+    assert draw_feature_map({'a': np.eye(3)[:, :2]}, [0, 0, 0],
+                            {0: 'sit'}).get_suptitle() == ''
 
 
 def test_layouts_on_the_plane():

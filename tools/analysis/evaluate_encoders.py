@@ -27,8 +27,8 @@ EPILOG = '''example:
 def evaluate(args: Namespace) -> list[dict[str, Any]]:
     """Evaluate all encoders; a dict for each row."""
     from mmaction.registry import MODELS
+    from mmengine.logging import print_log
     from mmengine.runner import set_random_seed
-    from mmengine.utils import track_iter_progress
 
     from umurl_mmaction.analysis.encoder_scores import EncoderScores, make_row
     from umurl_mmaction.apis.loading import load_config, load_model
@@ -48,6 +48,7 @@ def evaluate(args: Namespace) -> list[dict[str, Any]]:
         return MODELS.build(cfg.model)
 
     def build(name: str) -> list[Any]:
+        print_log(f'Evaluating {name}', 'current')
         if name == 'raw joints':
             model = MODELS.build(cfg.model)
             model.backbone = RawJoints.like(model.backbone)
@@ -58,8 +59,7 @@ def evaluate(args: Namespace) -> list[dict[str, Any]]:
 
     names = ['raw joints', 'untrained', *args.checkpoints]
     return [
-        row for name in track_iter_progress(names)
-        for row in rows_of(name, build(name))
+        row for name in names for row in rows_of(name, build(name))
     ]
 
 
@@ -107,7 +107,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     make_folders(parser, [args.json])
     with one_line_errors(parser, str(args.json or 'the disk')):
         rows = evaluate(args)
-        print(f'\n{to_markdown(rows)}')
+        print(to_markdown(rows))
         if args.json:
             content = dict(
                 config=args.config,

@@ -430,15 +430,13 @@ def main(argv: Optional[list[str]] = None) -> None:
             parser.error(
                 f'--{name} must be at least {low}, got {getattr(args, name)}')
     # Imported late: --help and importers of this file need numpy only.
-    from mmengine.utils import track_iter_progress
-
     from umurl_mmaction.fileio.annotations import save_annotations
     from umurl_mmaction.command_line import check_suffix
+    from umurl_mmaction.progress import track
     check_suffix(parser, 'OUT', args.out)
     try:
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        dataset = make_dataset(args.seed, args.subjects, args.repeats,
-                               track_iter_progress)
+        dataset = make_dataset(args.seed, args.subjects, args.repeats, track)
         save_annotations(dataset, args.out)
     except OSError as error:
         parser.error(f'cannot write {args.out}: {error.strerror}')
@@ -446,7 +444,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     pairs = sum(len(clip) == 2 for clip in clips)
     frames = sum(clip.shape[1] for clip in clips)
     train, val = (len(dataset['split'][part]) for part in ('train', 'val'))
-    print(f'\n{len(clips)} clips ({train} train, {val} val), '
+    print(f'{len(clips)} clips ({train} train, {val} val), '
           f'{len(ACTIONS)} classes, {args.subjects} subjects, '
           f'{frames} frames, {len(clips) - pairs} clips of one body and '
           f'{pairs} of two\nwritten to {args.out}')

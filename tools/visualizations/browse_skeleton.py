@@ -50,8 +50,8 @@ def strips_of(source: 'StageSource', index: int) -> list['Strip']:
 def browse(cfg: 'Config', args: Namespace) -> None:
     """Write a picture of each chosen clip."""
     from mmengine.runner import set_random_seed
-    from mmengine.utils import track_iter_progress
 
+    from umurl_mmaction.progress import track
     from umurl_mmaction.visualization import (
         ClassNames,
         StageSource,
@@ -65,7 +65,7 @@ def browse(cfg: 'Config', args: Namespace) -> None:
     names = ClassNames.find(args.class_names, source.dataset)
     num_frames = args.frames or (32 if args.gif else 5)
     suffix = '.gif' if args.gif else '.png'
-    for index in track_iter_progress(clips):
+    for index in track(clips):
         # A seed for each clip: its views do not depend on the clips before.
         set_random_seed(args.seed + index)
         name, label = source.labels[index]
@@ -83,7 +83,7 @@ def browse(cfg: 'Config', args: Namespace) -> None:
         else:
             save_figure(figure.figure, path)
         log_figure(figure.figure, args.tensorboard, f'clip/{name}')
-    print(f'\n{len(clips)} pictures in {args.out}')
+    print(f'{len(clips)} pictures in {args.out}')
 
 
 def main(argv: Optional[list[str]] = None) -> None:

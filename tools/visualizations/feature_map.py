@@ -1,11 +1,14 @@
 """Draw the features of some classes, as the figure of the paper does.
 
 The panels show the fused feature and that of each modality, on the plane by
-t-SNE or PCA, coloured by class. The same features are written for the
-projector of TensorBoard, into the folder `projector` beside the picture.
+t-SNE or PCA, coloured by class, with its 1-nearest-neighbour accuracy among
+the clips drawn. The picture says what is left out. The same features are
+written for the projector of TensorBoard, into the folder `projector` beside
+the picture.
 """
 import shutil
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
@@ -20,10 +23,14 @@ if TYPE_CHECKING:
     from mmengine.config import Config
     from torch import Tensor
 
+    from umurl_mmaction.visualization import ClassNames
+
 EXAMPLE = ('python tools/visualizations/feature_map.py '
            'configs/umurl/knn/umurl-knn_synthetic.py '
            'work_dirs/umurl_1xb64_synthetic/epoch_30.pth --classes 0 1 2 3')
 MAX_CLASSES = 10
+MAX_NAMES = 6
+METHODS = dict(tsne='t-SNE', pca='PCA')
 
 
 def write_projector(folder: Path, features: dict[str, 'Tensor'],
@@ -52,14 +59,42 @@ def write_projector(folder: Path, features: dict[str, 'Tensor'],
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def left_out(labels: Sequence[Optional[int]], clips: Sequence[int],
+             wanted: Sequence[int], names: 'ClassNames') -> str:
+    """Say which clips a picture lacks.
+
+    Args:
+        labels (sequence of int): Labels of all clips.
+        clips (sequence of int): Indices of those drawn.
+        wanted (sequence of int): The classes drawn.
+        names (ClassNames): Names of the classes.
+    """
+    others = sorted({x for x in labels if x is not None} - set(wanted))
+    reasons = []
+    if others:
+        noun = 'class' if len(others) == 1 else 'classes'
+        some = [names[label] for label in others[:MAX_NAMES]]
+        more = ['...'] if len(others) > MAX_NAMES else []
+        reasons.append(f'{len(others)} {noun} ({", ".join(some + more)})')
+    beyond = sum(label in wanted for label in labels) - len(clips)
+    if beyond:
+        reasons.append(f'{beyond} clips beyond --per-class')
+    if None in labels:
+        reasons.append(f'{labels.count(None)} without a label')
+    return f'left out: {" and ".join(reasons)}' if reasons else (
+        'none is left out')
+
+
 def draw(cfg: 'Config', args: Namespace) -> None:
     """Encode, write the projector's files and the picture."""
+    import numpy as np
     import torch
     from mmaction.registry import DATASETS
     from torch.nn.functional import normalize
     from torch.utils.data import Subset
 
     from umurl_mmaction.apis import UmURLInferencer
+    from umurl_mmaction.evaluation.probes import leave_one_out_accuracy
     from umurl_mmaction.visualization import (
         ClassNames,
         log_figure,
@@ -94,16 +129,22 @@ def draw(cfg: 'Config', args: Namespace) -> None:
     }
     rows = [[names[labels[i]], titles[i]] for i in clips]
     write_projector(args.out / 'projector', features, rows)
+    drawn = np.array([labels[i] for i in clips])
     figure = draw_feature_map(
         {
-            name: flatten(feature.numpy(), args.method, args.seed)
-            for name, feature in features.items()
-        }, [labels[i] for i in clips], {label: names[label]
-                                        for label in wanted})
+            f'{kind}: 1-NN '
+            f'{100 * leave_one_out_accuracy(feature.numpy(), drawn):.1f} %':
+            flatten(feature.numpy(), args.method, args.seed)
+            for kind, feature in features.items()
+        }, drawn.tolist(), {label: names[label] for label in wanted},
+        f'{METHODS[args.method]} of {len(clips)} of {len(labels)} clips of '
+        f'{args.loader}; {left_out(labels, clips, wanted, names)}\n'
+        '1-NN: share of these clips whose nearest other one here is of the '
+        'same class')
     path = args.out / f'{args.method}.png'
     save_figure(figure, path)
     log_figure(figure, args.tensorboard, f'features/{args.method}')
-    print(f'\n{len(clips)} clips of {len(wanted)} classes in {path}; for the '
+    print(f'{len(clips)} clips of {len(wanted)} classes in {path}; for the '
           f'projector: tensorboard --logdir {args.out / "projector"}')
 
 

@@ -25,9 +25,8 @@ EXAMPLE = ('python tools/visualizations/retrieval_gallery.py '
 
 def draw(cfg: 'Config', args: Namespace) -> None:
     """Search and write a picture of each query."""
-    from mmengine.utils import track_iter_progress
-
     from umurl_mmaction.apis import UmURLInferencer
+    from umurl_mmaction.progress import track
     from umurl_mmaction.visualization import (
         ClassNames,
         StageSource,
@@ -57,7 +56,7 @@ def draw(cfg: 'Config', args: Namespace) -> None:
         return hide_missing(
             source[index].normalized, source.layout, centered=source.centered)
 
-    for row, query in track_iter_progress(list(enumerate(chosen))):
+    for row, query in track(list(enumerate(chosen))):
         name, label = queries.labels[query]
         neighbors = []
         for index, cosine in zip(found['nearest_indices'][row],
@@ -71,7 +70,7 @@ def draw(cfg: 'Config', args: Namespace) -> None:
             strips, queries.layout, args.frames, up=args.up).figure
         save_figure(figure, args.out / f'{name.replace("/", "_")}.png')
         log_figure(figure, args.tensorboard, f'retrieval/{name}')
-    print(f'\n{len(chosen)} pictures in {args.out}')
+    print(f'{len(chosen)} pictures in {args.out}')
 
 
 def main(argv: Optional[list[str]] = None) -> None:

@@ -1,7 +1,8 @@
 """Draw the training curves of several runs in one figure.
 
-Each loss and each top-1 accuracy is a panel with a line for each run, from the
-JSON logs in its work_dir. A run that was stopped and resumed is one line.
+Each loss, each top-1 accuracy and each measure of collapse is a panel with a
+line for each run, from the JSON logs in its work_dir. A run that was stopped
+and resumed is one line.
 """
 from argparse import Namespace
 from pathlib import Path
@@ -15,8 +16,6 @@ EXAMPLE = ('python tools/visualizations/training_curves.py '
 
 def draw(args: Namespace) -> None:
     """Read the logs and write the figure."""
-    from mmengine.utils import track_iter_progress
-
     from umurl_mmaction.analysis.curves import choose_names, read_run
     from umurl_mmaction.visualization import log_figure, save_figure
     from umurl_mmaction.visualization.curves import draw_curves
@@ -24,15 +23,12 @@ def draw(args: Namespace) -> None:
     if len(set(titles)) != len(args.runs):
         # Two runs have the same name: their paths tell them apart.
         titles = [str(path) for path in args.runs]
-    runs = {
-        title: read_run(path)
-        for title, path in zip(titles, track_iter_progress(args.runs))
-    }
+    runs = {title: read_run(path) for title, path in zip(titles, args.runs)}
     names = choose_names(runs.values(), args.keys)
     figure = draw_curves(runs, names, by_epoch=args.x == 'epoch')
     save_figure(figure, args.out)
     log_figure(figure, args.tensorboard, 'training_curves')
-    print(f'\n{", ".join(names)} of {len(runs)} runs in {args.out}')
+    print(f'{", ".join(names)} of {len(runs)} runs in {args.out}')
 
 
 def main(argv: Optional[list[str]] = None) -> None:
@@ -44,7 +40,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         help='folder of a run, or one of its JSON logs')
     parser.add_argument(
         '--keys', nargs='+', default=[], metavar='KEY',
-        help='what to draw (all losses and top-1 accuracies)')
+        help='what to draw (losses, top-1 accuracies, measures of collapse)')
     parser.add_argument(
         '--legend', nargs='+', metavar='NAME',
         help='what the runs are called (as their folders)')

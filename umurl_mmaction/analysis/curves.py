@@ -2,6 +2,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from ..visualization.curves import RAW_JOINTS
 from .run_logs import read_records
 
 Curve = list[tuple[float, float]]
@@ -37,8 +38,10 @@ def choose_names(runs: Iterable[Mapping[str, Curve]],
 
     Args:
         runs (iterable of dict): Curves of each run.
-        wanted (sequence of str): Names. Without any, all losses and top-1
-            accuracies are chosen.
+        wanted (sequence of str): Names. Without any, all losses, top-1
+            accuracies (those of retrieval included) and measures of collapse
+            are chosen, but not raw joints, which are a line in the panels of
+            retrieval.
 
     Raises:
         ValueError: If no run has a wanted one.
@@ -48,7 +51,10 @@ def choose_names(runs: Iterable[Mapping[str, Curve]],
         if name not in known:
             raise ValueError(f'no run has logged {name!r}; logged are '
                              f'{", ".join(known)}')
-    return list(wanted) or [
-        name for name in known
-        if name.startswith('loss') or name.endswith('/top1')
+    groups = [
+        [name for name in known if name.startswith('loss')],
+        [name for name in known
+         if name.endswith('top1') and name != RAW_JOINTS],
+        [name for name in known if name.startswith('collapse/')]
     ]
+    return list(wanted) or [name for group in groups for name in group]

@@ -88,10 +88,14 @@ def read_records(run: Path) -> list[tuple[int, Record]]:
         steps = [x['step'] for x in records if 'iter' in x]
         if not steps:
             continue
-        merged = [point for point in merged if point[0] < steps[0]]
-        step = steps[0]
+        # What is measured before training, at step 0, begins a run anew.
+        step = min(steps[0], *(x['step'] for x in records))
+        step = steps[0] if step else 0
+        merged = [point for point in merged if point[0] < step]
         for record in records:
-            # A validation counts its own steps, such as epochs.
+            # A validation counts its own steps, such as epochs; the monitor
+            # of collapse counts iterations.
             step = record['step'] if 'iter' in record else step
-            merged.append((step, record))
+            own = any(name.startswith('collapse/') for name in record)
+            merged.append((record['step'] if own else step, record))
     return merged

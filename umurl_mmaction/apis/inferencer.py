@@ -23,6 +23,7 @@ from ..models.utils.encoding import (
     kinds_of,
     names_of,
 )
+from ..progress import bar_file
 from ..skeleton.batch import Streams
 from .clips import (
     Clip,
@@ -56,7 +57,8 @@ class UmURLInferencer:
         batch_size (int): Clips that are encoded together. Defaults to 64.
         num_nearest (int, optional): Clips of the gallery to name. Defaults
             to the number that votes, ``num_neighbors`` of the config.
-        show_progress (bool): Show a bar on stderr. Defaults to False.
+        show_progress (bool): Show a bar if stderr is a terminal. Defaults to
+            False.
         cfg_options (dict, optional): Settings of the config to change, by
             dotted key, such as ``model.gallery.dataset.ann_file``.
 
@@ -107,6 +109,16 @@ class UmURLInferencer:
     def device(self) -> torch.device:
         """The device of the model."""
         return next(self.model.parameters()).device
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes by label, as the data have them, or ().
+
+        A classifier's are in its checkpoint, a gallery's in its file.
+        """
+        if isinstance(self.model, SkeletonKNN):
+            return self.model.encoded_gallery.classes
+        return tuple(self.model.dataset_meta.get('classes') or ())
 
     @property
     def kinds(self) -> list[str]:
@@ -187,7 +199,7 @@ class UmURLInferencer:
         kinds: Sequence[str] = (FUSED, ),
         num_workers: int = 0
     ) -> tuple[dict[str, np.ndarray], list[ActionDataSample]]:
-        """Encode all clips of a dataset, with a bar on stderr.
+        """Encode all clips of a dataset; the log tells how far it is.
 
         Args:
             dataset (Dataset): Gives ``inputs`` and ``data_samples``, as the
@@ -283,17 +295,16 @@ class UmURLInferencer:
             samples = split_clips(clips)
             prepare = self._prepare_clip
         bar = ProgressBar(
-            len(samples), file=sys.stderr) if self.show_progress else None
+            len(samples),
+            file=bar_file(sys.stderr if self.show_progress else None))
         for start in range(0, len(samples), self.batch_size):
             batch = [
                 prepare(sample, f'clip {start + i}') for i, sample in
                 enumerate(samples[start:start + self.batch_size])
             ]
             yield self.model.data_preprocessor(pseudo_collate(batch), False)
-            if bar is not None:
-                bar.update(len(batch))
-        if bar is not None:
-            bar.file.write('\n')
+            bar.update(len(batch))
+        bar.file.write('\n')
 
     def _prepare_clip(self, clip: Clip, name: str) -> dict[str, Any]:
         return self.pipeline(make_results(clip, name, self.nonfinite))

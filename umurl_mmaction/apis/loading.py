@@ -157,8 +157,8 @@ def load_model(cfg: Config,
         device (str, optional): Defaults to the best available device.
 
     Returns:
-        nn.Module: The model, on the device, in eval mode, with ``cfg`` as an
-        attribute.
+        nn.Module: The model, on the device, in eval mode, with ``cfg`` and
+        ``dataset_meta``, what the checkpoint says of its data, as attributes.
 
     Raises:
         FileNotFoundError: If the checkpoint is not there.
@@ -173,5 +173,6 @@ def load_model(cfg: Config,
     weights = weights_of(loaded, checkpoint)
     fill_facts(cfg, loaded)
     model = init_recognizer(cfg, device=device)
+    model.dataset_meta = (loaded.get('meta') or {}).get('dataset_meta') or {}
     load_all_weights(model, weights, str(checkpoint))
     return model

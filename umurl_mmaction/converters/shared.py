@@ -1,6 +1,7 @@
 """Functions that the converters in ``tools/data`` share."""
 import json
 import signal
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -12,6 +13,7 @@ from mmengine.utils import ProgressBar
 
 from ..command_line import check_suffix, one_line_errors
 from ..fileio.annotations import check_skeleton, save_annotations
+from ..progress import bar_file
 from ..skeleton.layout import LAYOUTS, build_layout
 
 Skeleton = Union[str, dict[str, Any]]
@@ -38,7 +40,7 @@ def track_parallel(
     tasks: Sequence[Task],
     num_workers: int = 1
 ) -> Generator[Union[Result, ValueError], None, None]:
-    """Run tasks in processes, with a progress bar.
+    """Run tasks in processes, with a progress bar on a terminal.
 
     A caller that does not take all results must close the generator; else
     the processes go on.
@@ -55,7 +57,7 @@ def track_parallel(
         raised stands for its result.
     """
     attempt = partial(_attempt, func)
-    bar = ProgressBar(len(tasks))
+    bar = ProgressBar(len(tasks), file=bar_file(sys.stdout))
     pool = None
     results: Iterable[Union[Result, ValueError]] = map(attempt, tasks)
     try:

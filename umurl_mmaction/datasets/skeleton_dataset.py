@@ -132,6 +132,12 @@ class SkeletonDataset(PoseDataset):
         self.shapes = [x.shape for x in self._keypoints]
         return clips
 
+    def filter_data(self) -> list[dict]:
+        """Leave out clips by ``valid_ratio``, and say so only if it is set."""
+        if self.valid_ratio is None:
+            return self.data_list
+        return super().filter_data()
+
     def prepare_data(self, idx: int) -> Any:
         """Run the pipeline; its random draws depend on the sample alone."""
         with sample_chance(idx):

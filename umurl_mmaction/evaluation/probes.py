@@ -8,9 +8,10 @@ from mmaction.structures import ActionDataSample
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch.nn.functional import normalize
 
 from ..datasets.subset import draw_per_class
-from ..models.utils.retrieval import build_gallery
+from ..models.utils.retrieval import build_gallery, nearest_neighbors
 
 
 def nearest_neighbor_accuracy(train: np.ndarray,
@@ -39,6 +40,24 @@ def nearest_neighbor_accuracy(train: np.ndarray,
         torch.from_numpy(train)[:, None], samples, standardize)
     labels = gallery.nearest_labels(torch.from_numpy(test)[:, None])
     return float(np.mean(labels.numpy() == test_labels))
+
+
+def leave_one_out_accuracy(features: np.ndarray, labels: np.ndarray) -> float:
+    """Label each sample by the nearest other one (cosine).
+
+    Args:
+        features (np.ndarray): (G, F), float32, with G >= 2.
+        labels (np.ndarray): (G, ), integers.
+
+    Returns:
+        float: Share of the samples that are right, within 0..1.
+    """
+    unit = normalize(torch.from_numpy(features))
+    _, index = nearest_neighbors(unit, unit, num_neighbors=2)
+    # Of two samples that are the same, either may come first.
+    first, second = index.T.numpy()
+    other = np.where(first == np.arange(len(unit)), second, first)
+    return float(np.mean(labels[other] == labels))
 
 
 def logistic_accuracy(train: np.ndarray, train_labels: np.ndarray,

@@ -33,9 +33,12 @@ def _tensor(storage: Any, offset: Any, size: Any, stride: Any,
     if not isinstance(storage, torch.storage.TypedStorage) or any(
             type(n) is not int or n < 0 for n in (offset, *size, *stride)):
         fail('it has a tensor of no known shape')
-    if math.prod(size) > storage.size():
+    # The size of the bytes: torch warns of all that asks a TypedStorage.
+    bytes_each = torch.empty(0, dtype=storage.dtype).element_size()
+    num_values = storage._untyped_storage.nbytes() // bytes_each
+    if math.prod(size) > num_values:
         fail(f'it has a tensor of the shape {size!r:.60} made of '
-             f'{storage.size()} values')
+             f'{num_values} values')
     return torch._utils._rebuild_tensor_v2(
         storage, offset, size, stride, False, OrderedDict())
 

@@ -5,9 +5,14 @@ import numpy as np
 from matplotlib.colors import TABLEAU_COLORS
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-PANEL = (4.6, 3.2)  # inches
+# Three in a row fill the width of a page, where text keeps its size.
+PANEL = (3.1, 2.3)  # inches
 MAX_COLUMNS = 3
+RETRIEVAL = 'retrieval/'
+RAW_JOINTS = 'retrieval/raw_joints_top1'
 
 Curve = list[tuple[float, float]]
 
@@ -32,6 +37,9 @@ def draw_curves(runs: Mapping[str, Mapping[str, Curve]],
                 by_epoch: bool = False) -> Figure:
     """Draw a panel for each scalar, with a line for each run.
 
+    Panels of retrieval have one scale, and a dotted line where the raw joints
+    are.
+
     Args:
         runs (dict[str, dict]): The curves of each run, by its name.
         names (sequence of str): The scalars.
@@ -51,26 +59,49 @@ def draw_curves(runs: Mapping[str, Mapping[str, Curve]],
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(names):]:
         axes.remove()
+    handles: dict[str, Line2D] = {}
+    retrieval = []
     for axes, name in zip(grid, names):
         for i, (run, curves) in enumerate(runs.items()):
             points = np.array(curves.get(name, [])).reshape(-1, 2)
             points[:, 0] /= epoch_length(curves) if by_epoch else 1.
             style = '-' if len(points) > 40 else '.-'
-            axes.plot(
+            handles[run], = axes.plot(
                 *points.T,
                 style,
                 color=palette[i % 10],
                 linewidth=1.4,
                 markersize=5,
                 label=run)
-        axes.set_title(name, fontsize=11)
-        axes.set_xlabel('epoch' if by_epoch else 'iteration')
+            if name.startswith(RETRIEVAL) and RAW_JOINTS in curves:
+                axes.axhline(
+                    curves[RAW_JOINTS][-1][1],
+                    color=palette[i % 10],
+                    linestyle=':',
+                    linewidth=1.4)
+        axes.set_title(name, fontsize=10)
+        axes.set_xlabel('epoch' if by_epoch else 'iteration', fontsize=9)
+        axes.tick_params(labelsize=9)
+        axes.xaxis.set_major_locator(
+            MaxNLocator(5, integer=True, min_n_ticks=1))
+        if name.startswith(RETRIEVAL):
+            retrieval.append(axes)
+        if name.endswith('top1'):
+            axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.grid(color='#e5e5e5', linewidth=0.6)
         axes.set_axisbelow(True)
         axes.spines[['top', 'right']].set_visible(False)
+    limits = [limit for axes in retrieval for limit in axes.get_ylim()]
+    for axes in retrieval:
+        axes.set_ylim(min(limits), max(limits))
+    if retrieval and any(RAW_JOINTS in curves for curves in runs.values()):
+        handles['raw joints'] = Line2D([], [], color='#555555', linestyle=':',
+                                       label='raw joints')
+    longest = max(map(len, handles))
     figure.legend(
-        handles=grid[0].get_lines(),
+        handles=list(handles.values()),
         loc='outside lower center',
-        ncols=min(len(runs), 2 * columns),
-        frameon=False)
+        ncols=max(1, min(len(handles), 36 * columns // (longest + 5))),
+        frameon=False,
+        fontsize=9)
     return figure

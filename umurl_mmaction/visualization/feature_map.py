@@ -1,4 +1,5 @@
 """Features on the plane, coloured by class."""
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
@@ -11,7 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
 MARKERS = 'o^sDvP*X'
-PANEL = 3.4  # inches
+PANEL = 2.6  # inches
 
 
 def choose_clips(labels: Sequence[Optional[int]], classes: Sequence[int],
@@ -67,8 +68,10 @@ def flatten(features: np.ndarray, method: str, seed: int = 0) -> np.ndarray:
         random_state=seed).fit_transform(features)
 
 
-def draw_feature_map(maps: Mapping[str, np.ndarray], labels: Sequence[int],
-                     names: Mapping[int, str]) -> Figure:
+def draw_feature_map(maps: Mapping[str, np.ndarray],
+                     labels: Sequence[int],
+                     names: Mapping[int, str],
+                     caption: str = '') -> Figure:
     """Draw a panel for each kind of features, and one legend.
 
     Args:
@@ -76,15 +79,23 @@ def draw_feature_map(maps: Mapping[str, np.ndarray], labels: Sequence[int],
         labels (sequence of int): Classes of the G clips.
         names (dict[int, str]): Names of the classes by label, in the order
             of the legend.
+        caption (str): Says what the panels show; its lines are broken to fit.
+            Defaults to '': none.
     """
     width = PANEL * len(maps)
     longest = max(len(name) for name in names.values())
     columns = max(1, min(len(names), int(width * 10 / (longest + 5))))
     rows = -(-len(names) // columns)
+    lines = [
+        part for line in caption.splitlines()
+        for part in textwrap.wrap(line, int(width * 14))
+    ]
     figure = Figure(
-        figsize=(width, PANEL + 0.35 + 0.22 * rows),
+        figsize=(width, PANEL + 0.35 + 0.22 * rows + 0.18 * len(lines)),
         dpi=110,
         layout=ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.06))
+    if lines:
+        figure.suptitle('\n'.join(lines), fontsize=9)
     label = np.asarray(labels)
     palette = list(TABLEAU_COLORS.values())
     handles = []
@@ -100,7 +111,7 @@ def draw_feature_map(maps: Mapping[str, np.ndarray], labels: Sequence[int],
                 alpha=0.85,
                 label=name) for i, (one, name) in enumerate(names.items())
         ]
-        axes.set_title(title, fontsize=11)
+        axes.set_title(title, fontsize=10)
         axes.set(xticks=[], yticks=[])
         axes.set_aspect('equal', adjustable='datalim')
         axes.set_box_aspect(1)

@@ -3,7 +3,7 @@ _base_ = [
     '../../_base_/datasets/pkummd2_3d.py',
     '../../_base_/datasets/eval_loaders.py',
     '../../_base_/schedules/linear_150e.py',
-    '../../_base_/default_runtime.py'
+    '../../_base_/linear_runtime.py'
 ]
 
 model = dict(

@@ -7,10 +7,12 @@ from .collapse_monitor_hook import CollapseMonitorHook
 from .commit_hook import CommitHook
 from .keep_on_device_hook import KeepOnDeviceHook
 from .retrieval_baseline_hook import RetrievalBaselineHook
+from .terse_logger_hook import TerseLoggerHook
 from .throughput_hook import ThroughputHook
 
 __all__ = [
     'CacheFeaturesHook', 'CheckDataHook', 'CheckLossHook', 'CheckStepsHook',
     'CheckWeightsHook', 'CollapseMonitorHook', 'CommitHook',
-    'KeepOnDeviceHook', 'RetrievalBaselineHook', 'ThroughputHook'
+    'KeepOnDeviceHook', 'RetrievalBaselineHook', 'TerseLoggerHook',
+    'ThroughputHook'
 ]

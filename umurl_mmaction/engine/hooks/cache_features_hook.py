@@ -10,6 +10,10 @@ from ...models.utils.encoding import FUSED, encode_dataset
 from ..unwrap import bare_model
 
 
+class _Features(list):
+    """The features of a dataset, and its ``metainfo``."""
+
+
 @HOOKS.register_module()
 class CacheFeaturesHook(Hook):
     """Encode the clips once, before a linear classifier is trained on them.
@@ -62,10 +66,11 @@ class CacheFeaturesHook(Hook):
             batch_size=loader.batch_size,
             num_workers=loader.num_workers,
             collate_fn=loader.collate_fn)
-        dataset: Any = [
+        dataset: Any = _Features(
             dict(inputs=feature, data_samples=sample)
-            for feature, sample in zip(encoded[FUSED].cpu(), samples)
-        ]
+            for feature, sample in zip(encoded[FUSED].cpu(), samples))
+        # Checkpoints hold what the data say of themselves.
+        dataset.metainfo = getattr(loader.dataset, 'metainfo', {})
         return DataLoader(
             dataset,
             batch_size=loader.batch_size,

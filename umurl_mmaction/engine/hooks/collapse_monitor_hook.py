@@ -30,13 +30,15 @@ class CollapseMonitorHook(Hook):
 
     Args:
         interval (int): Iterations between two checks; 0 switches them off.
-            Defaults to 100.
+            Defaults to 100. A short run is checked more often, 5 times.
         threshold (float): A mean standard deviation below it means collapse;
             an untrained encoder has about 0.2, a trained one more. Defaults
             to 0.01.
         patience (int): Successive checks below the threshold before the one
             warning. Defaults to 5.
     """
+
+    min_checks = 5
 
     def __init__(self,
                  interval: int = 100,
@@ -45,7 +47,13 @@ class CollapseMonitorHook(Hook):
         self.interval = interval
         self.threshold = threshold
         self.patience = patience
+        self._interval = interval
         self._low = 0
+
+    def before_train(self, runner: Runner) -> None:
+        """Fit the interval to the length of the run."""
+        self._interval = min(
+            self.interval, max(1, runner.max_iters // self.min_checks))
 
     def after_train_iter(self,
                          runner: Runner,
@@ -53,7 +61,7 @@ class CollapseMonitorHook(Hook):
                          data_batch: Any = None,
                          outputs: Optional[dict] = None) -> None:
         """Check the batch on every rank; the first one logs."""
-        if not self.every_n_train_iters(runner, self.interval):
+        if not self.every_n_train_iters(runner, self._interval):
             return
         values = self._look(runner, data_batch)
         if not dist.is_main_process():
@@ -62,10 +70,13 @@ class CollapseMonitorHook(Hook):
         runner.visualizer.add_scalars(
             {f'collapse/{name}': value
              for name, value in values.items()}, step=step)
+        verdict = ('a sign of collapse' if values['std'] < self.threshold else
+                   'no sign of collapse')
         print_log(
-            f'Iteration {step}, features: ' +
+            f'Features at iteration {step}: ' +
             ', '.join(f'{name.replace("_", " ")} {value:.3g}'
-                      for name, value in values.items()), 'current')
+                      for name, value in values.items()) + f': {verdict}',
+            'current')
         self._warn(values['std'])
 
     @staticmethod

@@ -82,8 +82,10 @@ class SkeletonKNN(RecognizerGCN):
                 batch_size=loader.batch_size,
                 num_workers=loader.num_workers,
                 collate_fn=loader.collate_fn)
-            self._encoded = build_gallery(features[FUSED], samples,
-                                          self.standardize)
+            metainfo = getattr(loader.dataset, 'metainfo', {})
+            self._encoded = build_gallery(
+                features[FUSED], samples, self.standardize)._replace(
+                    classes=tuple(metainfo.get('classes') or ()))
         return self._encoded
 
     def train(self, mode: bool = True) -> 'SkeletonKNN':

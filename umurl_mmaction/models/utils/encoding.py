@@ -1,5 +1,5 @@
 """Encoding of clips, with all modalities together or with one alone."""
-import sys
+import time
 from collections.abc import Sequence
 from typing import Any, Union
 
@@ -8,7 +8,6 @@ from mmaction.structures import ActionDataSample
 from mmengine import dist
 from mmengine.dataset import DefaultSampler
 from mmengine.logging import print_log
-from mmengine.utils import track_iter_progress
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -16,6 +15,8 @@ from ...skeleton.batch import Streams
 
 # The kind of feature that is encoded from all modalities together.
 FUSED = 'fused'
+# Only an encoding that takes longer says how far it is.
+SECONDS_BETWEEN_LINES = 10.
 
 
 def extract_features(model: Any,
@@ -141,20 +142,21 @@ def encode_dataset(
         dataset,
         sampler=DefaultSampler(dataset, shuffle=False),
         **loader_cfg)
-    # A tool may print a table to the standard output.
-    batches = (
-        track_iter_progress((loader, len(loader)), file=sys.stderr)
-        if dist.is_main_process() else loader)
     was_training = model.training
     model.eval()
     features: dict[str, list[Tensor]] = {kind: [] for kind in kinds}
     samples: list[ActionDataSample] = []
-    for data in batches:
+    said = time.monotonic()
+    for data in loader:
         data = model.data_preprocessor(data, False)
         encoded = extract_features(model, data['inputs'], kinds)
         for kind, feature in encoded.items():
             features[kind].append(feature)
         samples.extend(data['data_samples'])
+        if time.monotonic() - said >= SECONDS_BETWEEN_LINES:
+            said = time.monotonic()
+            done = min(len(samples) * dist.get_world_size(), num_samples)
+            print_log(f'Encoded {done} of {num_samples} clips', 'current')
     model.train(was_training)
     whole = {}
     for kind, batch_features in features.items():

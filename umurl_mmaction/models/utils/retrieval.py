@@ -73,12 +73,15 @@ class Gallery(NamedTuple):
         center (Tensor): Subtracted from features before they are compared,
             (F, ).
         scale (Tensor): Multiplies the difference, (F, ).
+        classes (tuple[str]): Names of the classes by label; () if the data
+            have none.
     """
     features: Tensor
     labels: Tensor
     names: list[str]
     center: Tensor
     scale: Tensor
+    classes: tuple[str, ...] = ()
 
     def query(self, features: Tensor) -> Tensor:
         """Make features comparable to those of the gallery.

@@ -1,0 +1,4 @@
+_base_ = './default_runtime.py'
+
+# An epoch on cached features takes a moment: a line for each validation.
+default_hooks = dict(logger=dict(epochs=5))
