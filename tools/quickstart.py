@@ -162,7 +162,9 @@ def draw_losses(axes: Axes, curves: dict[str, Curve]) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(StrMethodFormatter('{x:g}'))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.legend(fontsize=8, loc='center right')
+    # Between the terms near 20 and those near 1.
+    axes.legend(fontsize=8, ncols=2, loc='upper right',
+                bbox_to_anchor=(1, 0.87))
 
 
 def draw_retrieval(axes: Axes, curves: dict[str, Curve], raw: float) -> None:

@@ -403,7 +403,11 @@ def test_training_curves(folder, tmp_path, capsys):
     output = run(tmp_path, 'training_curves', run_dir, run_dir, '--legend',
                  'first', 'second', '--out', out, '--tensorboard',
                  tmp_path / 'tb')
-    names = 'loss, loss_intra, loss_inter, loss_var, loss_cov'
+    names = ', '.join([
+        'loss', 'loss_intra', 'loss_inter', 'loss_var', 'loss_cov',
+        *(f'collapse/{x}' for x in (
+            'std', 'effective_rank', 'dead_share', 'agreement_joint',
+            'agreement_bone', 'agreement_motion'))])
     assert output.endswith(f'{names} of 2 runs in {out}\n')
     assert images(tmp_path / 'tb') == ['training_curves']
     load('training_curves').main(
