@@ -4,12 +4,15 @@ from .check_loss_hook import CheckLossHook
 from .check_steps_hook import CheckStepsHook
 from .collapse_monitor_hook import CollapseMonitorHook
 from .commit_hook import CommitHook
+from .end_with_launcher_hook import EndWithLauncherHook
 from .keep_on_device_hook import KeepOnDeviceHook
+from .lock_work_dir_hook import LockWorkDirHook
 from .retrieval_baseline_hook import RetrievalBaselineHook
 from .throughput_hook import ThroughputHook
 
 __all__ = [
     'CacheFeaturesHook', 'CheckDataHook', 'CheckLossHook', 'CheckStepsHook',
-    'CollapseMonitorHook', 'CommitHook', 'KeepOnDeviceHook',
-    'RetrievalBaselineHook', 'ThroughputHook'
+    'CollapseMonitorHook', 'CommitHook', 'EndWithLauncherHook',
+    'KeepOnDeviceHook', 'LockWorkDirHook', 'RetrievalBaselineHook',
+    'ThroughputHook'
 ]
