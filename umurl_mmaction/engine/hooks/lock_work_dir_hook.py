@@ -43,7 +43,7 @@ class LockWorkDirHook(Hook):
             raise ValueError(refusal[0])
 
     def after_run(self, runner: Runner) -> None:
-        """Unlock it after the other hooks have written their files."""
+        """Unlock it; later hooks write to the folder of this run only."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None
