@@ -1,9 +1,9 @@
 """UmURL as one would write it in PyTorch, with torch's own modules.
 
-All encoder passes of a batch go through ``nn.TransformerEncoder`` at once, the
-positions are computed once, and the squares of the covariances are summed
-without a copy of the matrix. It is the baseline of ``benchmarks/benchmark.py``;
-the weights have the names of ``UmURL``'s.
+All views go through ``nn.TransformerEncoder`` at once, the positions are
+computed once, and the squares of the covariances are summed without a copy of
+the matrix. It is the baseline of ``benchmarks/benchmark.py``; its weights have
+the names of ``UmURL``'s.
 """
 import torch
 from torch import nn
@@ -25,9 +25,9 @@ def stream(joints, modality):
 
 
 def covariance(x):
-    x = x - x.mean(0)
-    cov = x.T @ x / (len(x) - 1)
-    return (cov.pow(2).sum() - cov.diagonal().pow(2).sum()) / x.shape[1]
+    x = (x - x.mean(0)) / (len(x) - 1)**0.5
+    cov, variances = x.T @ x, x.pow(2).sum(0)
+    return (cov.pow(2).sum() - variances.pow(2).sum()) / x.shape[1]
 
 
 class Backbone(nn.Module):

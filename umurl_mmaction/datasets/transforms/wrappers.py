@@ -34,17 +34,14 @@ def draw_maps(transforms: Sequence, num: int, num_joints: int,
                 draw_maps(option, num, num_joints, num_coords, generator)
                 for option in transform.transforms
             ]
-            odds = torch.tensor(
-                transform.prob or [1.] * len(options), device=device)
-            bounds = odds.cumsum(0)
-            chosen = torch.bucketize(
-                uniform(generator, num).contiguous(),
-                bounds[:-1] / bounds[-1],
-                right=True)
+            # On the CPU, so that nothing waits for a GPU.
+            odds = torch.tensor(transform.prob or [1.] * len(options))
+            sums = odds.cumsum(0)
+            bounds = (sums / sums[-1]).tolist()
+            draws = uniform(generator, num, 1, 1, 1)
             own = options[0]
-            for i, option in enumerate(options[1:], 1):
-                own = torch.where((chosen == i)[:, None, None, None], option,
-                                  own)
+            for bound, option in zip(bounds, options[1:]):
+                own = torch.where(draws < bound, own, option)
         else:
             raise ValueError(f'{transform} works on one clip at a time: make '
                              'the views in the pipeline, or leave it out')
