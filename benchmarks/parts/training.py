@@ -29,26 +29,22 @@ def total(losses: dict[str, Tensor]) -> Tensor:
 
 
 class Plain:
-    """The reference with torch's mixed precision and its default Adam.
-
-    The plain form of a step, in which each view is a pass of its own::
-
-        features = [encode(view) for view in views]
-        loss = intra + inter + variance + covariance    # (D, D) each
-        loss.backward()
+    """The plain module with torch's mixed precision and its default Adam.
 
     It starts from copies of ``weights``.
     """
 
     def __init__(self, weights: dict[str, Tensor], precision: str) -> None:
-        self.weights = {
-            name: weight.detach().clone().requires_grad_()
-            for name, weight in weights.items()
-        }
+        embed_dims = weights['backbone.fusion.temporal.weight'].shape[0]
+        out_channels = weights['neck.joint.mlp.6.weight'].shape[0]
+        self.model = plain('module').UmURL(embed_dims, out_channels)
+        # The projectors' running averages stay as they are.
+        self.model.load_state_dict(weights, strict=False)
+        self.device = next(iter(weights.values())).device.type
+        self.model.to(self.device)
         self.precision = precision
         self.optimizer = torch.optim.Adam(
-            self.weights.values(), lr=5e-4, weight_decay=1e-5)
-        self.device = next(iter(weights.values())).device.type
+            self.model.parameters(), lr=5e-4, weight_decay=1e-5)
         self.scaler = torch.amp.GradScaler(
             self.device, enabled=precision == 'fp16')
 
@@ -58,7 +54,7 @@ class Plain:
                 self.device,
                 DTYPES[self.precision],
                 enabled=self.precision != 'fp32'):
-            return plain('model').umurl_losses(self.weights, views)
+            return self.model(views)
 
     def step(self, views: Views) -> None:
         """Run forward, backward and the optimizer."""
@@ -271,10 +267,10 @@ def _regularizers(settings: Settings) -> list[Row]:
         for i in range(6)
     }
     head = MODELS.build(dict(type='VarianceCovarianceHead'))
-    reference = plain('model')
+    variance, covariance = plain('model').variance, plain('module').covariance
 
     def run_plain() -> None:
-        loss = sum(5 * reference.variance(x) + reference.covariance(x)
+        loss = sum(5 * variance(x) + covariance(x)
                    for x in features.values())
         torch.autograd.grad(loss, list(features.values()))
 

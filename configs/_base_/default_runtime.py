@@ -19,6 +19,8 @@ default_hooks = dict(
     commit=dict(type='CommitHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
+    lock_work_dir=dict(type='LockWorkDirHook'),
+    launcher=dict(type='EndWithLauncherHook'),
     preemption=dict(type='PreemptionHook'),
     resume=dict(type='ResumeHook'))
 

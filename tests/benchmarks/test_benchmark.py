@@ -13,6 +13,8 @@ import pytest
 import torch
 from conftest import REPO
 from reference import augment as plain
+from reference import model as oracle
+from reference import module
 from tools_loading import load_script, refusal
 
 from umurl_mmaction.skeleton import corruption_map, map_joints, shear_map
@@ -219,6 +221,30 @@ def test_the_baseline_augments_as_the_product():
         plain.shear(clip.numpy(), matrix.numpy()),
         map_joints(clip, shear_map(matrix, 25)),
         atol=1e-5)
+
+
+@pytest.mark.parametrize('num_heads, num_layers', [(1, 1), (2, 2)])
+def test_the_baseline_computes_what_the_oracle_spells_out(
+        num_heads, num_layers):
+    model = module.UmURL(16, 24, (2, 8, 25, 3), num_heads, num_layers)
+    model = model.double()
+    views = [torch.randn(5, 2, 8, 25, 3).double() for _ in range(4)]
+    weights = {
+        name: weight.detach().clone().requires_grad_()
+        for name, weight in model.named_parameters()
+    }
+    calls = []
+    for encoder in model.backbone.encoder.values():
+        encoder.register_forward_hook(lambda *args: calls.append(args[0]))
+    losses = model(views)
+    expected = oracle.umurl_losses(weights, views, num_heads, num_layers)
+    torch.testing.assert_close(losses, expected)
+    # Torch's own encoder, with all views at once.
+    assert [type(x) for x in calls] == 2 * [torch.nn.TransformerEncoder]
+    sum(losses.values()).backward()
+    sum(expected.values()).backward()
+    for name, weight in model.named_parameters():
+        torch.testing.assert_close(weight.grad, weights[name].grad)
 
 
 def test_the_baseline_draws_as_the_paper_says():

@@ -1,8 +1,7 @@
 """UmURL in plain tensor operations on a dict of ``UmURL``'s weights.
 
 Four separate encoder passes and D x D covariance matrices: nothing shared,
-nothing rearranged. The oracle of the tests and the baseline of
-``benchmarks/benchmark.py``.
+nothing rearranged. The oracle of the tests.
 """
 import math
 from functools import cache
@@ -126,7 +125,7 @@ def covariance(x):
     return off_diagonal.pow(2).sum() / x.shape[1]
 
 
-def losses(uni, decomposed):
+def losses(uni, decomposed, covariance=covariance):
     """The four weighted terms from two dicts of modality -> (B, D)."""
     features = [*uni.values(), *decomposed.values()]
     center = sum(uni.values()) / len(uni)

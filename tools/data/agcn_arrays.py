@@ -10,7 +10,7 @@ import os
 import pickle
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
@@ -248,11 +248,7 @@ def write_arrays(annotations: Sequence[dict[str, Any]],
         num_person (int): Bodies to pad to with zeros. Defaults to 2.
     """
     from umurl_mmaction.converters.shared import track_parallel
-    paths = [Path(prefix + suffix) for suffix in SUFFIXES]
-    paths[0].parent.mkdir(parents=True, exist_ok=True)
-    parts = [
-        path.with_name(f'.{path.name}.{os.getpid()}.part') for path in paths
-    ]
+    from umurl_mmaction.fileio.atomic import replacing
     V, C = annotations[0]['keypoint'].shape[2:]
     header = dict(
         descr=np.lib.format.dtype_to_descr(np.dtype(np.float32)),
@@ -266,7 +262,11 @@ def write_arrays(annotations: Sequence[dict[str, Any]],
         padded[:, :T, :, :M] = keypoint.transpose(3, 1, 2, 0)
         return padded
 
-    try:
+    with ExitStack() as stack:
+        parts = [
+            stack.enter_context(replacing(prefix + suffix))
+            for suffix in SUFFIXES
+        ]
         # Not mapped into memory: that crashes where the disk is full.
         with open(parts[0], 'wb') as f:
             np.lib.format.write_array_header_1_0(f, header)
@@ -277,11 +277,6 @@ def write_arrays(annotations: Sequence[dict[str, Any]],
         with open(parts[2], 'wb') as f:
             pickle.dump(([x['frame_dir'] for x in annotations],
                          [x['label'] for x in annotations]), f, protocol=4)
-        for part, path in zip(parts, paths):
-            os.replace(part, path)
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
 
 
 def main(argv: Optional[list[str]] = None) -> None:

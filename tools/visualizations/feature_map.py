@@ -6,7 +6,6 @@ the clips drawn. The picture says what is left out. The same features are
 written for the projector of TensorBoard, into the folder `projector` beside
 the picture.
 """
-import shutil
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,9 +42,9 @@ def write_projector(folder: Path, features: dict[str, 'Tensor'],
         rows (list[list[str]]): Class and name of each of the G clips.
     """
     from torch.utils.tensorboard import SummaryWriter
-    temporary = folder.with_name(f'.{folder.name}.part')
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
+
+    from umurl_mmaction.fileio.atomic import replacing_folder
+    with replacing_folder(folder) as temporary:
         with SummaryWriter(str(temporary)) as writer:
             for name, feature in features.items():
                 writer.add_embedding(
@@ -53,10 +52,6 @@ def write_projector(folder: Path, features: dict[str, 'Tensor'],
                     metadata=rows,
                     metadata_header=['class', 'clip'],
                     tag=name)
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def left_out(labels: Sequence[Optional[int]], clips: Sequence[int],

@@ -44,7 +44,8 @@ class ClipGenerator:
         Returns:
             ClipGenerator: Of len(views) * N rows, view after view.
         """
-        numbers = torch.tensor(views, device=self.device)
+        # A tensor of a list would wait for the GPU.
+        numbers = torch.arange(views.start, views.stop, device=self.device)
         places = self.places + 2**24 * numbers[:, None]
         return ClipGenerator(self.seed, places.flatten())
 

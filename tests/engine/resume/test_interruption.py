@@ -1,9 +1,12 @@
 """Trainings that are killed or told to stop, and go on."""
+import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +21,8 @@ from small_runs import (
     latest,
     load,
 )
+
+from umurl_mmaction.fileio.folder_lock import FolderLock
 
 
 def go_on(small, name, expect=0, **kwargs):
@@ -294,26 +299,69 @@ def test_sigterm_to_one_of_two_processes(small, runs):
     assert_same_training(runs / 'two', runs / 'two-whole')
 
 
-def test_torchrun_hands_on_its_sigterm(small, runs, environment):
-    small('torchrun', num_workers=1, **{
+def living():
+    """The parents of the processes that have not ended, by process."""
+    parents = {}
+    for path in Path('/proc').glob('[0-9]*/stat'):
+        with suppress(OSError):
+            state, parent = path.read_text().rpartition(')')[2].split()[:2]
+            if state != 'Z':
+                parents[int(path.parent.name)] = int(parent)
+    return parents
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGKILL])
+def test_the_ranks_end_with_torchrun(small, runs, environment, number):
+    """It hands on SIGTERM; of its own kill it cannot tell them."""
+    name = f'torchrun-{number.name}'
+    small(name, num_workers=1, **{
         'train_cfg.max_epochs': 10000,
         'custom_hooks': []
-    }).dump(str(runs / 'config.py'))
-    log = runs / 'torchrun.txt'
+    }).dump(str(runs / f'{name}.py'))
+    log = runs / f'{name}.txt'
     with open(log, 'w') as output:
         process = subprocess.Popen([
             sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node',
             '2', '--master_port',
             str(free_port()),
-            str(REPO / 'tools/train.py'), 'config.py', '--launcher', 'pytorch'
+            str(REPO / 'tools/train.py'), f'{name}.py', '--launcher',
+            'pytorch'
         ], cwd=runs, env=environment, stdout=output,
             stderr=subprocess.STDOUT)
-        wait_until((runs / 'torchrun/epoch_3.pth').exists)
-        process.terminate()
+        wait_until((runs / name / 'epoch_3.pth').exists)
+        ranks = {
+            pid for pid, parent in living().items() if parent == process.pid
+        }
+        assert len(ranks) == 2
+        process.send_signal(number)
         process.wait(60)
-    path = Path((runs / 'torchrun/last_checkpoint').read_text())
+    try:
+        wait_until(lambda: not ranks & living().keys(), 60)
+    finally:
+        for rank in ranks & living().keys():
+            os.kill(rank, signal.SIGKILL)
+    path = Path((runs / name / 'last_checkpoint').read_text())
     assert path.name == 'interrupted.pth'
-    stopped(log.read_text(), runs / 'torchrun', load(path)['meta']['iter'])
+    text = log.read_text()
+    stopped(text, runs / name, load(path)['meta']['iter'])
+    assert (f'the launcher, process {process.pid}, has ended without its '
+            'ranks' in text) == (number == signal.SIGKILL)
+
+
+def test_a_folder_is_trained_in_by_one_run(small, runs):
+    folder = runs / 'shared'
+    folder.mkdir()
+    lock = FolderLock(folder)
+    lock.acquire()
+    expected = (f'ValueError: folder {str(folder)!r} is in use by process '
+                f'{os.getpid()} on host {socket.gethostname()}, since ')
+    for output in (Training(small('shared')).end(1),
+                   two(small, 'shared', expect=1)):
+        assert output.rstrip().splitlines()[-1].startswith(expected)
+        assert 'Epoch(train)' not in output
+    lock.release()
+    Training(small('shared')).end()
+    assert not (folder / 'running.lock').exists()
 
 
 def test_sigterm_during_validation(linear, runs):

@@ -90,7 +90,6 @@ def draw_steps(transforms: Iterable, num: int,
     Raises:
         ValueError: If there is any other transform.
     """
-    device = generator.device if generator else None
     steps: list[Step] = []
     for transform in transforms:
         if isinstance(transform, ViewTransform):
@@ -102,15 +101,14 @@ def draw_steps(transforms: Iterable, num: int,
                 draw_steps(option, num, shape, layout, generator)
                 for option in transform.transforms
             ]
-            odds = torch.tensor(
-                transform.prob or [1.] * len(options), device=device)
-            bounds = odds.cumsum(0)
-            chosen = torch.bucketize(
-                uniform(generator, num).contiguous(),
-                bounds[:-1] / bounds[-1],
-                right=True)
+            # On the CPU, so that nothing waits for a GPU.
+            odds = torch.tensor(transform.prob or [1.] * len(options))
+            sums = odds.cumsum(0)
+            bounds = [0., *(sums / sums[-1]).tolist()[:-1], 1.]
+            draws = uniform(generator, num)
             steps += [
-                step.only(chosen == i) for i, option in enumerate(options)
+                step.only((low <= draws) & (draws < high))
+                for low, high, option in zip(bounds, bounds[1:], options)
                 for step in option
             ]
         elif isinstance(transform, RandomApply):

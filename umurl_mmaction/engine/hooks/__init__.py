@@ -5,7 +5,9 @@ from .check_steps_hook import CheckStepsHook
 from .check_weights_hook import CheckWeightsHook
 from .collapse_monitor_hook import CollapseMonitorHook
 from .commit_hook import CommitHook
+from .end_with_launcher_hook import EndWithLauncherHook
 from .keep_on_device_hook import KeepOnDeviceHook
+from .lock_work_dir_hook import LockWorkDirHook
 from .retrieval_baseline_hook import RetrievalBaselineHook
 from .terse_logger_hook import TerseLoggerHook
 from .throughput_hook import ThroughputHook
@@ -13,6 +15,6 @@ from .throughput_hook import ThroughputHook
 __all__ = [
     'CacheFeaturesHook', 'CheckDataHook', 'CheckLossHook', 'CheckStepsHook',
     'CheckWeightsHook', 'CollapseMonitorHook', 'CommitHook',
-    'KeepOnDeviceHook', 'RetrievalBaselineHook', 'TerseLoggerHook',
-    'ThroughputHook'
+    'EndWithLauncherHook', 'KeepOnDeviceHook', 'LockWorkDirHook',
+    'RetrievalBaselineHook', 'TerseLoggerHook', 'ThroughputHook'
 ]
