@@ -125,9 +125,9 @@ def draw_layouts(layouts: Sequence[Layout], columns: int = 4) -> Figure:
             axes.text(
                 x, y, str(v), ha='center', va='center_baseline', fontsize=5.5,
                 color='white', weight='bold', zorder=4)
+        x, y = pose[layout.center]
         axes.scatter(
-            *pose[layout.center], s=190, facecolors='none', edgecolors='black',
-            linewidths=1.2)
+            x, y, s=190, facecolors='none', edgecolors='black', linewidths=1.2)
         if layout.shoulders is not None:
             start, end = pose[list(layout.shoulders)] + (0, 0.075)
             axes.annotate(
