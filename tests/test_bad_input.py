@@ -284,8 +284,8 @@ def test_a_split_that_is_not_there_lists_those_that_are(start):
 @pytest.mark.parametrize('setting, wanted', [
     ({'model.backbone.modalities': ('joint', 'angle')},
      "unknown modality 'angle'; known are"),
-    ({'model.backbone.graph_cfg.layout': 'h36m'},
-     "unknown layout 'h36m'; known are"),
+    ({'model.backbone.graph_cfg.layout': 'kinect'},
+     "unknown layout 'kinect'; known are"),
     ({'model.backbone.embed_dim': 7}, "argument 'embed_dim'"),
     ({'model.data_preprocessor.view': 7}, "argument 'view'"),
     ({'train_dataloader.dataset.spilt': 'train'}, "argument 'spilt'"),

@@ -114,7 +114,7 @@ def test_a_bug_keeps_its_traceback(script):
 
 
 OURS = ('from umurl_mmaction.skeleton import build_layout',
-        "build_layout('h36m')")
+        "build_layout('kinect')")
 
 
 def test_a_variable_brings_the_traceback_back(script, monkeypatch, capsys):
@@ -122,9 +122,9 @@ def test_a_variable_brings_the_traceback_back(script, monkeypatch, capsys):
         script(*OURS)
     assert info.value.code == 2
     line, = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: unknown layout 'h36m'; known are ")
+    assert line.startswith("error: unknown layout 'kinect'; known are ")
     monkeypatch.setenv('UMURL_TRACEBACK', '1')
-    with pytest.raises(ValueError, match="unknown layout 'h36m'"):
+    with pytest.raises(ValueError, match="unknown layout 'kinect'"):
         script(*OURS)
 
 

@@ -150,7 +150,7 @@ def test_wrong_input_says_why(x, message):
 
 @pytest.mark.parametrize('settings, message', [
     (dict(modalities=('joint', 'depth')), "unknown modality 'depth'"),
-    (dict(graph_cfg=dict(layout='smpl')), "unknown layout 'smpl'"),
+    (dict(graph_cfg=dict(layout='kinect')), "unknown layout 'kinect'"),
     (dict(embed_dims=15), 'must be even'),
     (dict(num_heads=3), 'divisible by num_heads=3'),
 ])

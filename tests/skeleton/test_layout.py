@@ -7,14 +7,6 @@ from umurl_mmaction.skeleton import LAYOUTS, build_layout
 from umurl_mmaction.skeleton.modalities import MODALITIES, generate_modalities
 
 
-@pytest.mark.parametrize('name, num_joints', [('nturgb+d', 25), ('coco', 17),
-                                              ('openpose', 18)])
-def test_known_layouts(name, num_joints):
-    layout = build_layout(name)
-    assert layout.num_joints == num_joints == len(set(layout.joints))
-    assert sorted(LAYOUTS) == ['coco', 'kinect-v1', 'nturgb+d', 'openpose']
-
-
 # In MMAction2's 'nturgb+d', the finger tips hang on the hands.
 @pytest.mark.parametrize('name', ['coco', 'openpose'])
 def test_bones_agree_with_mmaction2_graph(name):
@@ -22,13 +14,6 @@ def test_bones_agree_with_mmaction2_graph(name):
     layout = build_layout(name)
     bones = {(v, p) for v, p in enumerate(layout.parents) if p != -1}
     assert bones == {tuple(pair) for pair in Graph(name).inward}
-
-
-def test_shoulders_are_left_then_right():
-    for layout in LAYOUTS.values():
-        start, end = layout.shoulders
-        assert layout.joints[start] == 'left_shoulder'
-        assert layout.joints[end] == 'right_shoulder'
 
 
 @pytest.mark.parametrize('fields, message', [
@@ -121,6 +106,35 @@ def test_a_layout_is_described_by_plain_data():
         plain = json.loads(json.dumps(layout.to_dict()))
         assert plain == layout.to_dict()
         assert build_layout(plain) == layout
+
+
+@pytest.mark.parametrize('joints, parents, part, members', [
+    # The words are found in names of any style.
+    (['Hips', 'LeftUpLeg', 'LeftToeBase', 'Head'], [-1, 0, 1, 0], 'left_leg',
+     ['LeftUpLeg', 'LeftToeBase']),
+    (['chest', 'forearm_r', 'R.Hand', 'ear_r'], [-1, 0, 1, 0], 'right_arm',
+     ['forearm_r', 'R.Hand']),
+    (['skull', 'head', 'RightEar', 'RightEarring'], [-1, 0, 1, 2], 'head',
+     ['head', 'RightEar', 'RightEarring']),
+    # A joint with another name belongs where its parent does.
+    (['neck', 'left_hand', 'finger', 'tip'], [-1, 0, 1, 2], 'left_arm',
+     ['left_hand', 'finger', 'tip']),
+    # The middle of the shoulders and of the hips has no side.
+    (['hip', 'shoulder_center', 'navel', 'left_hip'], [-1, 0, 0, 0], 'torso',
+     ['hip', 'shoulder_center', 'navel']),
+    (['a', 'b', 'c'], [-1, 0, 1], 'torso', ['a', 'b', 'c'])])
+def test_parts_are_found_by_name(joints, parents, part, members):
+    layout = build_layout(dict(joints=joints, parents=parents))
+    assert [joints[v] for v in layout.parts[part]] == members
+    assert list(layout.parts) == [
+        'head', 'torso', 'left_arm', 'right_arm', 'left_leg', 'right_leg']
+
+
+def test_a_source_makes_no_other_layout():
+    coco = LAYOUTS['coco']
+    copy = build_layout(coco.to_dict())
+    assert copy == coco and not copy.source and coco.source
+    assert hash(copy) == hash(coco)
 
 
 @pytest.mark.parametrize('name', sorted(LAYOUTS))

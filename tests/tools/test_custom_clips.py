@@ -22,6 +22,7 @@ from tools_loading import convert as run
 import umurl_mmaction
 from umurl_mmaction.fileio.annotations import load_annotations
 from umurl_mmaction.fileio.clips import Clip, read_clip
+from umurl_mmaction.skeleton import LAYOUTS
 
 REPO = Path(__file__).parents[2]
 SCRIPT = REPO / 'tools' / 'data' / 'custom_clips.py'
@@ -496,9 +497,8 @@ def test_a_skeleton_that_is_not_the_clips(tool, folder, capsys):
     assert refuse(tool, capsys, folder, '--skeleton', 'coco') == (
         '--num-joints 5 does not fit the skeleton, which has 17 joints')
     assert refuse(tool, capsys, folder, '--skeleton', 'kinect') == (
-        '--skeleton must be a .json file or one of coco, kinect-v1, '
-        'nturgb+d, openpose, '
-        "got 'kinect'")
+        '--skeleton must be a .json file or one of '
+        f"{', '.join(sorted(LAYOUTS))}, got 'kinect'")
     assert refuse(tool, capsys, folder, '--skeleton', 'no.json') == (
         'no.json: No such file or directory')
     line = fail(tool, capsys, folder, '--out', folder / 'a.pkl', '--workers',

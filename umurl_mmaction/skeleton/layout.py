@@ -1,12 +1,22 @@
-"""Skeleton layouts as data."""
+"""Skeleton layouts: joints, their tree, and what follows from both."""
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Optional, Union
+
+from .layouts import KNOWN_LAYOUTS
 
 # Sides in names such as `left_hand`, `LeftHand`, `hand_l` and `R.Hand`.
 _SIDE = re.compile('left|right|(?<![a-z])[lr](?![a-z])')
 _OTHER_SIDE = dict(left='right', right='left', l='r', r='l')
+
+# Parts of the body, and words in the names of their joints. Limbs come first:
+# a forearm has no ear, and a hand is no head.
+_PART_WORDS = dict(
+    arm=re.compile('arm|shoulder|collar|clavicle|elbow|wrist|hand'),
+    leg=re.compile('leg|hip|thigh|knee|shin|ankle|foot|heel|toe'),
+    torso=re.compile('neck|chest|thorax|spine|torso|pelvis|root'),
+    head=re.compile('head|face|nose|mouth|jaw|eye|ear'))
 
 
 @dataclass(frozen=True)
@@ -21,6 +31,8 @@ class Layout:
             Defaults to 0.
         shoulders (tuple[int, int], optional): Start and end of the line that
             the normalisation turns onto +x. Defaults to None: no rotation.
+        source (str): Where the order of the joints is documented. It is no
+            part of comparisons and descriptions. Defaults to ``''``.
 
     Raises:
         ValueError: If the parents are not one tree over the joints.
@@ -30,6 +42,7 @@ class Layout:
     parents: tuple[int, ...]
     center: int = 0
     shoulders: Optional[tuple[int, int]] = None
+    source: str = field(default='', compare=False)
 
     def __post_init__(self) -> None:
         num_joints = len(self.joints)
@@ -82,6 +95,30 @@ class Layout:
             for v, other in enumerate(others)
         ]
         return tuple(w if found[w] == v else v for v, w in enumerate(found))
+
+    @property
+    def parts(self) -> dict[str, tuple[int, ...]]:
+        """Joints of each part of the body, by their names.
+
+        A joint belongs where its name says, else where its parent belongs,
+        and to the torso if none on the way to the root has a known name. Arms
+        and legs need a side: ``hip_center`` is of the torso.
+
+        Returns:
+            dict[str, tuple[int, ...]]: ``head``, ``torso``, ``left_arm``,
+            ``right_arm``, ``left_leg`` and ``right_leg``, in this order; every
+            joint is in one of them, and a part may be empty.
+        """
+        names = ('head', 'torso', 'left_arm', 'right_arm', 'left_leg',
+                 'right_leg')
+        parts: dict[str, list[int]] = {name: [] for name in names}
+        for v in range(self.num_joints):
+            w = v
+            while w != -1 and not _part_by_name(self.joints[w]):
+                w = self.parents[w]
+            part = _part_by_name(self.joints[w]) if w != -1 else 'torso'
+            parts[part].append(v)
+        return {name: tuple(joints) for name, joints in parts.items()}
 
     @property
     def inner(self) -> tuple[int, ...]:
@@ -152,66 +189,23 @@ class Layout:
                 f'wants {self.num_joints} joints: (..., {self.num_joints}, C)')
 
 
-# NTU RGB+D and PKU-MMD have the joint order of the Kinect v2 SDK (JointType).
-# The bones are those of 2s-AGCN, with the spine-shoulder as the root.
-_NTURGBD = Layout(
-    name='nturgb+d',
-    joints=('spine_base', 'spine_mid', 'neck', 'head', 'left_shoulder',
-            'left_elbow', 'left_wrist', 'left_hand', 'right_shoulder',
-            'right_elbow', 'right_wrist', 'right_hand', 'left_hip',
-            'left_knee', 'left_ankle', 'left_foot', 'right_hip', 'right_knee',
-            'right_ankle', 'right_foot', 'spine_shoulder', 'left_hand_tip',
-            'left_thumb', 'right_hand_tip', 'right_thumb'),
-    parents=(1, 20, 20, 2, 20, 4, 5, 6, 20, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17,
-             18, -1, 22, 7, 24, 11),
-    center=1,
-    shoulders=(4, 8))
+def _part_by_name(joint: str) -> str:
+    """Part of the body that a joint's name tells; '' if it tells none."""
+    name = joint.lower()
+    side = _SIDE.search(name)
+    for part, words in _PART_WORDS.items():
+        if words.search(name):
+            if part not in ('arm', 'leg'):
+                return part
+            if side is None:
+                return 'torso'
+            return f'{"left" if side[0][0] == "l" else "right"}_{part}'
+    return ''
 
-# NW-UCLA, UTD-MHAD and MSRC-12 have the joint order of the Kinect v1 SDK
-# (NUI_SKELETON_POSITION_INDEX).
-_KINECT_V1 = Layout(
-    name='kinect-v1',
-    joints=('hip_center', 'spine', 'shoulder_center', 'head', 'left_shoulder',
-            'left_elbow', 'left_wrist', 'left_hand', 'right_shoulder',
-            'right_elbow', 'right_wrist', 'right_hand', 'left_hip',
-            'left_knee', 'left_ankle', 'left_foot', 'right_hip', 'right_knee',
-            'right_ankle', 'right_foot'),
-    parents=(-1, 0, 1, 2, 2, 4, 5, 6, 2, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17,
-             18),
-    center=0,
-    shoulders=(4, 8))
-
-# The trees of `coco` and `openpose` follow the `inward` edges of MMAction2's
-# `Graph`. Its transform `JointToBone` has other trees under the same names:
-# for `coco`, it hangs both hips from the nose (here from the shoulder of their
-# side); for `openpose`, its root is the nose, and the neck hangs from it (here
-# the neck is the root). So the bones at these joints differ.
-
-# Keypoints of the COCO person annotations.
-_COCO = Layout(
-    name='coco',
-    joints=('nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear',
-            'left_shoulder', 'right_shoulder', 'left_elbow', 'right_elbow',
-            'left_wrist', 'right_wrist', 'left_hip', 'right_hip', 'left_knee',
-            'right_knee', 'left_ankle', 'right_ankle'),
-    parents=(-1, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14),
-    center=0,
-    shoulders=(5, 6))
-
-# Body parts of OpenPose's 18-point COCO model.
-_OPENPOSE = Layout(
-    name='openpose',
-    joints=('nose', 'neck', 'right_shoulder', 'right_elbow', 'right_wrist',
-            'left_shoulder', 'left_elbow', 'left_wrist', 'right_hip',
-            'right_knee', 'right_ankle', 'left_hip', 'left_knee',
-            'left_ankle', 'right_eye', 'left_eye', 'right_ear', 'left_ear'),
-    parents=(1, -1, 1, 2, 3, 1, 5, 6, 2, 8, 9, 5, 11, 12, 0, 0, 14, 15),
-    center=1,
-    shoulders=(5, 2))
 
 LAYOUTS: dict[str, Layout] = {
-    layout.name: layout
-    for layout in (_NTURGBD, _KINECT_V1, _COCO, _OPENPOSE)
+    name: Layout(name=name, **facts)
+    for name, facts in KNOWN_LAYOUTS.items()
 }
 
 

@@ -302,7 +302,7 @@ def test_a_pipeline_of_single_clips_takes_them_all():
     (dict(type='LimbScaling', amplitude=1), 'below 1'),
     (dict(type='JointNoise', std=-1), 'must not be negative'),
     (dict(type='BodyPartMask', ratio=(0.5, 1.5)), 'within 0..1'),
-    (dict(type='LeftRightSwap', layout='h36m'), 'unknown layout'),
+    (dict(type='LeftRightSwap', layout='kinect'), 'unknown layout'),
 ])
 def test_wrong_settings_say_why(cfg, message):
     with pytest.raises(ValueError, match=message):

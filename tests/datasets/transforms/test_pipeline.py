@@ -315,7 +315,7 @@ def test_a_clip_without_bodies_stays_zero():
     (dict(type='PoseRotation', angle=-1), 'must not be negative'),
     (dict(type='GenSkeletonModalities', modalities=['angle']),
      "unknown modality 'angle'"),
-    (dict(type='SkeletonPreNormalize', layout='h36m'), 'unknown layout'),
+    (dict(type='SkeletonPreNormalize', layout='kinect'), 'unknown layout'),
     (dict(type='SkeletonMultiView', transforms=[[]], num_views=[1, 2]),
      'one number for each of 1 pipelines'),
 ])
