@@ -25,8 +25,20 @@ ENCODERS = dict(
             num_stages=2,
             down_stages=[2])))
 
+OBJECTIVES = dict(
+    umurl=dict(
+        heads=dict(
+            intra=dict(type='IntraModalConsistencyHead'),
+            inter=dict(type='InterModalConsistencyHead'),
+            regularizer=dict(type='VarianceCovarianceHead'))),
+    skeletal_twins=dict(
+        branches=dict(twin=None),
+        heads=dict(
+            barlow=dict(type='BarlowTwinsHead'),
+            instance=dict(type='InstanceConsistencyHead'))))
 
-def build(encoder='umurl'):
+
+def build(encoder='umurl', objective='umurl'):
     mmengine.registry.init_default_scope('mmaction')
     torch.manual_seed(0)
     model = MODELS.build(
@@ -34,12 +46,10 @@ def build(encoder='umurl'):
             type='UmURL',
             backbone=ENCODERS[encoder],
             neck=dict(type='ModalityProjector', out_channels=24),
-            heads=dict(
-                intra=dict(type='IntraModalConsistencyHead'),
-                inter=dict(type='InterModalConsistencyHead'),
-                regularizer=dict(type='VarianceCovarianceHead'))))
+            **OBJECTIVES[objective]))
     views = [
-        torch.randn(6, 2, 8, 25, 3, dtype=torch.float64) for _ in range(4)
+        torch.randn(6, 2, 8, 25, 3, dtype=torch.float64)
+        for _ in range(model.num_views)
     ]
     return model.double(), views
 
@@ -50,8 +60,8 @@ def step(model, views):
     return loss.item()
 
 
-def save_step(rank, shares, results, encoder):
-    model, views = build(encoder)
+def save_step(rank, shares, results, parts):
+    model, views = build(*parts)
     model = DistributedDataParallel(model, broadcast_buffers=False)
     start = sum(shares[:rank])
     loss = step(model, [x[start:start + shares[rank]] for x in views])
@@ -61,11 +71,11 @@ def save_step(rank, shares, results, encoder):
     torch.save((loss, state), f'{results}/{rank}.pth')
 
 
-def work(rank, shares, address, results, encoder):
+def work(rank, shares, address, results, parts):
     torch.set_num_threads(1)
     dist.init_process_group(
         'gloo', init_method=address, rank=rank, world_size=len(shares))
-    save_step(rank, shares, results, encoder)
+    save_step(rank, shares, results, parts)
     # A DDP model that outlives its process group may wait forever.
     dist.barrier()
     dist.destroy_process_group()

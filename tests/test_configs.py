@@ -14,12 +14,19 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from umurl_mmaction.analysis.results import named_rows
+from umurl_mmaction.apis.loading import find_config
 from umurl_mmaction.datasets import transforms
 from umurl_mmaction.datasets.transforms.view_transform import ViewTransform
 from umurl_mmaction.skeleton import LAYOUTS, pack_clips
 
 CONFIGS = REPO / 'configs'
-EXPERIMENTS = sorted((CONFIGS / 'umurl').rglob('*.py'))
+METHODS = ('umurl', 'skeletal_twins')
+EXPERIMENTS = sorted(path for method in METHODS
+                     for path in (CONFIGS / method).rglob('*.py'))
+PRETRAININGS = [
+    path for path in EXPERIMENTS
+    if path.parent.name in ('pretrain', 'skeletal_twins')
+]
 SUPERVISED = sorted((CONFIGS / 'stgcnpp').glob('*.py'))
 
 
@@ -61,6 +68,14 @@ def test_mmengine_finds_every_config_by_name():
         assert cfg.model == Config.fromfile(path).model
 
 
+def test_commands_find_every_config_by_its_base_name():
+    for path in EXPERIMENTS + SUPERVISED:
+        assert find_config(path.name).parts[-2:] == path.parts[-2:]
+    with pytest.raises(FileNotFoundError, match='neither a file nor one of'):
+        # A base is no experiment.
+        find_config('skeletal_twins.py')
+
+
 def test_the_model_index_loads():
     modelindex = pytest.importorskip(
         'modelindex.load_model_index', reason='openmim is not installed')
@@ -98,20 +113,19 @@ def test_config_is_complete_and_its_model_is_built(path):
 def test_models_are_built_from_a_notebook():
     """No Runner has set a scope, no data are there."""
     script = f'''
-import pathlib
 import umurl_mmaction
 from mmaction.registry import MODELS
 from mmengine.config import Config
-for path in sorted(pathlib.Path({str(CONFIGS / 'umurl')!r}).rglob('*.py')):
+for path in {[str(path) for path in EXPERIMENTS]}:
     MODELS.build(Config.fromfile(path).model)
-    print(path.stem)
+    print(path)
 '''
     done = subprocess.run([sys.executable, '-c', script],
                           env=dict(os.environ, OMP_NUM_THREADS='1'),
                           capture_output=True,
                           text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.split() == [path.stem for path in EXPERIMENTS]
+    assert done.stdout.split() == [str(path) for path in EXPERIMENTS]
 
 
 def test_facts_of_a_data_set_stand_in_one_file():
@@ -145,9 +159,7 @@ def test_recipes_are_the_papers():
     assert cfg.model.backbone.frozen
 
 
-@pytest.mark.parametrize(
-    'path', sorted((CONFIGS / 'umurl/pretrain').glob('*.py')),
-    ids=lambda p: p.stem)
+@pytest.mark.parametrize('path', PRETRAININGS, ids=lambda p: p.stem)
 def test_auto_scale_lr_knows_the_batch_of_each_pre_training(path):
     cfg = Config.fromfile(path)
     devices = int(re.search(r'_(\d+)xb(\d+)', path.stem)[1])
@@ -183,7 +195,7 @@ def test_config_runs_on_a_small_set(path, tmp_path):
     else:
         cfg.model.backbone.embed_dims = 16
     if 'neck' in cfg.model:
-        cfg.model.neck.update(out_channels=64)
+        cfg.model.neck.update(hidden_channels=32, out_channels=64)
     if 'cls_head' in cfg.model:
         cfg.model.cls_head.in_channels = MODELS.build(
             cfg.model.backbone).out_channels

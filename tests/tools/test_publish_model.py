@@ -99,6 +99,13 @@ def test_the_card_says_what_is_known(tool, published, trained, tmp_path,
     }]
 
 
+def test_the_card_knows_the_other_methods(tool):
+    name = 'skeletal-twins_1xb64-3k_gtu-keypoint-3d'
+    card = tool.make_card({}, 'mine', 'mine.pth', f'{name}.py')
+    assert card['In Collection'] == 'Skeletal Twins'
+    assert card['Metadata']['Training Data'] == 'GTU 3D Actions'
+
+
 def test_it_retrieves_the_same(published, trained, ann_file):
     cfg = tiny_config(ann_file, KNN)
     first, second = (

@@ -61,7 +61,7 @@ def make_card(meta: dict[str, Any], name: str, weights: str,
     """Make the model's entry of a metafile.
 
     For a config of this package it starts from the entry in this package's
-    metafile.
+    metafiles.
 
     Args:
         meta (dict): ``meta`` of the checkpoint.
@@ -73,7 +73,10 @@ def make_card(meta: dict[str, Any], name: str, weights: str,
 
     from umurl_mmaction.apis.loading import configs_folder
     stem = Path(config).stem if config else config_name(meta)
-    listed = mmengine.load(str(configs_folder() / 'metafile.yml'))['Models']
+    listed = [
+        model for path in configs_folder().parent.glob('*/metafile.yml')
+        for model in mmengine.load(str(path))['Models']
+    ]
     card: dict[str, Any] = dict(Name=stem or name)
     if stem:
         card['Config'] = config or f'{stem}.py'

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def configs_folder() -> Path:
-    """Find the folder of this package's experiments and their metafile."""
+    """Find the folder of UmURL's experiments; other methods' are beside it."""
     installed = PACKAGE / '.mim' / 'configs'
     configs = installed if installed.is_dir() else PACKAGE.parent / 'configs'
     return configs / 'umurl'
@@ -38,12 +38,12 @@ def find_config(name: str) -> Path:
     wanted = inner if inner.endswith('.py') else f'{inner}.py'
     if package == PACKAGE.name and (folder.parent / wanted).is_file():
         return folder.parent / wanted
-    for path in () if package else sorted(folder.rglob('*.py')):
+    for path in () if package else folder.parent.glob('[!_]*/**/*.py'):
         if path.name == wanted:
             return path
     raise FileNotFoundError(
         f'config {name!r} is neither a file nor one of this package; '
-        'configs/umurl/metafile.yml lists those')
+        'configs/*/metafile.yml list those')
 
 
 def find_neighbours(config: Union[str, Path]) -> None:

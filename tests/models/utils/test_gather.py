@@ -5,19 +5,20 @@ import torch.multiprocessing as mp
 from distributed_step import build, step, work
 
 
-@pytest.mark.parametrize('shares, encoder', [
-    ((3, 3), 'umurl'),
-    ((4, 2), 'umurl'),
-    ((1, 2, 3), 'umurl'),
-    ((4, 2), 'stgcnpp'),
-])
-def test_gradients_equal_those_of_the_whole_batch(shares, encoder, tmp_path):
+@pytest.mark.parametrize('shares, parts', [
+    ((3, 3), ('umurl', 'umurl')),
+    ((4, 2), ('umurl', 'umurl')),
+    ((1, 2, 3), ('umurl', 'umurl')),
+    ((4, 2), ('stgcnpp', 'umurl')),
+    ((4, 2), ('umurl', 'skeletal_twins')),
+], ids=str)
+def test_gradients_equal_those_of_the_whole_batch(shares, parts, tmp_path):
     address = f'file://{tmp_path}/rendezvous'
     mp.spawn(
-        work, (shares, address, str(tmp_path), encoder),
+        work, (shares, address, str(tmp_path), parts),
         nprocs=len(shares),
         join=True)
-    model, views = build(encoder)
+    model, views = build(*parts)
     loss = step(model, views)
     state = {k: p.grad for k, p in model.named_parameters()}
     state.update((k, v) for k, v in model.state_dict().items()

@@ -1,4 +1,6 @@
+from .barlow_twins_head import BarlowTwinsHead
 from .consistency_heads import (
+    InstanceConsistencyHead,
     InterModalConsistencyHead,
     IntraModalConsistencyHead,
 )
@@ -7,6 +9,7 @@ from .linear_cls_head import LinearClsHead
 from .variance_covariance_head import VarianceCovarianceHead
 
 __all__ = [
-    'ContrastiveHead', 'InterModalConsistencyHead',
-    'IntraModalConsistencyHead', 'LinearClsHead', 'VarianceCovarianceHead'
+    'BarlowTwinsHead', 'ContrastiveHead', 'InstanceConsistencyHead',
+    'InterModalConsistencyHead', 'IntraModalConsistencyHead', 'LinearClsHead',
+    'VarianceCovarianceHead'
 ]

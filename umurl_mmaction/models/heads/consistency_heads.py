@@ -3,6 +3,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ..losses.consistency import (
+    instance_consistency,
     inter_modal_consistency,
     intra_modal_consistency,
 )
@@ -45,3 +46,22 @@ class InterModalConsistencyHead(BaseModule):
                 decomposed: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute the term from projections of the whole batch, (B, D)."""
         return dict(loss_inter=self.loss_weight * inter_modal_consistency(uni))
+
+
+@MODELS.register_module()
+class InstanceConsistencyHead(BaseModule):
+    """Turns the two features of a sample towards each other.
+
+    Args:
+        loss_weight (float): Defaults to 1.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, uni: dict[str, Tensor],
+                decomposed: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute the term from projections of the whole batch, (B, D)."""
+        loss = instance_consistency(uni, decomposed)
+        return dict(loss_instance=self.loss_weight * loss)

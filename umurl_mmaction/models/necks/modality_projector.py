@@ -14,27 +14,31 @@ from ..layers.sync_batch_norm import SyncBatchNorm1d
 class ModalityProjector(BaseModule):
     """MLP into the space of one modality (``umurl.py`` of the paper's code).
 
-    Linear-BN-ReLU-Linear-BN-ReLU-Linear, hidden width = ``in_channels``. It
-    projects the modality's own feature and, as feature decomposition, the
-    fused one. The batch statistics are those of all ranks.
+    Linear-BN-ReLU-Linear-BN-ReLU-Linear. It projects the modality's own
+    feature and, as feature decomposition, the fused one. The batch statistics
+    are those of all ranks.
 
     Args:
         in_channels (int): Channels of the encoder's feature.
         out_channels (int): Channels of the projection. Defaults to 4096.
+        hidden_channels (int, optional): Channels of both hidden layers.
+            Defaults to ``in_channels``.
         init_cfg (dict, optional): MMEngine's initialisation.
     """
 
     def __init__(self,
                  in_channels: int,
                  out_channels: int = 4096,
+                 hidden_channels: Optional[int] = None,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg=init_cfg)
         self.in_channels = in_channels
+        hidden = hidden_channels or in_channels
         self.mlp = nn.Sequential(
-            nn.Linear(in_channels, in_channels), SyncBatchNorm1d(in_channels),
-            nn.ReLU(inplace=True), nn.Linear(in_channels, in_channels),
-            SyncBatchNorm1d(in_channels), nn.ReLU(inplace=True),
-            nn.Linear(in_channels, out_channels))
+            nn.Linear(in_channels, hidden), SyncBatchNorm1d(hidden),
+            nn.ReLU(inplace=True), nn.Linear(hidden, hidden),
+            SyncBatchNorm1d(hidden), nn.ReLU(inplace=True),
+            nn.Linear(hidden, out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """Project a batch with its own batch statistics.
