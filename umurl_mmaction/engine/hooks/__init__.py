@@ -5,6 +5,7 @@ from .check_steps_hook import CheckStepsHook
 from .check_weights_hook import CheckWeightsHook
 from .collapse_monitor_hook import CollapseMonitorHook
 from .commit_hook import CommitHook
+from .inspect_data_hook import InspectDataHook
 from .keep_on_device_hook import KeepOnDeviceHook
 from .retrieval_baseline_hook import RetrievalBaselineHook
 from .throughput_hook import ThroughputHook
@@ -12,5 +13,6 @@ from .throughput_hook import ThroughputHook
 __all__ = [
     'CacheFeaturesHook', 'CheckDataHook', 'CheckLossHook', 'CheckStepsHook',
     'CheckWeightsHook', 'CollapseMonitorHook', 'CommitHook',
-    'KeepOnDeviceHook', 'RetrievalBaselineHook', 'ThroughputHook'
+    'InspectDataHook', 'KeepOnDeviceHook', 'RetrievalBaselineHook',
+    'ThroughputHook'
 ]
