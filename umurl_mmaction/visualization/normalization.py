@@ -102,8 +102,11 @@ def draw_normalization(pairs: Sequence[PosePair], layout: Layout, up: str,
     panels = _panels(pairs[0].raw.shape[-1], up)
     columns = 2 * len(panels)
     figure = Figure(
-        figsize=(SIZE * columns, SIZE * len(pairs)), dpi=110,
-        layout='constrained')
+        figsize=(SIZE * columns, SIZE * len(pairs)), dpi=110)
+    inch = 1 / (SIZE * columns), 1 / (SIZE * len(pairs))
+    figure.subplots_adjust(
+        left=0.6 * inch[0], right=1 - 0.15 * inch[0], bottom=0.5 * inch[1],
+        top=1 - 0.35 * inch[1], wspace=0.25, hspace=0.25)
     grid = figure.subplots(len(pairs), columns, squeeze=False)
     for row, pair in zip(grid, pairs):
         for i, axes in enumerate(row):

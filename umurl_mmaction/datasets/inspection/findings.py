@@ -9,17 +9,14 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from .copies import Copies
-from .measure import SetMeasures
+from .measure import AWAY, SetMeasures
 
 # A person spans 1.4 to 1.6 in metres; a child that crawls and two arms
 # stretched out stay within these.
 METRES = (0.5, 3.)
-# Shoulders in the right order point to -x in 0 to 20 % of the clips, in the
-# wrong order in 80 to 100 %.
-AWAY = 0.5
-# The normalisation with the right order makes the bodies agree less in what
-# is up by at most 0.03, with the wrong order by 0.17 or more.
-TILTED = 0.08
+# A rotation about the vertical axis alone changes nothing along it, and has no
+# noisy axis: it is not refused.
+TILTED = 1e-3
 # Sides look wrong in 0 to 1 % of the clips with feet, in 4 to 47 % where knees
 # and elbows alone tell; once they are swapped, in the rest.
 SWAPPED = 0.6
@@ -113,19 +110,6 @@ def up_axis(measures: SetMeasures) -> Optional[str]:
     return ('-' if mean[axis] < 0 else '') + 'xyz'[axis]
 
 
-def away_share(measures: SetMeasures) -> float:
-    """Return the share of clips whose shoulder line points to -x.
-
-    Args:
-        measures (SetMeasures): The measures.
-
-    Returns:
-        float: 0 to 1; NaN if no clip has both shoulders.
-    """
-    lines = measures.stack('line')
-    return float((lines[:, 0] < 0).mean()) if len(lines) else np.nan
-
-
 def swapped_share(measures: SetMeasures) -> float:
     """Return the share of clips whose right joints look like left ones.
 
@@ -163,11 +147,10 @@ def _find_units(measures: SetMeasures) -> list[Finding]:
 
 
 def _find_shoulders(measures: SetMeasures) -> list[Finding]:
-    layout, share = measures.layout, away_share(measures)
+    layout, share = measures.layout, measures.away_share
     if (not measures.rotates or layout is None or layout.shoulders is None
             or not share > AWAY):
         return []
-    # A rotation that keeps bodies upright has no noisy axis.
     if measures.tilted is not None and measures.tilted < TILTED:
         return []
     start, end = layout.shoulders
@@ -286,7 +269,7 @@ def line_of(measures: SetMeasures) -> str:
     parts.append(f'{up} is up' if up else 'no axis is known to be up')
     if measures.rotates and len(measures.stack('line')):
         parts.append('shoulders point to -x in '
-                     f'{_percent(away_share(measures))}')
+                     f'{_percent(measures.away_share)}')
     if len(measures.stack('side')):
         parts.append(f'sides as named in '
                      f'{_percent(1 - swapped_share(measures))}')
