@@ -13,6 +13,7 @@ default_hooks = dict(
         max_keep_ckpts=3,
         save_best='auto'),
     check_data=dict(type='CheckDataHook'),
+    inspect_data=dict(type='InspectDataHook'),
     check_weights=dict(type='CheckWeightsHook'),
     check_loss=dict(type='CheckLossHook'),
     throughput=dict(type='ThroughputHook'),

@@ -19,6 +19,8 @@ from ..fileio.annotations import (
 from ..skeleton.layout import Layout
 from .check_clip import check_clip, check_range, finite_keypoint
 from .facts import facts_of, layout_of
+from .inspection import SetMeasures
+from .inspection.steps import measure_steps
 from .sample_seed import sample_chance
 from .subset import class_balanced_subset, draw_per_class
 
@@ -69,6 +71,8 @@ class SkeletonDataset(PoseDataset):
         shapes (list[tuple[int, ...]]): (M, T, V, C) of each clip.
         layout (Layout, optional): The file's ``skeleton``; None if it has
             none.
+        measures (SetMeasures, optional): What some of the clips are like
+            before they are normalised; None with ``test_mode``.
 
     Raises:
         FileNotFoundError: If the annotation file is not there.
@@ -105,6 +109,7 @@ class SkeletonDataset(PoseDataset):
         self.clips_per_class = clips_per_class
         self.subset_seed = subset_seed
         self.layout: Optional[Layout] = None
+        self.measures: Optional[SetMeasures] = None
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> list[dict]:
@@ -123,6 +128,10 @@ class SkeletonDataset(PoseDataset):
         del data
         if self.label_fraction != 1 or self.clips_per_class is not None:
             clips = self._few_of(clips)
+        if not self.test_mode:
+            self.measures = measure_steps(clips, self.prepare.transforms,
+                                          self.pipeline.transforms,
+                                          self.layout)
         print_log(f'Preparing {len(clips)} clips of {self.ann_file}',
                   'current')
         self._keypoints = self._prepare(clips)
@@ -131,6 +140,11 @@ class SkeletonDataset(PoseDataset):
         self.labels = [(x['frame_dir'], x.get('label')) for x in clips]
         self.shapes = [x.shape for x in self._keypoints]
         return clips
+
+    @property
+    def keypoints(self) -> Sequence[np.ndarray]:
+        """The clips after ``prepare``, (M, T, V, C) each; not to change."""
+        return self._keypoints
 
     def filter_data(self) -> list[dict]:
         """Leave out clips by ``valid_ratio``, and say so only if it is set."""

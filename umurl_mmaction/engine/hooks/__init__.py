@@ -6,6 +6,7 @@ from .check_weights_hook import CheckWeightsHook
 from .collapse_monitor_hook import CollapseMonitorHook
 from .commit_hook import CommitHook
 from .end_with_launcher_hook import EndWithLauncherHook
+from .inspect_data_hook import InspectDataHook
 from .keep_on_device_hook import KeepOnDeviceHook
 from .lock_work_dir_hook import LockWorkDirHook
 from .retrieval_baseline_hook import RetrievalBaselineHook
@@ -15,6 +16,7 @@ from .throughput_hook import ThroughputHook
 __all__ = [
     'CacheFeaturesHook', 'CheckDataHook', 'CheckLossHook', 'CheckStepsHook',
     'CheckWeightsHook', 'CollapseMonitorHook', 'CommitHook',
-    'EndWithLauncherHook', 'KeepOnDeviceHook', 'LockWorkDirHook',
-    'RetrievalBaselineHook', 'TerseLoggerHook', 'ThroughputHook'
+    'EndWithLauncherHook', 'InspectDataHook', 'KeepOnDeviceHook',
+    'LockWorkDirHook', 'RetrievalBaselineHook', 'TerseLoggerHook',
+    'ThroughputHook'
 ]

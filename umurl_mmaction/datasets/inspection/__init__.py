@@ -1,0 +1,25 @@
+"""What a set of clips is like, before anything is learned from it."""
+from .copies import Copies, find_copies
+from .findings import (
+    Finding,
+    copies_line,
+    find_all,
+    line_of,
+    units_of,
+    up_axis,
+)
+from .measure import (
+    Clip,
+    SetMeasures,
+    layout_by_joints,
+    measure_clip,
+    measure_set,
+)
+from .splits import class_counts, clips_of_splits, find_in_splits
+
+__all__ = [
+    'Clip', 'Copies', 'Finding', 'SetMeasures', 'class_counts',
+    'clips_of_splits', 'copies_line', 'find_all', 'find_copies',
+    'find_in_splits', 'layout_by_joints', 'line_of', 'measure_clip',
+    'measure_set', 'units_of', 'up_axis'
+]
