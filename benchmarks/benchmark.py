@@ -202,8 +202,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     args = parse_args(argv)
     from parts.report import draw, fill, to_markdown
 
-    from umurl_mmaction.fileio.atomic import write_text
     if args.fill:
+        from umurl_mmaction.fileio.atomic import write_text
         page = fill(args.fill.read_text(), args.fill.parent)
         write_text(args.fill, page)
         return

@@ -467,6 +467,8 @@ def test_import_changes_nothing_on_a_gpu_stack():
             assert all(now[key] is modules[key] for key in modules), name
         from mmaction.registry import OPTIM_WRAPPERS
         assert OPTIM_WRAPPERS.get('AmpOptimWrapper') is AmpOptimWrapper
+        # fileio/checkpoints.py: a checkpoint's config is not run.
+        allowed.add('load_checkpoint')
         assert changed <= allowed, changed
     ''')
 

@@ -255,5 +255,5 @@ def test_the_stock_hook_is_told_of(train, runs):
     """With it a run is as ever, and says what it lacks."""
     train('told', 'CheckpointHook', by_epoch=True, max_epochs=1)
     log, = (runs / 'told').glob('*/*.log')
-    assert ('SIGTERM will end the run without a checkpoint: that takes '
-            'SafeCheckpointHook') in log.read_text()
+    assert ('SIGTERM and Ctrl-C will end the run without a checkpoint: that '
+            'takes SafeCheckpointHook') in log.read_text()
