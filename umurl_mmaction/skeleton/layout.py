@@ -54,9 +54,10 @@ class Layout:
         if len(roots) != 1:
             raise ValueError(f'layout {self.name!r}: exactly one root (parent '
                              f'-1) is wanted, got {len(roots)}: {roots}')
-        references = [*self.parents, self.center, *(self.shoulders or ())]
+        references = [v for v in self.parents if v != -1]
+        references += [self.center, *(self.shoulders or ())]
         for v in references:
-            if not -1 <= v < num_joints:
+            if not 0 <= v < num_joints:
                 raise ValueError(f'layout {self.name!r}: joint index {v} is '
                                  f'not in 0..{num_joints - 1}')
         for v in range(num_joints):
