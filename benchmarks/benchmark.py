@@ -99,7 +99,9 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         if value is not None and min(np.atleast_1d(value)) < low:
             parser.error(f'--{name.replace("_", "-")} must be at least '
                          f'{low}, got {value}')
-    from umurl_mmaction.command_line import make_folders
+    # Loggers and bars keep the stdout of the time of their import.
+    with redirect_stdout(sys.stderr):
+        from umurl_mmaction.command_line import make_folders
     make_folders(parser, [args.json, args.plot])
     if args.table or args.fill:
         path = args.fill or args.table
@@ -210,7 +212,6 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     if args.table:
         results = json.loads(args.table.read_text())
     else:
-        # Loggers and bars keep the stdout of the time of their import.
         with redirect_stdout(sys.stderr):
             from mmengine.registry import init_default_scope
 

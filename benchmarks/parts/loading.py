@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,18 +28,20 @@ def loader(settings: Settings) -> list[Row]:
         ann_file = Path(folder, 'clips.pkl')
         print(f'writing {num_clips} clips', file=sys.stderr)
         write_annotations(ann_file, num_clips)
-        # In a fresh process, only the data count.
+        # In a fresh process, only the data count. What it logs goes to the
+        # standard error.
         with ProcessPoolExecutor(
-                1, multiprocessing.get_context('spawn')) as pool:
+                1,
+                multiprocessing.get_context('spawn'),
+                initializer=os.dup2,
+                initargs=(2, 1)) as pool:
             return pool.submit(_load, str(ann_file), settings).result()
 
 
 def _load(ann_file: str, settings: Settings) -> list[Row]:
-    # Loggers keep the stdout of the time of their creation.
-    with redirect_stdout(sys.stderr):
-        import umurl_mmaction  # noqa: F401
-        init_default_scope('mmaction')
-        return _measure_loader(ann_file, settings)
+    import umurl_mmaction  # noqa: F401
+    init_default_scope('mmaction')
+    return _measure_loader(ann_file, settings)
 
 
 def _measure_loader(ann_file: str, settings: Settings) -> list[Row]:
