@@ -137,6 +137,31 @@ def test_reversed_shoulders_are_refused_with_the_right_order():
         found[0].text
 
 
+def test_joints_that_are_no_bodies_are_warned_of_but_not_refused():
+    """As random poses, of which many point to -x by chance."""
+    rng = np.random.default_rng(0)
+
+    def scramble(keypoint):
+        pose = rng.normal(size=keypoint.shape[-2:])
+        pose[4] = pose[8] - [1, 0, 0]
+        return np.broadcast_to(pose, keypoint.shape).astype(np.float32)
+
+    found = changed(scramble, REVERSED)
+    assert found[0].text.startswith('shoulders: [8, 4]')
+    assert not any(x.refused for x in found)
+
+
+def test_a_share_of_reversed_shoulders_is_warned_of_but_not_refused():
+    clips = clips_of()
+    for i, clip in enumerate(clips):
+        if i % 5 < 2:  # 40 % have the others' backs
+            clip['keypoint'] = clip['keypoint'] * np.float32([-1, 1, -1])
+    found = find_all(
+        measure_set(clips, REVERSED, SkeletonPreNormalize(layout=REVERSED)))
+    assert 'point to -x in 58 %' in found[0].text
+    assert not found[0].refused
+
+
 def test_a_turn_that_keeps_bodies_upright_is_not_refused():
     clips = clips_of()
     measures = measure_set(clips, REVERSED, lambda clip: clip)
@@ -267,7 +292,8 @@ def test_tool_reports_and_draws(tmp_path, capsys):
     out = tmp_path / 'mine.png'
     path = write(tmp_path / 'mine.pkl', REVERSED, copies=1)
     tool.main([str(path), '--out', str(out)])
-    report = capsys.readouterr().out
+    report, bar = capsys.readouterr()
+    assert '>>' not in bar  # it is for terminals
     assert 'split val: 6 clips, 3 classes of 2 to 2 clips' in report
     assert '! shoulders: [8, 4]' in report
     assert 'is meant (a training refuses this)' in report

@@ -4,7 +4,10 @@ from mmaction.registry import MODELS
 from reference import model as plain
 
 from umurl_mmaction.models.official.files import to_ours
-from umurl_mmaction.models.official.names import our_name
+from umurl_mmaction.models.official.names import (
+    is_pretraining_only,
+    our_name,
+)
 from umurl_mmaction.skeleton import MODALITIES
 
 TERMS = ('intra', 'inter', 'var', 'cov')
@@ -173,6 +176,8 @@ def test_parts_add_the_same_terms_on_their_own_channels():
     """USDRL's heads on the temporal and the spatial part."""
     neck = dict(type='ModalityProjector', out_channels=24)
     model = build(parts=dict(temporal=0.5, spatial=0.25), part_neck=neck)
+    for key in model.state_dict():
+        assert is_pretraining_only(key) != key.startswith('backbone.')
     plainly = build()
     plainly.load_state_dict(model.state_dict(), strict=False)
     views = make_views()

@@ -163,6 +163,16 @@ def test_names_of_sides(joints, mirrored):
     assert layout.mirrored == mirrored
 
 
+@pytest.mark.parametrize('joints, pairs', [
+    (['Head', 'RightHand', 'LeftHand'], ((2, 1), )),
+    (['hand_l', 'hand_r', 'leg_r', 'leg_l'], ((0, 1), (3, 2))),
+    (['left_hand', 'head', 'neck', 'nose'], ()),
+])
+def test_pairs_go_from_left_to_right(joints, pairs):
+    parents = [-1] + [0] * (len(joints) - 1)
+    assert build_layout(dict(joints=joints, parents=parents)).pairs == pairs
+
+
 @pytest.mark.parametrize('name', sorted(LAYOUTS))
 def test_limbs_hang_from_the_centre(name):
     layout = LAYOUTS[name]

@@ -162,6 +162,7 @@ def inspect(args: Namespace) -> None:
     )
     from umurl_mmaction.datasets.inspection.steps import measure_steps
     from umurl_mmaction.fileio.annotations import load_annotations
+    from umurl_mmaction.progress import bar_file
     from umurl_mmaction.visualization import save_figure
     data = load_annotations(args.file, args.trusted)
     clips = data['annotations']
@@ -172,7 +173,7 @@ def inspect(args: Namespace) -> None:
     layout, configs = find_setting(args, data)
     init_default_scope('mmaction')
     prepare = Compose([TRANSFORMS.build(config) for config in configs])
-    bar = partial(track_iter_progress, file=sys.stderr)
+    bar = partial(track_iter_progress, file=bar_file(sys.stderr))
     measures = measure_steps(clips, prepare.transforms, (), layout,
                              limit=None, track=bar)
     if measures is None:
@@ -226,7 +227,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         parser.error('--cfg-options change CONFIG: give --config')
 
     from umurl_mmaction.command_line import one_line_errors
-    with one_line_errors(parser, 'the picture'):
+    with one_line_errors('the picture'):
         inspect(args)
 
 

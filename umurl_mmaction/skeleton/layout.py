@@ -98,6 +98,12 @@ class Layout:
         return tuple(w if found[w] == v else v for v, w in enumerate(found))
 
     @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """The joints (left, right) of each pair, by their names."""
+        return tuple((v, w) for v, w in enumerate(self.mirrored)
+                     if v != w and _side_of(self.joints[v]) == 'left')
+
+    @property
     def parts(self) -> dict[str, tuple[int, ...]]:
         """Joints of each part of the body, by their names.
 
@@ -190,17 +196,22 @@ class Layout:
                 f'wants {self.num_joints} joints: (..., {self.num_joints}, C)')
 
 
+def _side_of(joint: str) -> str:
+    """``'left'``, ``'right'``, or '' if a joint's name tells no side."""
+    side = _SIDE.search(joint.lower())
+    if side is None:
+        return ''
+    return 'left' if side[0][0] == 'l' else 'right'
+
+
 def _part_by_name(joint: str) -> str:
     """Part of the body that a joint's name tells; '' if it tells none."""
-    name = joint.lower()
-    side = _SIDE.search(name)
+    name, side = joint.lower(), _side_of(joint)
     for part, words in _PART_WORDS.items():
         if words.search(name):
             if part not in ('arm', 'leg'):
                 return part
-            if side is None:
-                return 'torso'
-            return f'{"left" if side[0][0] == "l" else "right"}_{part}'
+            return f'{side}_{part}' if side else 'torso'
     return ''
 
 

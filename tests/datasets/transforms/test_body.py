@@ -298,6 +298,26 @@ def test_a_pipeline_of_single_clips_takes_them_all():
     assert len(notes) == 6 and notes[1] == 'left and right swapped'
 
 
+def test_views_of_single_clips_take_the_layout_that_was_fitted():
+    """Unless the data have one."""
+    layout = LAYOUTS['kinect-v1']
+    views = SkeletonMultiView([[
+        dict(type='TemporalCropResize', ratio=(1.0, 1.0)),
+        dict(type='LeftRightSwap')
+    ]])
+    clip = clip_of(layout)
+    with pytest.raises(ValueError, match="'nturgb.d' wants 25 joints"):
+        views(dict(keypoint=clip))
+    wanted, = views(dict(keypoint=clip, layout=layout))['views']
+    views.fit(1, 64, layout)
+    made, = views(dict(keypoint=clip))['views']
+    np.testing.assert_array_equal(made, wanted)
+    other = build_layout(
+        dict(layout.to_dict(), joints=[f'joint{v}' for v in range(20)]))
+    with pytest.raises(ValueError, match='has no such pair'):
+        views(dict(keypoint=clip, layout=other))
+
+
 @pytest.mark.parametrize('cfg, message', [
     (dict(type='LimbScaling', amplitude=1), 'below 1'),
     (dict(type='JointNoise', std=-1), 'must not be negative'),
@@ -323,6 +343,6 @@ def test_a_body_without_sides_is_refused():
     with pytest.raises(ValueError, match="'custom' has no such pair") as e:
         augmented(LeftRightSwap(), x, layout)
     assert '\n' not in str(e.value)
-    for transform in (LimbScaling(), BodyPartMask()):
+    for transform in (LimbScaling(), BodyPartMask(), LeftRightSwap()):
         with pytest.raises(ValueError, match="'nturgb.d' wants 25 joints"):
             augmented(transform, x)

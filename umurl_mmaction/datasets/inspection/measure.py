@@ -143,13 +143,6 @@ def upright(pose: np.ndarray, layout: Layout) -> np.ndarray:
     return _unit(ends[0] - ends[1])
 
 
-def _pairs(layout: Layout) -> list[tuple[int, int]]:
-    """Return the joints (left, right) of each pair."""
-    return [(v, w) for v, w in enumerate(layout.mirrored)
-            if v != w and layout.joints[v].lower().startswith('l')
-            or v != w and 'left' in layout.joints[v].lower()]
-
-
 def _forward(joints: np.ndarray, layout: Layout) -> np.ndarray:
     """Find where a body looks: (T, V, 3) -> (T, 3), of any length.
 
@@ -201,7 +194,7 @@ def side_of(joints: np.ndarray, layout: Layout) -> float:
         float: Above 0 if so, below 0 if they are on the left side; NaN if it
         cannot be told.
     """
-    pairs = _pairs(layout)
+    pairs = layout.pairs
     if not pairs or not len(joints):
         return np.nan
     left, right = (joints[:, [pair[i] for pair in pairs]] for i in (0, 1))

@@ -51,8 +51,8 @@ class LeftRightSwap(BodyTransform):
             2022). Defaults to True.
         layout (str | dict, optional): Name or description of the layout.
             Joints are paired by their names, such as ``left_hand`` and
-            ``right_hand``. Defaults to the layout of the model in a batch,
-            of the data in a pipeline, else to ``'nturgb+d'``.
+            ``right_hand``. Defaults to that of the model in a batch, of the
+            data in a pipeline, else of the model, else ``'nturgb+d'``.
     """
 
     def __init__(self,
@@ -69,9 +69,11 @@ class LeftRightSwap(BodyTransform):
         """Draw nothing.
 
         Raises:
-            ValueError: If no joint of the layout has a side.
+            ValueError: If no joint of the layout has a side, or the clip has
+                another number of joints.
         """
-        if layout.mirrored == tuple(range(layout.num_joints)):
+        layout.check(shape, 'the clip')
+        if not layout.pairs:
             raise ValueError(
                 'LeftRightSwap wants joints with names such as left_hand and '
                 f'right_hand; layout {layout.name!r} has no such pair')

@@ -182,7 +182,8 @@ class SkeletonMultiView(BaseTransform):
         Args:
             num_views (int): Views of a clip.
             clip_len (int): Frames of a view; replaces that of the crop.
-            layout (Layout): Layout of the clips. Defaults to ``'nturgb+d'``.
+            layout (Layout): Layout of clips that do not say their own.
+                Defaults to ``'nturgb+d'``.
 
         Raises:
             ValueError: If ``num_views`` was given, or several pipelines, and
@@ -205,8 +206,9 @@ class SkeletonMultiView(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add ``views``, a list of joint arrays (M, T, V, C)."""
+        layout = results.get('layout') or self.layout
         results['views'] = [
-            pipeline(dict(results))['keypoint']
+            pipeline(dict(results, layout=layout))['keypoint']
             for pipeline, count in zip(self.pipelines, self.num_views)
             for _ in range(count)
         ]

@@ -26,7 +26,7 @@ def unwrapped(dataset: Any) -> Any:
 class CheckDataHook(Hook):
     """Refuse data that the model cannot use, before the first step.
 
-    Views that workers make get the number and length that the model takes.
+    Views that workers make get the number, length and layout of the model.
     Pre-training leaves out the last batch of an epoch if it is a single clip,
     over which no variance is defined. The log says so in one line, and warns
     of a classifier with more classes than the training set.
@@ -132,7 +132,8 @@ class CheckDataHook(Hook):
         pipeline = getattr(dataset, 'pipeline', None)
         for transform in getattr(pipeline, 'transforms', ()):
             if isinstance(transform, SkeletonMultiView):
-                transform.fit(model.num_views, model.backbone.input_shape[1])
+                transform.fit(model.num_views, model.backbone.input_shape[1],
+                              model.backbone.layout)
 
     @staticmethod
     def _check_shapes(dataset: Any, model: Any) -> None:

@@ -85,7 +85,7 @@ def is_pretraining_only(key: str) -> bool:
         key (str): The key in a checkpoint of ours or of the paper's code.
     """
     return (our_name(key) or strip_module(key)).startswith(
-        ('neck.', 'heads.'))
+        ('neck.', 'part_necks.', 'heads.'))
 
 
 def prefix_in_file(checkpoint: Mapping[str, Any], prefix: str) -> str:
