@@ -69,7 +69,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         describe_run,
     )
     from umurl_mmaction.command_line import one_line_errors
-    with one_line_errors(parser, str(args.out)):
+    with one_line_errors(str(args.out)):
         inferencer = build_inferencer(args)
         dataset = inferencer.cfg.test_dataloader.dataset.to_dict()
         if args.data:

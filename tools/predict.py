@@ -204,7 +204,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     with redirect_stdout(sys.stderr):
         from umurl_mmaction.command_line import one_line_errors
         from umurl_mmaction.fileio.atomic import write_text
-        with one_line_errors(parser, str(args.out or 'the table')):
+        with one_line_errors(str(args.out or 'the table')):
             rows = predict(args)
             as_json = args.out is not None and args.out.suffix == '.json'
             text = json.dumps(rows, indent=2) + '\n' if as_json else (

@@ -149,11 +149,10 @@ def failing_in_one_line(interrupted: str = 'interrupted',
 
 
 @contextmanager
-def one_line_errors(parser: ArgumentParser, out: str) -> Iterator[None]:
+def one_line_errors(out: str) -> Iterator[None]:
     """Let a tool end as :func:`failing_in_one_line` does.
 
     Args:
-        parser (ArgumentParser): Not used.
         out (str): The output, which the line calls unchanged.
     """
     # Libraries say in this way that they cannot use a setting.

@@ -48,7 +48,7 @@ def test_positions_are_added_before_each_layer():
 
 def test_branches_are_dropped_in_training_only():
     torch.manual_seed(0)
-    encoder = DSTE(embed_dims=8, clip_len=6, drop_path=0.5)
+    encoder = DSTE(embed_dims=8, clip_len=6, drop_path_rate=0.5)
     x = torch.randn(1, 2, 6, 25, 3).expand(8, -1, -1, -1, -1)
     features = encoder(x)
     assert len({tuple(row) for row in features.tolist()}) > 4

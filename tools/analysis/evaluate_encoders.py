@@ -105,7 +105,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     from umurl_mmaction.engine.hooks.commit_hook import code_version
     from umurl_mmaction.fileio.atomic import write_text
     make_folders(parser, [args.json])
-    with one_line_errors(parser, str(args.json or 'the disk')):
+    with one_line_errors(str(args.json or 'the disk')):
         rows = evaluate(args)
         print(to_markdown(rows))
         if args.json:

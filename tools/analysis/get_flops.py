@@ -160,7 +160,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     from umurl_mmaction.command_line import make_folders, one_line_errors
     from umurl_mmaction.fileio.atomic import write_text
     make_folders(parser, [args.json])
-    with one_line_errors(parser, str(args.json or 'the disk')):
+    with one_line_errors(str(args.json or 'the disk')):
         cfg = load_config(args.config, args.cfg_options)
         batch_size = args.batch_size or cfg.get('auto_scale_lr', {}).get(
             'base_batch_size', 512)

@@ -145,7 +145,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     content, row = rows[args.row]
     args.work_dir = args.work_dir or Path('work_dirs/reproduce', args.row)
     make_folders(parser, [args.json])
-    with one_line_errors(parser, str(args.work_dir)):
+    with one_line_errors(str(args.work_dir)):
         measured = measure(content, row, args)
     if args.json:
         commit = code_version()

@@ -41,7 +41,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         summarize_run,
         to_markdown,
     )
-    with one_line_errors(parser, str(args.json or 'the disk')):
+    with one_line_errors(str(args.json or 'the disk')):
         # Folders may overlap: each run counts once.
         runs = dict.fromkeys(
             run for folder in args.folders for run in find_runs(folder))

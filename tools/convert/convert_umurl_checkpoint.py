@@ -109,7 +109,7 @@ def main() -> None:
         parser.error(f'{args.src} is not there')
     if args.dst is None and not args.info:
         parser.error('DST is missing: the checkpoint to write')
-    with one_line_errors(parser, str(args.dst or args.src)):
+    with one_line_errors(str(args.dst or args.src)):
         checkpoint = load_checkpoint(args.src)
         try:
             if args.info:

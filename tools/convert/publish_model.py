@@ -149,7 +149,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         'checkpoint names)')
     args = parser.parse_args(argv)
     from umurl_mmaction.command_line import one_line_errors
-    with one_line_errors(parser, f'{args.prefix}-*.pth'):
+    with one_line_errors(f'{args.prefix}-*.pth'):
         path, card = publish(args.src, args.prefix, args.url, args.config)
     print(f'{card}written to {path} and {path.with_suffix(".yml")}')
 

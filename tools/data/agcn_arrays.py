@@ -336,7 +336,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     if min(sizes) < 1:
         parser.error('--max-frames and --num-person must be at least 1, got '
                      '{} and {}'.format(*sizes))
-    with one_line_errors(parser, f'{args.out_prefix}_*'):
+    with one_line_errors(f'{args.out_prefix}_*'):
         clips = select(args.src, args.split, *sizes)
         write_arrays(clips.annotations, args.out_prefix, *sizes)
     print(f'{summarize(clips.data, clips.skipped, clips.changed)}\n'

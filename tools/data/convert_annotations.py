@@ -40,7 +40,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     from umurl_mmaction.converters.shared import read_skeleton, summarize
     from umurl_mmaction.skeleton.layout import build_layout
     check_suffix(parser, 'DST', args.dst)
-    with one_line_errors(parser, str(args.dst)):
+    with one_line_errors(str(args.dst)):
         data = load_annotations(args.src, args.trusted)
         if args.skeleton is not None:
             data['skeleton'] = read_skeleton(args.skeleton)

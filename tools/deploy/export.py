@@ -46,7 +46,7 @@ def main(argv: Optional[list[str]] = None) -> None:
 
     from umurl_mmaction.apis.deploy import DeployModel, export
     from umurl_mmaction.command_line import one_line_errors
-    with one_line_errors(parser, str(args.out)):
+    with one_line_errors(str(args.out)):
         model = DeployModel(build_inferencer(args))
         print('exporting, which takes a while', flush=True)
         try:

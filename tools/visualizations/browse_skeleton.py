@@ -112,7 +112,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         parser.error(f'--frames must be at least 1, got {args.frames}')
 
     from umurl_mmaction.command_line import one_line_errors
-    with one_line_errors(parser, str(args.out)):
+    with one_line_errors(str(args.out)):
         browse(load_config(args), args)
 
 

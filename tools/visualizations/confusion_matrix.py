@@ -61,7 +61,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     args = parser.parse_args(argv)
 
     from umurl_mmaction.command_line import one_line_errors
-    with one_line_errors(parser, str(args.out)):
+    with one_line_errors(str(args.out)):
         draw(args)
 
 

@@ -166,7 +166,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         parser.error(f'--per-class must be at least 1, got {args.per_class}')
 
     from umurl_mmaction.command_line import one_line_errors
-    with one_line_errors(parser, str(args.out)):
+    with one_line_errors(str(args.out)):
         draw(load_config(args), args)
 
 

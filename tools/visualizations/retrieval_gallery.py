@@ -96,7 +96,7 @@ def main(argv: Optional[list[str]] = None) -> None:
                          f'{getattr(args, name)}')
 
     from umurl_mmaction.command_line import one_line_errors
-    with one_line_errors(parser, str(args.out)):
+    with one_line_errors(str(args.out)):
         draw(load_config(args), args)
 
 

@@ -189,15 +189,17 @@ def _save_onnx(model: DeployModel, path: Path) -> None:
 
 def _save_torchscript(model: DeployModel, path: Path) -> None:
     traced = torch.jit.trace(model, model.example(2, 50))
-    # To a file on a full disk, torch ends the process.
-    buffer = io.BytesIO()
-    torch.jit.save(traced, buffer)
-    path.write_bytes(buffer.getbuffer())
+    _write(partial(torch.jit.save, traced), path)
 
 
 def _save_program(model: DeployModel, path: Path) -> None:
+    _write(partial(torch.export.save, _program(model)), path)
+
+
+def _write(save: Callable[[Any], Any], path: Path) -> None:
+    """Save through memory: to a file on a full disk, torch would crash."""
     buffer = io.BytesIO()
-    torch.export.save(_program(model), buffer)
+    save(buffer)
     path.write_bytes(buffer.getbuffer())
 
 

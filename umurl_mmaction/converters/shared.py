@@ -274,7 +274,7 @@ def run_converter(parser: ArgumentParser, args: Namespace,
     if getattr(args, 'workers', 1) < 1:
         parser.error(f'--workers must be at least 1, got {args.workers}')
     check_suffix(parser, '--out', args.out)
-    with one_line_errors(parser, str(args.out)):
+    with one_line_errors(str(args.out)):
         clips = convert()
         save_annotations(clips.data, args.out)
     print(f'{summarize(clips.data, clips.skipped, clips.changed)}\n'

@@ -3,13 +3,10 @@ import atexit
 import os
 import socket
 import time
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Optional, Union
 
-# Windows has none.
-fcntl: Any = import_module('fcntl') if find_spec('fcntl') else None
+from .atomic import fcntl
 
 NAME = 'running.lock'
 # What a process says of itself in the file.

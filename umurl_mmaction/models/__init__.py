@@ -8,6 +8,9 @@ from .backbones import (
 )
 from .data_preprocessors import SkeletonDataPreprocessor
 from .heads import (
+    BarlowTwinsHead,
+    ContrastiveHead,
+    InstanceConsistencyHead,
     InterModalConsistencyHead,
     IntraModalConsistencyHead,
     LinearClsHead,
@@ -17,9 +20,9 @@ from .necks import ModalityProjector
 from .recognizers import SkeletonKNN
 
 __all__ = [
-    'DSTE', 'EarlyFusionEncoder', 'InterModalConsistencyHead',
-    'IntraModalConsistencyHead',
-    'LinearClsHead', 'ModalityProjector', 'RawJoints',
-    'SkeletonDataPreprocessor', 'SkeletonEncoder', 'SkeletonKNN', 'UmURL',
-    'UmURLBackbone', 'VarianceCovarianceHead'
+    'BarlowTwinsHead', 'ContrastiveHead', 'DSTE', 'EarlyFusionEncoder',
+    'InstanceConsistencyHead', 'InterModalConsistencyHead',
+    'IntraModalConsistencyHead', 'LinearClsHead', 'ModalityProjector',
+    'RawJoints', 'SkeletonDataPreprocessor', 'SkeletonEncoder', 'SkeletonKNN',
+    'UmURL', 'UmURLBackbone', 'VarianceCovarianceHead'
 ]

@@ -1,28 +1,23 @@
 # Input of MMAction2's graph convolutions: 100 frames, drawn uniformly; ten
 # draws of each clip in the test. An experiment gives files and splits.
 gcn_prepare = [dict(type='SkeletonPreNormalize')]
-gcn_pipeline = [
-    dict(type='UniformSampleFrames', clip_len=100),
+gcn_pack = [
     dict(type='PoseDecode'),
     dict(type='FormatGCNInput', num_person=1),
     dict(type='PackActionInputs')
 ]
+gcn_pipeline = [dict(type='UniformSampleFrames', clip_len=100), *gcn_pack]
 gcn_val_pipeline = [
     dict(
         type='UniformSampleFrames', clip_len=100, num_clips=1, test_mode=True),
-    dict(type='PoseDecode'),
-    dict(type='FormatGCNInput', num_person=1),
-    dict(type='PackActionInputs')
+    *gcn_pack
 ]
 gcn_test_pipeline = [
     dict(
         type='UniformSampleFrames',
         clip_len=100,
         num_clips=10,
-        test_mode=True),
-    dict(type='PoseDecode'),
-    dict(type='FormatGCNInput', num_person=1),
-    dict(type='PackActionInputs')
+        test_mode=True), *gcn_pack
 ]
 train_dataloader = dict(
     batch_size=16,

@@ -8,4 +8,4 @@ encoder = dict(
     num_layers=2,
     alpha=0.5,
     gap=4,
-    drop_path=0.1)
+    drop_path_rate=0.1)

@@ -1,3 +1,5 @@
+_base_ = './stgcnpp.py'
+
 # MMAction2's ST-GCN++ (arXiv 2205.09443), supervised, on joints: its model
 # for NTU RGB+D, stgcnpp_8xb16-joint-u100-80e_ntu60-xsub-keypoint-3d.py.
 
@@ -11,10 +13,5 @@ kinect_v1 = dict(
     center=2)
 model = dict(
     type='RecognizerGCN',
-    backbone=dict(
-        type='STGCN',
-        gcn_adaptive='init',
-        gcn_with_res=True,
-        tcn_type='mstcn',
-        graph_cfg=dict(mode='spatial')),
+    backbone=_base_.encoder.trunk,
     cls_head=dict(type='GCNHead', in_channels=256))

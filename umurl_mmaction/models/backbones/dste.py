@@ -30,7 +30,7 @@ class DSTE(UmURLBackbone):
         alpha (float): Weight of channel attention; the rest is that of dense
             shift attention. Defaults to 0.5.
         gap (int): Every ``gap``-th token is not shifted. Defaults to 4.
-        drop_path (float): Probability to drop a branch of a sample in
+        drop_path_rate (float): Probability to drop a branch of a sample in
             training. Defaults to 0.1.
         init_cfg (dict): Defaults to linear weights from N(0, 0.02) and zero
             biases, as there.
@@ -47,7 +47,7 @@ class DSTE(UmURLBackbone):
                  num_layers: int = 2,
                  alpha: float = 0.5,
                  gap: int = 4,
-                 drop_path: float = 0.1,
+                 drop_path_rate: float = 0.1,
                  init_cfg: Mapping = dict(
                      type='TruncNormal', layer='Linear', std=0.02),
                  **kwargs: Any) -> None:
@@ -67,7 +67,7 @@ class DSTE(UmURLBackbone):
                 num_heads=num_heads,
                 alpha=alpha,
                 gap=gap,
-                drop_path=drop_path)
+                drop_path_rate=drop_path_rate)
             for axis, table in tables.items()
         })
 

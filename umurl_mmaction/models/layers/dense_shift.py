@@ -37,14 +37,14 @@ class DenseShiftLayer(nn.Module):
         num_heads (int): Attention heads; a divisor of D.
         alpha (float): Weight of the channel attention.
         gap (int): Every ``gap``-th token is not shifted.
-        drop_path (float): Probability to drop a branch of a sample.
+        drop_path_rate (float): Probability to drop a branch of a sample.
     """
 
     def __init__(self, num_tokens: int, embed_dims: int, num_heads: int,
-                 alpha: float, gap: int, drop_path: float) -> None:
+                 alpha: float, gap: int, drop_path_rate: float) -> None:
         super().__init__()
         self.alpha = alpha
-        self.drop_path = DropPath(drop_path)
+        self.drop_path = DropPath(drop_path_rate)
         self.attention = nn.MultiheadAttention(
             embed_dims, num_heads, batch_first=True)
         self.channels = nn.Sequential(
@@ -69,25 +69,24 @@ class DenseShiftLayer(nn.Module):
                 (1 - self.alpha) * self._attend_shifted(tokens))
 
     def _attend_channels(self, x: Tensor) -> Tensor:
-        _, attended = self._attend('channel', x + self.channels(x))
+        attended = self._attend('channel', x + self.channels(x))
         return self._feed('channel', x + attended)
 
     def _attend_shifted(self, x: Tensor) -> Tensor:
         shifted = self.shift(x.transpose(1, 2)).transpose(1, 2) + x
         shifted = torch.where(cast(Tensor, self.kept), x, shifted)
         # Both go through the same layers, in one call.
-        both, attended = self._attend(
-            'shift', torch.stack([shifted, x]).flatten(0, 1))
-        both = both + attended
+        both = torch.stack([shifted, x]).flatten(0, 1)
+        both = both + self._attend('shift', both)
         both = both + self._feed('shift', both)
         return both.unflatten(0, (2, -1)).mean(dim=0)
 
-    def _attend(self, branch: str, x: Tensor) -> tuple[Tensor, Tensor]:
+    def _attend(self, branch: str, x: Tensor) -> Tensor:
         norms = cast(nn.ModuleList, self.norms[branch])
         normed = norms[0](x)
         attended, _ = self.attention(
             normed, normed, normed, need_weights=False)
-        return x, self.drop_path(attended)
+        return self.drop_path(attended)
 
     def _feed(self, branch: str, x: Tensor) -> Tensor:
         norms = cast(nn.ModuleList, self.norms[branch])
