@@ -14,10 +14,15 @@ from umurl_mmaction.apis import UmURLInferencer
 from umurl_mmaction.apis.deploy import FORMATS, DeployModel, export
 
 CONFIGS = REPO / 'configs' / 'umurl'
-ENCODERS = {
-    path.stem: Config.fromfile(path).encoder
+BASES = {
+    path.stem: Config.fromfile(path)
     for path in (REPO / 'configs/_base_/models').glob('*.py')
-    if 'encoder' in Config.fromfile(path)
+}
+# An encoder's file has no model: it goes into the model of any config.
+ENCODERS = {
+    name: base.encoder
+    for name, base in BASES.items()
+    if 'encoder' in base and 'model' not in base
 }
 
 
