@@ -26,8 +26,9 @@ from tiny_models import VIEWS
 import umurl_mmaction  # noqa: F401
 from umurl_mmaction.fileio.checkpoints import load_checkpoint
 
-# What a runner imports late is imported here once, too.
+# What a runner imports late is imported here once, too, and is no garbage.
 assert matplotlib.figure and torch._dynamo
+gc.freeze()
 
 REPO = Path(__file__).resolve().parents[1]
 CONFIGS = REPO / 'configs/umurl'
@@ -78,12 +79,17 @@ class ScaledOnCPU(AmpOptimWrapper):
             'cpu', init_scale=1024., growth_interval=4)
 
 
+def read_config(name):
+    """Without the layout of its text, which takes half of a tiny run."""
+    return Config.fromfile(CONFIGS / name, format_python_code=False)
+
+
 def config(ann_file, work_dir, num_workers=0, change=None, **settings):
     """Pre-training on the 12 clips of a small set, 4 iterations an epoch.
 
     The workers make the views; the other way is that of the real commands.
     """
-    cfg = Config.fromfile(CONFIGS / 'pretrain/umurl_1xb64_synthetic.py')
+    cfg = read_config('pretrain/umurl_1xb64_synthetic.py')
     cfg.model.backbone.update(embed_dims=8, clip_len=8)
     cfg.model.neck.update(in_channels=16, out_channels=8)
     # For the validations.
@@ -115,7 +121,7 @@ def config(ann_file, work_dir, num_workers=0, change=None, **settings):
 
 def linear_config(ann_file, work_dir, **settings):
     """A classifier of the same clips, validated after each of 3 epochs."""
-    cfg = Config.fromfile(CONFIGS / 'linear/umurl-linear_synthetic.py')
+    cfg = read_config('linear/umurl-linear_synthetic.py')
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
         loader.update(batch_size=3, num_workers=0, persistent_workers=False)
         loader.dataset.ann_file = str(ann_file)
