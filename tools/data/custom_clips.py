@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 if TYPE_CHECKING:
     from umurl_mmaction.converters.shared import ClipCollector
@@ -23,68 +23,6 @@ with my_clips/labels.csv:
   clip1,wave,train
   clip2,sit down,val
 '''
-
-
-# The table ----------------------------------------------------------------
-class Row(NamedTuple):
-    """A line of the table: name, split and label of a clip."""
-    name: str
-    split: str
-    label: Union[int, str, None]
-
-
-def read_table(path: Path) -> list[tuple[str, Union[Row, ValueError]]]:
-    """Read which split and class each clip belongs to.
-
-    Args:
-        path (Path): A .csv with a heading: the columns ``name``, ``split``
-            and, if there are classes, ``label``, in any order.
-
-    Returns:
-        list[tuple[str, Row | ValueError]]: The line as ``line 2`` and what
-        it says, or an error, which names the line, if it is malformed.
-
-    Raises:
-        ValueError: If the table as a whole is malformed.
-    """
-    # Imported late, as below: --help is to be quick.
-    from umurl_mmaction.fileio.clips import at, read_csv
-    with at(str(path)):
-        lines = list(read_csv(path))
-    number, columns = lines[0] if lines else (1, [])
-    if sorted(columns) not in (['label', 'name', 'split'], ['name', 'split']):
-        raise ValueError(
-            f'{path}: line {number}: expected the columns name, split and, '
-            f'if there are classes, label, got {", ".join(columns) or "none"}')
-    rows: list[tuple[str, Union[Row, ValueError]]] = []
-    names: set[str] = set()
-    numbered: Optional[bool] = None
-    for number, fields in lines[1:]:
-        where = f'line {number}'
-        values = dict(zip(columns, fields))
-        name, label = values.get('name', ''), values.get('label', '')
-        problem = ''
-        if len(fields) != len(columns):
-            problem = f'expected {len(columns)} fields, got {len(fields)}'
-        elif not name or not values['split']:
-            problem = 'expected a name and a split'
-        elif name in names:
-            problem = f'expected {name} once, it is there twice'
-        elif label:
-            is_id = label.isascii() and label.isdigit()
-            if numbered is None:
-                numbered = is_id
-            if is_id != numbered:
-                kind = 'an integer from 0' if numbered else 'a name'
-                problem = (f'expected {kind} as label, as in the lines '
-                           f'before, got {label!r}')
-        if problem:
-            rows.append((where, ValueError(f'{path}: {where}: {problem}')))
-            continue
-        names.add(name)
-        rows.append((where, Row(name, values['split'], (
-            int(label) if numbered else label) if label else None)))
-    return rows
 
 
 # The clips ----------------------------------------------------------------
@@ -140,7 +78,9 @@ def convert(folder: Path,
         ValueError: If something cannot be read, no clip is left, or the
             skeleton has not ``num_joints`` joints.
     """
+    # Imported late, as below: --help is to be quick.
     from umurl_mmaction.converters.shared import ClipCollector, track_parallel
+    from umurl_mmaction.converters.table import Row, classes_of, read_table
     from umurl_mmaction.fileio.clips import SUFFIXES, Clip, read_clip
     from umurl_mmaction.skeleton.layout import build_layout
     if skeleton is not None:
@@ -171,12 +111,7 @@ def convert(folder: Path,
                 name not in names):
             clips.leave_out(name, f'not in {table.name}')
 
-    # Of all rows: what cannot be read does not change the ids of the others.
-    classes = sorted({
-        row.label
-        for _, row in rows
-        if isinstance(row, Row) and isinstance(row.label, str)
-    })
+    classes = classes_of(row for _, row in rows if isinstance(row, Row))
     if classes:
         clips.data['classes'] = classes
     ids = {name: i for i, name in enumerate(classes)}
