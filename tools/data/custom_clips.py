@@ -4,12 +4,12 @@ Reads a folder with an array a clip, .npy, .npz, .csv or .json, and a table
 that says which split and class each belongs to; tools/data/own_skeletons.md
 describes them.
 """
-import argparse
-import os
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Union
+
+from converter_arguments import add_shared, make_parser
 
 if TYPE_CHECKING:
     from umurl_mmaction.converters.shared import ClipCollector
@@ -135,16 +135,9 @@ def convert(folder: Path,
 
 
 def main(argv: Optional[list[str]] = None) -> None:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, EPILOG)
     parser.add_argument(
         'src', type=Path, metavar='SRC', help='folder with a file a clip')
-    parser.add_argument(
-        '--out', type=Path, required=True, metavar='OUT',
-        help='file to write, .pkl or .npz')
     parser.add_argument(
         '--labels', type=Path, metavar='FILE',
         help='table of the clips (labels.csv in SRC)')
@@ -159,13 +152,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     parser.add_argument(
         '--coords', type=int, metavar='C',
         help='coordinates that every joint must have (as in the first clip)')
-    parser.add_argument(
-        '--workers', type=int, default=os.cpu_count() or 1,
-        help='processes to read with (one per core)')
-    parser.add_argument(
-        '--on-error', choices=['stop', 'skip'], default='stop',
-        help='what to do about a file or a line of the table that cannot be '
-        'read (stop)')
+    add_shared(parser, 'a file or a line of the table')
     args = parser.parse_args(argv)
     for name in ('num_joints', 'coords'):
         value = getattr(args, name)

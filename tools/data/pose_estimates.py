@@ -4,13 +4,13 @@ Reads JSON of MMPose or OpenPose, landmarks of MediaPipe, or .bvh files. Split
 and class of each clip are those of a table, or of the folders that it lies in:
 SRC/SPLIT/CLASS/CLIP. tools/data/own_skeletons.md describes all of it.
 """
-import argparse
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Union
+
+from converter_arguments import add_shared, make_parser
 
 if TYPE_CHECKING:
     from umurl_mmaction.converters.estimates import Settings
@@ -160,18 +160,11 @@ def _describe(skeleton: Any, shape: tuple[int, ...]) -> str:
 
 
 def main(argv: Optional[list[str]] = None) -> None:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, EPILOG)
     parser.add_argument(
         'source', choices=SOURCES, help='what the files are')
     parser.add_argument(
         'src', type=Path, metavar='SRC', help='folder with the files')
-    parser.add_argument(
-        '--out', type=Path, required=True, metavar='OUT',
-        help='file to write, .pkl or .npz')
     parser.add_argument(
         '--labels', type=Path, metavar='FILE',
         help='table of the clips (labels.csv in SRC, else its folders)')
@@ -203,13 +196,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         '--scale', type=float, default=1., metavar='FACTOR',
         help='factor of coordinates in 3D, such as 0.01 from centimetres to '
         'metres (%(default)s)')
-    parser.add_argument(
-        '--workers', type=int, default=os.cpu_count() or 1,
-        help='processes to read with (one per core)')
-    parser.add_argument(
-        '--on-error', choices=['stop', 'skip'], default='stop',
-        help='what to do about a clip or a line of the table that cannot be '
-        'read (stop)')
+    add_shared(parser, 'a clip or a line of the table')
     args = parser.parse_args(argv)
     for name, least in (('num_person', 1), ('max_gap', 0)):
         if getattr(args, name) < least:
