@@ -201,8 +201,8 @@ def test_other_bodies_are_counted_and_named(tool, src, capsys):
     assert [len(x['keypoint']) for x in data['annotations']] == [2, 2]
     assert lines[2:6] == [
         '0 skipped', '2 changed',
-        '  1: 2 bodies beyond the main 2 left out (train/a)',
-        '  1: 1 body beyond the main 2 left out (train/b)']
+        '  1: 2 more bodies left out (train/a)',
+        '  1: 1 more body left out (train/b)']
     lines, data = convert(tool, capsys, 'mmpose', src, *PIXELS,
                           '--num-person', 4)
     assert [len(x['keypoint']) for x in data['annotations']] == [4, 3]

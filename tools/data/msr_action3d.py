@@ -58,23 +58,9 @@ def read_clip(path: Path) -> tuple[np.ndarray, str]:
     return joints[:, :3].reshape(1, -1, NUM_JOINTS, 3).astype(np.float32), ''
 
 
-def convert(folder: Path,
-            num_workers: int = 1,
-            skip_errors: bool = False) -> 'ClipCollector':
-    """Convert the set to annotations.
-
-    Args:
-        folder (Path): Has the files, at any depth.
-        num_workers (int): Processes to read with. Defaults to 1.
-        skip_errors (bool): Whether to leave out files that cannot be read
-            rather than to raise. Defaults to False.
-
-    Returns:
-        ClipCollector: The clips, and what was left out.
-
-    Raises:
-        ValueError: If something cannot be read, or no clip is left.
-    """
+def convert(folder: Path, num_workers: int,
+            skip_errors: bool) -> 'ClipCollector':
+    """Convert the files below a folder; see ``convert_files``."""
     from umurl_mmaction.converters.recordings import convert_files
     return convert_files(
         folder, NAME, describe, read_clip, dict(enumerate(CLASSES, 1)),

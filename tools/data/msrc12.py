@@ -106,22 +106,13 @@ def read_tags(path: Path) -> list[tuple[int, int]]:
     return tags
 
 
-def convert(folder: Path,
-            num_workers: int = 1,
-            skip_errors: bool = False) -> 'ClipCollector':
-    """Convert the set to annotations.
-
-    Args:
-        folder (Path): Has the files, at any depth.
-        num_workers (int): Processes to read with. Defaults to 1.
-        skip_errors (bool): Whether to leave out files that cannot be read
-            rather than to raise. Defaults to False.
-
-    Returns:
-        ClipCollector: The clips, and what was left out.
+def convert(folder: Path, num_workers: int,
+            skip_errors: bool) -> 'ClipCollector':
+    """Convert the sequences below a folder.
 
     Raises:
-        ValueError: If something cannot be read, or no clip is left.
+        ValueError: If something cannot be read, unless ``skip_errors``, or no
+            clip is left.
     """
     from umurl_mmaction.converters.recordings import (
         Source,

@@ -142,8 +142,8 @@ def convert(source: str,
                 pose.keypoint,
                 ids[row.label] if isinstance(row.label, str) else row.label,
                 [row.split],
-                f'{more} {"body" if more == 1 else "bodies"} beyond the main '
-                f'{settings.num_person} left out' if more else '',
+                f'{more} more {"body" if more == 1 else "bodies"} left out'
+                if more else '',
                 score=pose.score if pixels else None,
                 img_shape=settings.img_shape if pixels else None)
     clips.check_any(f'{len(videos)} in {folder}')

@@ -101,23 +101,13 @@ def read_labels(path: Path) -> dict[str, dict[str, Optional[tuple[int, int]]]]:
     return labels
 
 
-def convert(folder: Path,
-            num_workers: int = 1,
-            skip_errors: bool = False) -> 'ClipCollector':
-    """Convert the set to annotations.
-
-    Args:
-        folder (Path): Has actionLabel.txt and, at any depth, the files of
-            joints.
-        num_workers (int): Processes to read with. Defaults to 1.
-        skip_errors (bool): Whether to leave out files that cannot be read
-            rather than to raise. Defaults to False.
-
-    Returns:
-        ClipCollector: The clips, and what was left out.
+def convert(folder: Path, num_workers: int,
+            skip_errors: bool) -> 'ClipCollector':
+    """Convert the recordings of actionLabel.txt.
 
     Raises:
-        ValueError: If something cannot be read, or no clip is left.
+        ValueError: If something cannot be read, unless ``skip_errors``, or no
+            clip is left.
     """
     from umurl_mmaction.converters.recordings import (
         Source,
