@@ -1,15 +1,17 @@
 """Files of pose estimators, in the formats that these write."""
 import json
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from conftest import REPO
 from mmaction.registry import TRANSFORMS
 from tools_loading import convert as run
-from tools_loading import load_script
+from tools_loading import load_script, page_blocks, run_command
 from tools_loading import refusal as fail
 
+from umurl_mmaction.fileio.annotations import load_annotations
 from umurl_mmaction.skeleton import LAYOUTS
 
 SCRIPT = REPO / 'tools' / 'data' / 'pose_estimates.py'
@@ -86,6 +88,30 @@ def refuse(tool, capsys, source, src, *argv):
 
 
 PIXELS = ('--img-shape', 720, 1280)
+
+
+def test_the_commands_of_the_page(tmp_path, monkeypatch):
+    """As they are typed, on folders of a clip each."""
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / 'predictions' / 'train' / 'x' / 'a.json', body(4))
+    write_openpose(tmp_path / 'output_json' / 'train' / 'x', 'a', body(4, 25))
+    write(tmp_path / 'landmarks' / 'train' / 'x' / 'a.json',
+          landmarks(4)[..., :3].tolist())
+    (tmp_path / 'takes' / 'train' / 'x').mkdir(parents=True)
+    (tmp_path / 'takes' / 'train' / 'x' / 'a.bvh').write_text(BVH)
+    page = REPO / 'tools' / 'data' / 'own_skeletons.md'
+    commands = [line.split() for block in page_blocks(page, 'shell')
+                for line in block.splitlines()
+                if line.startswith('python tools/data/pose_estimates.py')]
+    assert [command[2] for command in commands] == [
+        'mmpose', 'openpose', 'mediapipe', 'bvh']
+    for command in commands:
+        if command[2] == 'bvh' and find_spec('pybvh') is None:
+            continue  # test_bvh says so
+        run_command(command, monkeypatch)
+        data = load_annotations(command[-1])
+        clip, = data['annotations']
+        assert clip['frame_dir'] == 'train/x/a' and data['classes'] == ['x']
 
 
 # MMPose

@@ -7,9 +7,10 @@ from conftest import REPO
 from mmengine.config import Config
 from scipy.io import savemat
 from tools_loading import convert as run
-from tools_loading import load_script
+from tools_loading import load_script, page_blocks, run_command
 from tools_loading import refusal as fail
 
+from umurl_mmaction.fileio.annotations import load_annotations
 from umurl_mmaction.skeleton import LAYOUTS
 
 DATASETS = REPO / 'configs' / '_base_' / 'datasets'
@@ -99,7 +100,6 @@ def test_splits_of_nw_ucla_are_those_of_the_shared_file(shared):
     """Which has the same clips, and clean splits that were made elsewhere."""
     from umurl_mmaction.converters.recordings import sharing_frames
     from umurl_mmaction.converters.shared import ClipCollector
-    from umurl_mmaction.fileio.annotations import load_annotations
     data = load_annotations(shared('data/nw_ucla.pkl'))
     assert data['classes'] == list(tool('nw_ucla').CLASSES.values())
     clips, split = ClipCollector(), data['split']
@@ -408,6 +408,37 @@ def test_malformed_labels_of_utkinect(utkinect, capsys, old, new, message):
     file.write_text(file.read_text().replace(old, new, 1))
     assert refuse('utkinect', capsys,
                   utkinect).startswith(f'{file}: {message}')
+
+
+def test_the_commands_of_the_page(tmp_path, monkeypatch):
+    """As they are typed, on folders of a clip or two each."""
+    monkeypatch.chdir(tmp_path)
+    folders = {
+        name: tmp_path / folder for name, folder in dict(
+            nw_ucla='all_sqe', utd_mhad='Skeleton',
+            msrc12='MicrosoftGestureDataset-RC/data', sbu='sbu_clean',
+            msr_action3d='MSRAction3DSkeletonReal3D',
+            utkinect='UTKinect').items()}
+    for folder in folders.values():
+        folder.mkdir(parents=True)
+    write_nw_ucla(folders['nw_ucla'], 'a01_s01_e00_v01', joints(5))
+    savemat(folders['utd_mhad'] / 'a1_s1_t1_skeleton.mat',
+            dict(d_skel=joints(5).transpose(1, 2, 0)))
+    write_msrc12(folders['msrc12'], 'P1_1_1_p06', joints(90), [45], 1)
+    write_sbu(folders['sbu'], 's01s02', '01', '001', joints(3, 30))
+    write_msr(folders['msr_action3d'], 'a01_s01_e01', joints(2))
+    write_utkinect(folders['utkinect'], 's01_e01', [1, 2], joints(2))
+    (folders['utkinect'] / 'actionLabel.txt').write_text('s01_e01\nwalk: 1 2')
+    page = REPO / 'tools' / 'data' / 'README.md'
+    commands = [line.split() for block in page_blocks(page, 'shell')
+                for line in block.splitlines()]
+    for name in folders:
+        command, = (x for x in commands if x[1] == f'tools/data/{name}.py')
+        run_command([*command, '--workers', '1'], monkeypatch)
+        # Where the config of the set looks for it.
+        cfg = Config.fromfile(DATASETS / f'{name}.py')
+        assert cfg.ann_file == command[-1]
+        assert len(load_annotations(cfg.ann_file)['annotations']) == 1
 
 
 def test_missing_parts_of_utkinect(utkinect, capsys):

@@ -177,6 +177,8 @@ def to_pose(found: Estimates, settings: Settings) -> Pose:
     keypoint = bodies[..., :-1]
     if width == 4:
         keypoint = keypoint * settings.scale
-    return Pose(
-        keypoint.astype(np.float32), bodies[..., -1].astype(np.float32),
-        left_out, found.skeleton)
+    # Infinity is refused where the clip is added.
+    with np.errstate(over='ignore'):
+        keypoint, score = (x.astype(np.float32)
+                           for x in (keypoint, bodies[..., -1]))
+    return Pose(keypoint, score, left_out, found.skeleton)
