@@ -250,6 +250,26 @@ def test_table(tool, src, capsys):
     assert len(data['annotations']) == 1 and lines[2] == '3 skipped'
 
 
+def test_pictures_of_several_sizes(tool, src, capsys):
+    for name in ('a', 'b'):
+        write_video(src / f'{name}.json', body(3))
+    table = src / 'labels.csv'
+    table.write_text('name,split,height,width\na,train,720,1280\n'
+                     'b,train,480,640\n')
+    for argv in ((), PIXELS):
+        _, data = convert(tool, capsys, 'mmpose', src, *argv)
+        assert [x['img_shape'] for x in data['annotations']] == [
+            (720, 1280), (480, 640)]
+    table.write_text('name,split,height,width\na,train,720,wide\n')
+    assert refuse(tool, capsys, 'mmpose', src) == (
+        f"{table}: line 2: expected height and width in pixels, got '720' and "
+        "'wide'")
+    table.write_text('name,split,height\na,train,720\n')
+    assert refuse(tool, capsys, 'mmpose', src) == (
+        f'{table}: line 1: expected the columns name, split and, if there are '
+        'classes, label; maybe height and width, got name, split, height')
+
+
 def edit(path, change):
     data = json.loads(path.read_text())
     path.write_text(json.dumps(change(data) or data))
@@ -300,7 +320,8 @@ def test_what_cannot_be_known_is_asked_for(tool, src, capsys):
     (src / 'a.json').rename(src / 'train' / 'a.json')
     assert refuse(tool, capsys, 'mmpose', src) == (
         f'{src}/train/a.json: keypoints in pixels need --img-shape HEIGHT '
-        'WIDTH, the size of the pictures')
+        'WIDTH, the size of the pictures, or columns height and width in the '
+        'table')
     write_video(src / 'train' / 'b.json', body(4, 26))
     assert refuse(tool, capsys, 'mmpose', src, *PIXELS) == (
         f"{src}/train/b.json: expected the skeleton of train/a, 'coco' with "

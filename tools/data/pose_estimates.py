@@ -56,7 +56,7 @@ def assign(
         rows = [(row.name, row)
                 for row in rows_of_folders(videos, str(folder))]
     else:
-        rows = read_table(table)
+        rows = read_table(table, of_pictures=True)
     found = []
     for where, row in rows:
         if isinstance(row, ValueError):
@@ -117,7 +117,7 @@ def convert(source: str,
         table = folder / 'labels.csv'
     rows = assign(videos, folder, table, clips)
     ids = {name: i for i, name in enumerate(clips.data.get('classes', ()))}
-    tasks = [Video(row.name, videos[row.name]) for row in rows]
+    tasks = [Video(videos[row.name], row.img_shape) for row in rows]
     first: Optional[tuple[str, Any]] = None
     with closing(
             track_parallel(partial(read_pose, source, settings), tasks,
@@ -145,7 +145,8 @@ def convert(source: str,
                 f'{more} more {"body" if more == 1 else "bodies"} left out'
                 if more else '',
                 score=pose.score if pixels else None,
-                img_shape=settings.img_shape if pixels else None)
+                img_shape=(row.img_shape or settings.img_shape)
+                if pixels else None)
     clips.check_any(f'{len(videos)} in {folder}')
     if first is not None:
         skeleton, shape = first[1]
@@ -170,7 +171,8 @@ def main(argv: Optional[list[str]] = None) -> None:
         help='table of the clips (labels.csv in SRC, else its folders)')
     parser.add_argument(
         '--img-shape', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'),
-        help='size of the pictures, needed for keypoints in pixels')
+        help='size of the pictures, needed for keypoints in pixels where the '
+        'table has no columns height and width')
     parser.add_argument(
         '--min-score', type=float, default=0., metavar='SCORE',
         help='joints with a smaller score are missing, as those with 0 '

@@ -160,7 +160,8 @@ def to_pose(found: Estimates, settings: Settings) -> Pose:
     V, width = next(iter(shapes)) if shapes else (1, 3)
     if width == 3 and shapes and settings.img_shape is None:
         raise ValueError('keypoints in pixels need --img-shape HEIGHT WIDTH, '
-                         'the size of the pictures')
+                         'the size of the pictures, or columns height and '
+                         'width in the table')
     frames = [
         mask_missing(frame.reshape(-1, V, width), settings.min_score)
         for frame in found.frames

@@ -1,8 +1,9 @@
 """The files of pose estimators, whichever format they have."""
 from collections.abc import Iterable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from ..fileio.clips import at
 from .estimates import Pose, Settings, to_pose
@@ -16,9 +17,12 @@ READERS = dict(
 
 
 class Video(NamedTuple):
-    """A clip and the files that it is read from."""
-    name: str
+    """The files of a clip.
+
+    ``img_shape`` replaces that of the settings.
+    """
     paths: tuple[Path, ...]
+    img_shape: Optional[tuple[int, int]] = None
 
 
 def _reader_of(source: str) -> Any:
@@ -67,6 +71,8 @@ def read_pose(source: str, settings: Settings, video: Video) -> Pose:
     Raises:
         ValueError: If a file is malformed. Names it.
     """
+    if video.img_shape is not None:
+        settings = replace(settings, img_shape=video.img_shape)
     found = _reader_of(source).read_video(video.paths, settings)
     with at(str(video.paths[0])):
         return to_pose(found, settings)

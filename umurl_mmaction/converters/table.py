@@ -7,18 +7,31 @@ from ..fileio.clips import at, read_csv
 
 
 class Row(NamedTuple):
-    """A line of the table: name, split and label of a clip."""
+    """A line of the table: name, split and label of a clip.
+
+    ``img_shape`` is the height and width of its pictures, if they are told.
+    """
     name: str
     split: str
     label: Union[int, str, None]
+    img_shape: Optional[tuple[int, int]] = None
 
 
-def read_table(path: Path) -> list[tuple[str, Union[Row, ValueError]]]:
+# What a table may tell of the pictures.
+_SIZE = ('height', 'width')
+
+
+def read_table(
+        path: Path,
+        of_pictures: bool = False
+) -> list[tuple[str, Union[Row, ValueError]]]:
     """Read which split and class each clip belongs to.
 
     Args:
         path (Path): A .csv with a heading: the columns ``name``, ``split``
             and, if there are classes, ``label``, in any order.
+        of_pictures (bool): Whether there may be the columns ``height`` and
+            ``width``, in pixels, too. Defaults to False.
 
     Returns:
         list[tuple[str, Row | ValueError]]: The line as ``line 2`` and what
@@ -30,10 +43,15 @@ def read_table(path: Path) -> list[tuple[str, Union[Row, ValueError]]]:
     with at(str(path)):
         lines = list(read_csv(path))
     number, columns = lines[0] if lines else (1, [])
-    if sorted(columns) not in (['label', 'name', 'split'], ['name', 'split']):
+    facts = [x for x in columns if not (of_pictures and x in _SIZE)]
+    with_size = sorted(columns) == sorted([*facts, *_SIZE])
+    if sorted(facts) not in (['label', 'name', 'split'], [
+            'name', 'split']) or not (with_size or facts == columns):
+        size_too = '; maybe height and width' if of_pictures else ''
         raise ValueError(
             f'{path}: line {number}: expected the columns name, split and, '
-            f'if there are classes, label, got {", ".join(columns) or "none"}')
+            f'if there are classes, label{size_too}, got '
+            f'{", ".join(columns) or "none"}')
     rows: list[tuple[str, Union[Row, ValueError]]] = []
     names: set[str] = set()
     numbered: Optional[bool] = None
@@ -41,6 +59,7 @@ def read_table(path: Path) -> list[tuple[str, Union[Row, ValueError]]]:
         where = f'line {number}'
         values = dict(zip(columns, fields))
         name, label = values.get('name', ''), values.get('label', '')
+        size = [values.get(x, '') for x in _SIZE] if with_size else []
         problem = ''
         if len(fields) != len(columns):
             problem = f'expected {len(columns)} fields, got {len(fields)}'
@@ -48,6 +67,9 @@ def read_table(path: Path) -> list[tuple[str, Union[Row, ValueError]]]:
             problem = 'expected a name and a split'
         elif name in names:
             problem = f'expected {name} once, it is there twice'
+        elif not all(x.isascii() and x.isdigit() and int(x) for x in size):
+            problem = ('expected height and width in pixels, got '
+                       f'{" and ".join(map(repr, size))}')
         elif label:
             is_id = label.isascii() and label.isdigit()
             if numbered is None:
@@ -60,8 +82,10 @@ def read_table(path: Path) -> list[tuple[str, Union[Row, ValueError]]]:
             rows.append((where, ValueError(f'{path}: {where}: {problem}')))
             continue
         names.add(name)
-        rows.append((where, Row(name, values['split'], (
-            int(label) if numbered else label) if label else None)))
+        rows.append((where, Row(
+            name, values['split'],
+            (int(label) if numbered else label) if label else None,
+            (int(size[0]), int(size[1])) if size else None)))
     return rows
 
 
