@@ -293,6 +293,8 @@ def edit(path, change):
     (lambda x: dict(meta_info=dict(dataset_name='ap10k'), instance_info=x),
      "17 keypoints of 'ap10k' in 2 coordinates are of no known layout: "
      '--skeleton must say what they are'),
+    (lambda x: dict(meta_info=dict(dataset_name=[]), instance_info=x),
+     "17 keypoints of '[]' in 2 coordinates are of no known layout"),
     (lambda x: dict(wrong=1), "expected MMPose's predictions, a list of "
      'frames or of instances, got dict')])
 def test_malformed_predictions(tool, src, capsys, change, message):

@@ -98,7 +98,8 @@ def _read(path: Path, images: bool) -> tuple[list[np.ndarray], Optional[str]]:
     dataset = None
     if isinstance(data, dict) and 'instance_info' in data:
         meta = data.get('meta_info')
-        dataset = meta.get('dataset_name') if isinstance(meta, dict) else None
+        if isinstance(meta, dict) and meta.get('dataset_name') is not None:
+            dataset = str(meta['dataset_name'])
         data = data['instance_info']
     if not isinstance(data, list):
         raise ValueError("expected MMPose's predictions, a list of frames or "
