@@ -13,6 +13,8 @@ ROOT = osp.dirname(osp.abspath(__file__))
 MIM_ITEMS = ('tools', 'configs', 'model-index.yml')
 
 EXTRAS = {
+    # For .bvh files in tools/data/pose_estimates.py.
+    'bvh': ['pybvh>=0.9'],
     # For tools/deploy/export.py; the last one runs what it writes.
     'export': ['onnx', 'onnxscript', 'onnxruntime'],
     # OpenDataLab 0.0.10, which only `mim download` of datasets needs, asks
@@ -25,8 +27,8 @@ EXTRAS = {
 # What an empty environment needs for every command of the pages. MMAction2
 # 1.2 refuses MMCV 2.2.
 EXTRAS['all'] = [
-    'mmcv-lite>=2.0.0,<2.2', *EXTRAS['export'], *EXTRAS['mim'],
-    *EXTRAS['visualization']
+    'mmcv-lite>=2.0.0,<2.2', *EXTRAS['bvh'], *EXTRAS['export'],
+    *EXTRAS['mim'], *EXTRAS['visualization']
 ]
 
 

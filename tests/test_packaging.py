@@ -143,8 +143,8 @@ def test_an_extra_serves_an_empty_environment(wheel):
             '^Requires-Dist: (.*?) *; extra == "(.*)"$', metadata, re.M):
         wanted.setdefault(extra, set()).add(name)
     # What MMAction2 1.2 takes; without the old setuptools of OpenXLab.
-    assert wanted['all'] == wanted['mim'] | wanted['export'] | wanted[
-        'visualization'] | {'mmcv-lite<2.2,>=2.0.0'}
+    assert wanted['all'] == wanted['bvh'] | wanted['mim'] | wanted[
+        'export'] | wanted['visualization'] | {'mmcv-lite<2.2,>=2.0.0'}
     assert wanted['mim'] == {'openmim', 'opendatalab<0.0.10'}
 
 

@@ -3,7 +3,9 @@ import mmengine
 import numpy as np
 import pytest
 import torch
+from conftest import REPO
 from mmaction.registry import DATASETS
+from tools_loading import load_script
 
 TO_MODEL = [
     dict(type='TemporalCropResize', ratio=(1, 1)),
@@ -86,3 +88,28 @@ def test_2d_with_the_score_as_a_coordinate(dataset, ntu60_2d):
     ] + TO_MODEL)
     assert inputs.shape == (4, 1, 2, 64, 17, 3)
     assert (inputs[:, :, 0, ..., 2] == 1).all()
+
+
+def test_2d_as_it_is_in_the_2d_configs(ntu60_2d, tmp_path):
+    """Scores of 0 are missing joints; the layout can be added."""
+    data = mmengine.load(ntu60_2d)
+    first = data['annotations'][0]
+    first['keypoint_score'][0, 3, 5] = 0
+    pixels = first['keypoint'].astype(np.float32)
+    mmengine.dump(data, ntu60_2d)
+    tool = load_script(REPO / 'tools' / 'data' / 'convert_annotations.py')
+    with_layout = tmp_path / 'mine.pkl'
+    tool.main([ntu60_2d, str(with_layout), '--skeleton', 'coco'])
+    for ann_file in (ntu60_2d, str(with_layout)):
+        dataset = DATASETS.build(
+            dict(
+                type='SkeletonDataset',
+                ann_file=ann_file,
+                split='xsub_train',
+                prepare=[dict(type='SkeletonPreNormalize2D')],
+                nonfinite='missing',
+                pipeline=[]))
+        want = (pixels - [960, 540]) / [960, 540]
+        want[0, 3, 5] = 0
+        np.testing.assert_allclose(dataset[0]['keypoint'], want, atol=1e-3)
+    assert dataset.layout.name == 'coco'

@@ -4,12 +4,12 @@ Reads a folder with an array a clip, .npy, .npz, .csv or .json, and a table
 that says which split and class each belongs to; tools/data/own_skeletons.md
 describes them.
 """
-import argparse
-import os
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
+
+from converter_arguments import add_shared, make_parser
 
 if TYPE_CHECKING:
     from umurl_mmaction.converters.shared import ClipCollector
@@ -23,68 +23,6 @@ with my_clips/labels.csv:
   clip1,wave,train
   clip2,sit down,val
 '''
-
-
-# The table ----------------------------------------------------------------
-class Row(NamedTuple):
-    """A line of the table: name, split and label of a clip."""
-    name: str
-    split: str
-    label: Union[int, str, None]
-
-
-def read_table(path: Path) -> list[tuple[str, Union[Row, ValueError]]]:
-    """Read which split and class each clip belongs to.
-
-    Args:
-        path (Path): A .csv with a heading: the columns ``name``, ``split``
-            and, if there are classes, ``label``, in any order.
-
-    Returns:
-        list[tuple[str, Row | ValueError]]: The line as ``line 2`` and what
-        it says, or an error, which names the line, if it is malformed.
-
-    Raises:
-        ValueError: If the table as a whole is malformed.
-    """
-    # Imported late, as below: --help is to be quick.
-    from umurl_mmaction.fileio.clips import at, read_csv
-    with at(str(path)):
-        lines = list(read_csv(path))
-    number, columns = lines[0] if lines else (1, [])
-    if sorted(columns) not in (['label', 'name', 'split'], ['name', 'split']):
-        raise ValueError(
-            f'{path}: line {number}: expected the columns name, split and, '
-            f'if there are classes, label, got {", ".join(columns) or "none"}')
-    rows: list[tuple[str, Union[Row, ValueError]]] = []
-    names: set[str] = set()
-    numbered: Optional[bool] = None
-    for number, fields in lines[1:]:
-        where = f'line {number}'
-        values = dict(zip(columns, fields))
-        name, label = values.get('name', ''), values.get('label', '')
-        problem = ''
-        if len(fields) != len(columns):
-            problem = f'expected {len(columns)} fields, got {len(fields)}'
-        elif not name or not values['split']:
-            problem = 'expected a name and a split'
-        elif name in names:
-            problem = f'expected {name} once, it is there twice'
-        elif label:
-            is_id = label.isascii() and label.isdigit()
-            if numbered is None:
-                numbered = is_id
-            if is_id != numbered:
-                kind = 'an integer from 0' if numbered else 'a name'
-                problem = (f'expected {kind} as label, as in the lines '
-                           f'before, got {label!r}')
-        if problem:
-            rows.append((where, ValueError(f'{path}: {where}: {problem}')))
-            continue
-        names.add(name)
-        rows.append((where, Row(name, values['split'], (
-            int(label) if numbered else label) if label else None)))
-    return rows
 
 
 # The clips ----------------------------------------------------------------
@@ -140,7 +78,9 @@ def convert(folder: Path,
         ValueError: If something cannot be read, no clip is left, or the
             skeleton has not ``num_joints`` joints.
     """
+    # Imported late, as below: --help is to be quick.
     from umurl_mmaction.converters.shared import ClipCollector, track_parallel
+    from umurl_mmaction.converters.table import Row, classes_of, read_table
     from umurl_mmaction.fileio.clips import SUFFIXES, Clip, read_clip
     from umurl_mmaction.skeleton.layout import build_layout
     if skeleton is not None:
@@ -171,12 +111,7 @@ def convert(folder: Path,
                 name not in names):
             clips.leave_out(name, f'not in {table.name}')
 
-    # Of all rows: what cannot be read does not change the ids of the others.
-    classes = sorted({
-        row.label
-        for _, row in rows
-        if isinstance(row, Row) and isinstance(row.label, str)
-    })
+    classes = classes_of(row for _, row in rows if isinstance(row, Row))
     if classes:
         clips.data['classes'] = classes
     ids = {name: i for i, name in enumerate(classes)}
@@ -200,16 +135,9 @@ def convert(folder: Path,
 
 
 def main(argv: Optional[list[str]] = None) -> None:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, EPILOG)
     parser.add_argument(
         'src', type=Path, metavar='SRC', help='folder with a file a clip')
-    parser.add_argument(
-        '--out', type=Path, required=True, metavar='OUT',
-        help='file to write, .pkl or .npz')
     parser.add_argument(
         '--labels', type=Path, metavar='FILE',
         help='table of the clips (labels.csv in SRC)')
@@ -224,13 +152,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     parser.add_argument(
         '--coords', type=int, metavar='C',
         help='coordinates that every joint must have (as in the first clip)')
-    parser.add_argument(
-        '--workers', type=int, default=os.cpu_count() or 1,
-        help='processes to read with (one per core)')
-    parser.add_argument(
-        '--on-error', choices=['stop', 'skip'], default='stop',
-        help='what to do about a file or a line of the table that cannot be '
-        'read (stop)')
+    add_shared(parser, 'a file or a line of the table')
     args = parser.parse_args(argv)
     for name in ('num_joints', 'coords'):
         value = getattr(args, name)

@@ -3,9 +3,7 @@
 Reads the .skeleton files of a folder, of the .zip as downloaded, or of
 several of both.
 """
-import argparse
 import math
-import os
 import re
 import zipfile
 import zlib
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NamedTuple, NoReturn, Optional
 
 import numpy as np
+from converter_arguments import add_shared, make_parser
 
 if TYPE_CHECKING:
     from umurl_mmaction.converters.shared import ClipCollector
@@ -385,17 +384,10 @@ def convert(sources: Sequence[Source],
 
 
 def main(argv: Optional[list[str]] = None) -> None:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, EPILOG)
     parser.add_argument(
         'src', type=Path, nargs='+', metavar='SRC',
         help='folder with .skeleton files, or a zip as downloaded')
-    parser.add_argument(
-        '--out', type=Path, required=True, metavar='OUT',
-        help='file to write, .pkl or .npz')
     parser.add_argument(
         '--dataset', choices=list(RELEASES), required=True,
         help='splits xsub and xview (60), or xsub and xset (120); files of '
@@ -404,12 +396,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         '--missing', type=Path, default=MISSING, metavar='FILE',
         help='names of clips to leave out, one a line (the published list, '
         f'{MISSING.name} beside this script)')
-    parser.add_argument(
-        '--workers', type=int, default=os.cpu_count() or 1,
-        help='processes to read with (one per core)')
-    parser.add_argument(
-        '--on-error', choices=['stop', 'skip'], default='stop',
-        help='what to do about a file that cannot be read (stop)')
+    add_shared(parser, 'a file')
     args = parser.parse_args(argv)
     from umurl_mmaction.converters.shared import run_converter
     run_converter(

@@ -3,8 +3,6 @@
 Reads the folders skeleton, label and split of one of the two parts and cuts
 a clip at each labelled action.
 """
-import argparse
-import os
 import re
 from collections import Counter
 from contextlib import closing
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Optional, Union
 
 import numpy as np
+from converter_arguments import add_shared, make_parser
 
 if TYPE_CHECKING:
     from umurl_mmaction.converters.shared import ClipCollector
@@ -282,24 +281,11 @@ def convert(folder: Path,
 
 
 def main(argv: Optional[list[str]] = None) -> None:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, EPILOG)
     parser.add_argument(
         'src', type=Path, metavar='SRC',
         help='folder of part I or II with skeleton/, label/ and split/')
-    parser.add_argument(
-        '--out', type=Path, required=True, metavar='OUT',
-        help='file to write, .pkl or .npz')
-    parser.add_argument(
-        '--workers', type=int, default=os.cpu_count() or 1,
-        help='processes to read with (one per core)')
-    parser.add_argument(
-        '--on-error', choices=['stop', 'skip'], default='stop',
-        help='what to do about a sequence or a line of labels that cannot be '
-        'read (stop)')
+    add_shared(parser, 'a sequence or a line of labels')
     args = parser.parse_args(argv)
     from umurl_mmaction.converters.shared import run_converter
     run_converter(

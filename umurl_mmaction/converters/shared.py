@@ -177,7 +177,9 @@ class ClipCollector:
             keypoint: np.ndarray,
             label: Optional[int],
             splits: Iterable[str],
-            changed: str = '') -> None:
+            changed: str = '',
+            score: Optional[np.ndarray] = None,
+            img_shape: Optional[tuple[int, int]] = None) -> None:
         """Add a clip without the bodies that are zeros in every frame.
 
         Args:
@@ -187,11 +189,16 @@ class ClipCollector:
             label (int, optional): Its class, from 0; None if it has none.
             splits (Iterable[str]): The splits it belongs to.
             changed (str): Which part is missing. Defaults to ''.
+            score (np.ndarray, optional): Of each joint, float32, (M, T, V).
+                Defaults to None: unknown.
+            img_shape (tuple[int, int], optional): Height and width of the
+                pictures. Defaults to None: the coordinates are no pixels.
 
         Raises:
             ValueError: If the name was there, or a coordinate is not finite.
         """
-        keypoint = keypoint[keypoint.any(axis=(1, 2, 3))]
+        there = keypoint.any(axis=(1, 2, 3))
+        keypoint = keypoint[there]
         if not len(keypoint):
             self.leave_out(name, 'no body in any frame')
             return
@@ -206,7 +213,12 @@ class ClipCollector:
             self.changed.append((name, changed))
         for split in splits:
             self.split.setdefault(split, []).append(name)
-        self.annotations.append(make_annotation(name, label, keypoint))
+        annotation = make_annotation(name, label, keypoint)
+        if score is not None:
+            annotation['keypoint_score'] = score[there].view(np.float32)
+        if img_shape is not None:
+            annotation['img_shape'] = img_shape
+        self.annotations.append(annotation)
 
     def check_any(self, source: str) -> None:
         """Raise ``ValueError`` if none is left of ``source``."""

@@ -226,17 +226,25 @@ def nested_shape(value: Any, where: str = '') -> tuple[int, ...]:
     return (len(value), *shape)
 
 
-def parse_json(path: Path) -> np.ndarray:
-    """Read nested lists of numbers.
-
-    Returns:
-        np.ndarray: Float64.
+def load_json(path: Path) -> Any:
+    """Read a .json.
 
     Raises:
-        ValueError: If it is malformed. Names the line or the item.
+        ValueError: If it is malformed. Names the line.
     """
     try:
-        value = json.loads(path.read_bytes())
+        return json.loads(path.read_bytes())
+    except RecursionError as error:
+        raise ValueError(str(error)) from error
+
+
+def to_array(value: Any) -> np.ndarray:
+    """Make a float64 array of nested lists of numbers.
+
+    Raises:
+        ValueError: If they have no shape. Names the item.
+    """
+    try:
         nested_shape(value)
         return np.array(value, np.float64)
     except (OverflowError, RecursionError) as error:
@@ -260,6 +268,29 @@ def parse_npz(path: Path) -> np.ndarray:
         raise ValueError(str(error)) from error
 
 
+def read_array(clip: Clip) -> np.ndarray:
+    """Read the array in the file of a clip.
+
+    Args:
+        clip (Clip): Its file; a .csv needs the number of joints or of
+            coordinates as well.
+
+    Returns:
+        np.ndarray: Of any shape and dtype.
+
+    Raises:
+        ValueError: If it is malformed.
+    """
+    if clip.path.suffix == '.npy':
+        # Neither unpickles nor trusts the size that the header says.
+        return np.lib.format.open_memmap(clip.path, 'r')
+    if clip.path.suffix == '.npz':
+        return parse_npz(clip.path)
+    if clip.path.suffix == '.csv':
+        return parse_csv(clip)
+    return to_array(load_json(clip.path))
+
+
 def read_clip(clip: Clip) -> np.ndarray:
     """Read the array of a clip.
 
@@ -274,15 +305,7 @@ def read_clip(clip: Clip) -> np.ndarray:
     """
     path, num_joints, coords = clip
     with at(str(path)):
-        if path.suffix == '.npy':
-            # Neither unpickles nor trusts the size that the header says.
-            array: np.ndarray = np.lib.format.open_memmap(path, 'r')
-        elif path.suffix == '.npz':
-            array = parse_npz(path)
-        elif path.suffix == '.csv':
-            array = parse_csv(clip)
-        else:
-            array = parse_json(path)
+        array = read_array(clip)
         if array.dtype.kind not in 'fiu' or array.ndim not in (3, 4) or (
                 not array.size):
             raise ValueError('expected numbers (T, V, C) or (M, T, V, C), '

@@ -1,0 +1,235 @@
+"""Convert the output of a pose estimator to an MMAction2 pickle.
+
+Reads JSON of MMPose or OpenPose, landmarks of MediaPipe, or .bvh files. Split
+and class of each clip are those of a table, or of the folders that it lies in:
+SRC/SPLIT/CLASS/CLIP. tools/data/own_skeletons.md describes all of it.
+"""
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional, Union
+
+from converter_arguments import add_shared, make_parser
+
+if TYPE_CHECKING:
+    from umurl_mmaction.converters.estimates import Settings
+    from umurl_mmaction.converters.shared import ClipCollector
+    from umurl_mmaction.converters.table import Row
+
+EPILOG = '''examples:
+  python tools/data/pose_estimates.py mmpose predictions \\
+      --img-shape 1080 1920 --out data/mine.pkl
+  python tools/data/pose_estimates.py openpose output_json \\
+      --labels labels.csv --img-shape 720 1280 --out data/mine.pkl
+  python tools/data/pose_estimates.py mediapipe landmarks --out data/mine.pkl
+  python tools/data/pose_estimates.py bvh takes --scale 0.01 --out data/mine.pkl
+'''
+
+SOURCES = ('mmpose', 'openpose', 'mediapipe', 'bvh')
+
+
+def assign(
+    videos: Mapping[str, Any], folder: Path, table: Optional[Path],
+    clips: 'ClipCollector'
+) -> list['Row']:
+    """Find out which split and class each clip belongs to.
+
+    Args:
+        videos (Mapping): By name of the clip.
+        folder (Path): Where they lie.
+        table (Path, optional): Says it. Defaults to None: the folders do.
+        clips (ClipCollector): Gets the clips that cannot be assigned, and the
+            names of the classes.
+
+    Returns:
+        list[Row]: The clips to read.
+    """
+    from umurl_mmaction.converters.table import (
+        Row,
+        classes_of,
+        read_table,
+        rows_of_folders,
+    )
+    rows: list[tuple[str, Union[Row, ValueError]]]
+    if table is None:
+        rows = [(row.name, row)
+                for row in rows_of_folders(videos, str(folder))]
+    else:
+        rows = read_table(table, of_pictures=True)
+    found = []
+    for where, row in rows:
+        if isinstance(row, ValueError):
+            clips.fail(where, row)
+        elif row.name not in videos:
+            clips.fail(row.name, ValueError(
+                f'{table}: {where}: no file of {row.name} in {folder}'))
+        else:
+            found.append(row)
+    named = {row.name for _, row in rows if isinstance(row, Row)}
+    for name in videos:
+        if name not in named:
+            clips.leave_out(name, f'not in {table and table.name}')
+    classes = classes_of(row for _, row in rows if isinstance(row, Row))
+    if classes:
+        clips.data['classes'] = classes
+    return found
+
+
+def convert(source: str,
+            folder: Path,
+            settings: 'Settings',
+            table: Optional[Path] = None,
+            num_workers: int = 1,
+            skip_errors: bool = False,
+            ignored: Iterable[Path] = ()) -> 'ClipCollector':
+    """Convert the output of a pose estimator to annotations.
+
+    Args:
+        source (str): One of :data:`SOURCES`.
+        folder (Path): Has its files.
+        settings (Settings): How they are read.
+        table (Path, optional): Says which split and class each clip belongs
+            to. Defaults to None: ``labels.csv`` of the folder, else the
+            folders that the clips lie in.
+        num_workers (int): Processes to read with. Defaults to 1.
+        skip_errors (bool): Whether to leave out clips and lines of the table
+            that cannot be read rather than to raise. Defaults to False.
+        ignored (Iterable[Path]): Files of the folder that are no clips.
+            Defaults to ().
+
+    Returns:
+        ClipCollector: The clips, and what was left out.
+
+    Raises:
+        ValueError: If something cannot be read, or no clip is left.
+    """
+    from umurl_mmaction.converters.pose_files import (
+        Video,
+        find_videos,
+        read_pose,
+    )
+    from umurl_mmaction.converters.shared import ClipCollector, track_parallel
+    from umurl_mmaction.skeleton.layout import build_layout
+    clips = ClipCollector((), skip_errors)
+    videos = find_videos(source, folder, settings, ignored)
+    if table is None and (folder / 'labels.csv').is_file():
+        table = folder / 'labels.csv'
+    rows = assign(videos, folder, table, clips)
+    ids = {name: i for i, name in enumerate(clips.data.get('classes', ()))}
+    tasks = [Video(videos[row.name], row.img_shape) for row in rows]
+    first: Optional[tuple[str, Any]] = None
+    with closing(
+            track_parallel(partial(read_pose, source, settings), tasks,
+                           num_workers)) as results:
+        for row, pose in zip(rows, results):
+            if isinstance(pose, ValueError):
+                clips.fail(row.name, pose)
+                continue
+            if pose.skeleton is not None and len(pose.keypoint):
+                facts = (pose.skeleton, pose.keypoint.shape[2:])
+                first = first or (row.name, facts)
+                if facts != first[1]:
+                    clips.fail(row.name, ValueError(
+                        f'{videos[row.name][0]}: expected the skeleton of '
+                        f'{first[0]}, {_describe(*first[1])}, got '
+                        f'{_describe(*facts)}'))
+                    continue
+            more = pose.left_out
+            pixels = pose.keypoint.shape[-1] == 2
+            clips.add(
+                row.name,
+                pose.keypoint,
+                ids[row.label] if isinstance(row.label, str) else row.label,
+                [row.split],
+                f'{more} more {"body" if more == 1 else "bodies"} left out'
+                if more else '',
+                score=pose.score if pixels else None,
+                img_shape=(row.img_shape or settings.img_shape)
+                if pixels else None)
+    clips.check_any(f'{len(videos)} in {folder}')
+    if first is not None:
+        skeleton, shape = first[1]
+        build_layout(skeleton).check(shape, f'clip {first[0]!r}')
+        clips.data['skeleton'] = skeleton
+    return clips
+
+
+def _describe(skeleton: Any, shape: tuple[int, ...]) -> str:
+    name = skeleton if isinstance(skeleton, str) else skeleton['name']
+    return f'{name!r} with (V, C) = {shape}'
+
+
+def main(argv: Optional[list[str]] = None) -> None:
+    parser = make_parser(__doc__, EPILOG)
+    parser.add_argument(
+        'source', choices=SOURCES, help='what the files are')
+    parser.add_argument(
+        'src', type=Path, metavar='SRC', help='folder with the files')
+    parser.add_argument(
+        '--labels', type=Path, metavar='FILE',
+        help='table of the clips (labels.csv in SRC, else its folders)')
+    parser.add_argument(
+        '--img-shape', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'),
+        help='size of the pictures, needed for keypoints in pixels where the '
+        'table has no columns height and width')
+    parser.add_argument(
+        '--min-score', type=float, default=0., metavar='SCORE',
+        help='joints with a smaller score are missing, as those with 0 '
+        '(%(default)s)')
+    parser.add_argument(
+        '--num-person', type=int, default=2, metavar='M',
+        help='main bodies to keep (%(default)s)')
+    parser.add_argument(
+        '--max-gap', type=int, default=30, metavar='FRAMES',
+        help='frames that a body may be away and still be the same '
+        '(%(default)s)')
+    parser.add_argument(
+        '--skeleton', metavar='FILE.json',
+        help='what the joints are: a .json file, or the name of a layout (by '
+        'the number of joints)')
+    parser.add_argument(
+        '--images', action='store_true',
+        help='mmpose: a file is a picture, and a folder is a clip')
+    parser.add_argument(
+        '--landmarks', choices=['world', 'image'], default='world',
+        help='mediapipe: in metres, or in pixels of the picture (%(default)s)')
+    parser.add_argument(
+        '--scale', type=float, default=1., metavar='FACTOR',
+        help='factor of coordinates in 3D, such as 0.01 from centimetres to '
+        'metres (%(default)s)')
+    add_shared(parser, 'a clip or a line of the table')
+    args = parser.parse_args(argv)
+    for name, least in (('num_person', 1), ('max_gap', 0)):
+        if getattr(args, name) < least:
+            parser.error(f'--{name.replace("_", "-")} must be at least '
+                         f'{least}, got {getattr(args, name)}')
+    if args.img_shape is not None and min(args.img_shape) < 1:
+        parser.error('--img-shape must be two positive numbers, got {} '
+                     '{}'.format(*args.img_shape))
+    if not 0 < args.scale < float('inf'):
+        parser.error(f'--scale must be above 0, got {args.scale}')
+    from umurl_mmaction.converters.shared import read_skeleton, run_converter
+
+    def run() -> 'ClipCollector':
+        from umurl_mmaction.converters.estimates import Settings
+        settings = Settings(
+            args.num_person,
+            args.min_score,
+            args.max_gap,
+            None if args.img_shape is None else tuple(args.img_shape),
+            args.scale,
+            dict(
+                images=args.images,
+                landmarks=args.landmarks,
+                skeleton=None if args.skeleton is None else read_skeleton(
+                    args.skeleton)))
+        return convert(args.source, args.src, settings, args.labels,
+                       args.workers, args.on_error == 'skip',
+                       [] if args.skeleton is None else [Path(args.skeleton)])
+
+    run_converter(parser, args, run)
+
+
+if __name__ == '__main__':
+    main()

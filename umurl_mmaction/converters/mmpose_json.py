@@ -1,0 +1,174 @@
+"""Predictions that MMPose writes as JSON.
+
+Its inferencers write a file a video, ``[{frame_id, instances}, ...]``, or a
+file a picture, ``[instance, ...]`` (``mmpose/apis/inferencers/
+base_mmpose_inferencer.py``); its demos put either into a dict as
+``instance_info``, beside ``meta_info``. An instance has ``keypoints`` (V, C)
+and ``keypoint_scores`` (V, ), in pixels, and more.
+"""
+import re
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+
+from ..fileio.clips import at, load_json, to_array
+from .estimates import (
+    Estimates,
+    Settings,
+    joints_with_scores,
+    stack_bodies,
+    steady_frames,
+)
+
+# Layouts by MMPose's name of the data set, and by numbers of joints and
+# coordinates where a file does not name it, as those of the inferencers.
+DATASETS = dict(
+    coco='coco', coco_wholebody='coco-wholebody', halpe26='halpe26',
+    h36m='h36m')
+SIZES = {
+    (17, 2): 'coco',
+    (26, 2): 'halpe26',
+    (133, 2): 'coco-wholebody',
+    (17, 3): 'h36m'
+}
+# `coco-wholebody` is the body and the feet of 133 keypoints.
+_BODY_AND_FEET = 23
+
+
+def find_videos(folder: Path, images: bool) -> dict[str, tuple[Path, ...]]:
+    """Find the files of each clip.
+
+    Args:
+        folder (Path): Where to look, to any depth.
+        images (bool): Whether a file is a picture and a folder is a clip,
+            its files sorted by name, and numbers in them by value.
+
+    Returns:
+        dict[str, tuple[Path, ...]]: By name of the clip, sorted.
+    """
+    files = sorted(folder.rglob('[!.]*.json'))
+    if not images:
+        return {
+            file.relative_to(folder).with_suffix('').as_posix(): (file, )
+            for file in files
+        }
+    found: dict[str, list[Path]] = {}
+    for file in files:
+        found.setdefault(
+            file.parent.relative_to(folder).as_posix(), []).append(file)
+    return {
+        name: tuple(sorted(paths, key=_natural))
+        for name, paths in sorted(found.items())
+    }
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Sort ``frame10`` after ``frame9``."""
+    return [(int(part), '') if part.isdigit() else (-1, part)
+            for part in re.split(r'(\d+)', path.stem)]
+
+
+def _instances(items: Any) -> np.ndarray:
+    """Read the people of a frame, (P, V, C + 1)."""
+    if not isinstance(items, list):
+        raise ValueError('expected a list of instances, got '
+                         f'{type(items).__name__}')
+    bodies = []
+    for i, item in enumerate(items):
+        with at(f'instance {i}'):
+            if not isinstance(item, dict) or not (
+                    {'keypoints', 'keypoint_scores'} <= set(item)):
+                raise ValueError('expected a dict with keypoints and '
+                                 f'keypoint_scores, got {item!r:.40}')
+            bodies.append(
+                joints_with_scores(
+                    to_array(item['keypoints']),
+                    to_array(item['keypoint_scores'])))
+    return stack_bodies(bodies)
+
+
+def _is_frame(item: Any) -> bool:
+    return isinstance(item, dict) and 'instances' in item
+
+
+def _read(path: Path, images: bool) -> tuple[list[np.ndarray], Optional[str]]:
+    """Read the frames of a file, and the name of its data set."""
+    data = load_json(path)
+    dataset = None
+    if isinstance(data, dict) and 'instance_info' in data:
+        meta = data.get('meta_info')
+        if isinstance(meta, dict) and meta.get('dataset_name') is not None:
+            dataset = str(meta['dataset_name'])
+        data = data['instance_info']
+    if not isinstance(data, list):
+        raise ValueError("expected MMPose's predictions, a list of frames or "
+                         f'of instances, got {type(data).__name__}')
+    if images:
+        if any(map(_is_frame, data)):
+            raise ValueError('expected the instances of a picture, got the '
+                             'frames of a video: leave out --images')
+        return [_instances(data)], dataset
+    if not data or not all(map(_is_frame, data)):
+        raise ValueError('expected the frames of a video, each with frame_id '
+                         'and instances; with --images, a file is a picture '
+                         'and a folder is a clip')
+    numbers = [item.get('frame_id') for item in data]
+    for number in numbers:
+        if type(number) is not int:
+            raise ValueError(f'expected an integer as frame_id, got '
+                             f'{number!r:.40}')
+    steady_frames(numbers, 'frame_id')
+    frames = []
+    for item in data:
+        with at(f'frame {item["frame_id"]}'):
+            frames.append(_instances(item['instances']))
+    return frames, dataset
+
+
+def read_video(paths: tuple[Path, ...], settings: Settings) -> Estimates:
+    """Read the predictions of a video.
+
+    Args:
+        paths (tuple[Path, ...]): A file, or one for each picture.
+        settings (Settings): ``options`` has ``images`` and ``skeleton``.
+
+    Returns:
+        Estimates: Of 133 keypoints without a skeleton of their own, body and
+        feet. In three dimensions x grows to the left of the picture, y
+        towards the camera and z up.
+
+    Raises:
+        ValueError: If a file is malformed. Names it.
+    """
+    images = settings.options['images']
+    frames: list[np.ndarray] = []
+    dataset = None
+    for path in paths:
+        with at(str(path)):
+            more, dataset = _read(path, images)
+            frames += more
+    skeleton = settings.options['skeleton']
+    size = next((frame.shape[1:] for frame in frames if len(frame)), None)
+    if skeleton is None and size is not None:
+        skeleton = _layout(dataset, size[0], size[1] - 1, paths[0])
+        if skeleton == 'coco-wholebody':
+            frames = [frame[:, :_BODY_AND_FEET] for frame in frames]
+    if size is not None and size[1] == 4:
+        # MMPose turns the camera's axes (right, down, forward) into (left,
+        # forward, up), which mirrors the body.
+        frames = [frame * [1, -1, 1, 1] if len(frame) else frame
+                  for frame in frames]
+    return Estimates(frames, skeleton)
+
+
+def _layout(dataset: Optional[str], num_joints: int, coords: int,
+            path: Path) -> str:
+    layout = DATASETS.get(dataset) if dataset is not None else SIZES.get(
+        (num_joints, coords))
+    if layout is None:
+        name = '' if dataset is None else f' of {dataset!r:.40}'
+        raise ValueError(
+            f'{path}: {num_joints} keypoints{name} in {coords} coordinates '
+            'are of no known layout: --skeleton must say what they are')
+    return layout
