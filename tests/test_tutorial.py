@@ -8,25 +8,26 @@ import numpy as np
 import pytest
 from conftest import REPO
 from PIL import Image
-from tools_loading import page_blocks, run_command, write_page_configs
+from tools_loading import page_blocks, run_command
 
 TUTORIAL = REPO / 'tools' / 'tutorial.md'
 OWN_SKELETONS = REPO / 'tools' / 'data' / 'own_skeletons.md'
 CLASSES = ['sit down', 'wave']
 
-# What makes the page's configs tiny, appended to them.
-BACKBONE = "model['backbone'] = dict(data, embed_dims=16)\n"
+# What makes the written configs tiny, appended to them.
+BACKBONE = "model['backbone'].update(embed_dims=16)\n"
 LOADER = '.update(batch_size=4, num_workers=0, persistent_workers=False)\n'
 SMALLER = {
-    'my_pretrain.py': BACKBONE + 'train_dataloader' + LOADER +
+    'mine_pretrain.py': BACKBONE + 'train_dataloader' + LOADER +
     "model['neck'] = dict(in_channels=32, out_channels=64)\n"
     'train_cfg = dict(max_iters=30, val_interval=10)\n'
     # Under the name of the page, after fewer steps.
     "default_hooks = dict(checkpoint=dict(filename_tmpl='iter_3000.pth'), "
     'collapse_monitor=dict(interval=10), logger=dict(interval=10))\n',
-    'my_knn.py': BACKBONE + 'test_dataloader' + LOADER +
+    'mine_retrieve.py': BACKBONE + 'test_dataloader' + LOADER +
     "model['gallery']" + LOADER,
-    'my_linear.py': BACKBONE + 'train_dataloader' + LOADER +
+    'mine_probe.py': BACKBONE + 'train_dataloader' + LOADER +
+    'val_dataloader' + LOADER +
     "model['cls_head'].update(in_channels=32)\n",
 }
 
@@ -63,18 +64,21 @@ def test_each_command_of_the_tutorial(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'my_clips').mkdir()
     write_clips(tmp_path / 'my_clips')
-    for path in write_page_configs(OWN_SKELETONS, tmp_path):
-        path.write_text(f'{path.read_text()}{SMALLER[path.name]}')
     for command in commands():
         if command[1].endswith('custom_clips.py'):
             # Workers would look for its functions in pytest.
             command += ['--workers', '1']
         run_command(command, monkeypatch)
+        if command[1].endswith('start.py'):
+            for name, text in SMALLER.items():
+                with open(f'mine/{name}', 'a') as file:
+                    file.write(text)
 
     # What the page says that there is now.
-    assert list((tmp_path / 'work_dirs/mine').glob(
+    assert list((tmp_path / 'work_dirs/mine_pretrain').glob(
         'best_retrieval_fused_top1_iter_*.pth'))
-    log, = (tmp_path / 'work_dirs/mine').glob('*/vis_data/scalars.json')
+    log, = (tmp_path / 'work_dirs/mine_pretrain').glob(
+        '*/vis_data/scalars.json')
     logged = {x for line in log.read_text().splitlines()
               for x in json.loads(line)}
     assert logged >= {
@@ -108,11 +112,11 @@ def test_each_command_of_the_tutorial(tmp_path, monkeypatch):
         'raw joints', 'untrained']
     rows = json.loads((tmp_path / 'summary.json').read_text())
     assert sorted(row['config'] for row in rows) == [
-        'my_knn', 'my_linear', 'my_pretrain']
-    assert last(rows, 'my_pretrain')['iterations'] == 30
-    assert 'acc/top1' in last(rows, 'my_knn')['test']
-    linear = last(rows, 'my_linear')
-    assert list((tmp_path / 'work_dirs/my_linear').glob(
+        'mine_pretrain', 'mine_probe', 'mine_retrieve']
+    assert last(rows, 'mine_pretrain')['iterations'] == 30
+    assert 'acc/top1' in last(rows, 'mine_retrieve')['test']
+    linear = last(rows, 'mine_probe')
+    assert list((tmp_path / 'work_dirs/mine_probe').glob(
         'best_acc_top1_epoch_*.pth'))
     # The last epoch's weights, on the same clips.
     assert linear['test']['acc/top1'] == linear['val']['acc/top1']['last']

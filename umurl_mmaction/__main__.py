@@ -1,4 +1,4 @@
-"""Run a script after importing this package.
+"""Run a script after importing this package, or a command of its own.
 
 The import registers the modules, closes the gaps of the released stack and
 makes the ``umurl_mmaction::`` configs known, so that MMAction2's own scripts
@@ -11,12 +11,19 @@ import runpy
 import sys
 from typing import NoReturn, Optional
 
-USAGE = '''usage: python -m umurl_mmaction SCRIPT [ARGS...]
+# Commands, and the tools that they are.
+COMMANDS = dict(start='start.py')
+USAGE = '''usage: python -m umurl_mmaction start FILE [ARGS...]
+       python -m umurl_mmaction SCRIPT [ARGS...]
 
-Run a Python script, for example MMAction2's own tools/train.py, with
-umurl_mmaction imported first. In ARGS, a config of this package may go by its
-base name, such as umurl-knn_synthetic.py, or umurl_mmaction::PATH, and a
-config's custom_imports may name modules in its folder.
+`start` writes the configs of an experiment on an annotation file; see
+`python -m umurl_mmaction start --help`.
+
+The other form runs a Python script, for example MMAction2's own
+tools/train.py, with umurl_mmaction imported first. In ARGS, a config of this
+package may go by its base name, such as umurl-knn_synthetic.py, or
+umurl_mmaction::PATH, and a config's custom_imports may name modules in its
+folder.
 '''
 
 
@@ -62,6 +69,24 @@ def run_script(script: str, args: Optional[list[str]] = None) -> None:
         runpy.run_path(script, run_name='__main__')
 
 
+def run_command(name: str, args: list[str]) -> None:
+    """Run a command of this package; it imports what it needs.
+
+    Args:
+        name (str): A key of ``COMMANDS``.
+        args (list[str]): Its arguments.
+    """
+    package = osp.dirname(osp.abspath(__file__))
+    # In a checkout, the tools are beside the package.
+    for root in (osp.join(package, '.mim'), osp.dirname(package)):
+        script = osp.join(root, 'tools', COMMANDS[name])
+        if osp.isfile(script):
+            sys.argv = [script, *args]
+            runpy.run_path(script, run_name='__main__')
+            return
+    fail(f'tools/{COMMANDS[name]} is not there; reinstall umurl_mmaction')
+
+
 def run_mmaction_tool(name: str) -> None:
     """Run one of the scripts that MMAction2 installs with itself.
 
@@ -91,6 +116,8 @@ def main() -> None:
         print(USAGE, end='')
     elif args[0].startswith('-'):
         fail(f'SCRIPT must come first, not {args[0]}')
+    elif args[0] in COMMANDS:
+        run_command(args[0], args[1:])
     else:
         run_script(args[0], args[1:])
 

@@ -16,13 +16,17 @@ from umurl_mmaction.datasets.inspection import (
     find_copies,
     find_in_splits,
     layout_by_joints,
+    line_of,
     measure_set,
     units_of,
     up_axis,
 )
 from umurl_mmaction.datasets.inspection.splits import split_pairs
 from umurl_mmaction.datasets.inspection.steps import measure_steps
-from umurl_mmaction.datasets.transforms import SkeletonPreNormalize
+from umurl_mmaction.datasets.transforms import (
+    SkeletonPreNormalize,
+    SkeletonPreNormalize2D,
+)
 from umurl_mmaction.engine.hooks import InspectDataHook
 from umurl_mmaction.fileio.annotations import load_annotations
 from umurl_mmaction.skeleton.layout import LAYOUTS
@@ -166,6 +170,46 @@ def test_a_turn_that_keeps_bodies_upright_is_not_refused():
     clips = clips_of()
     measures = measure_set(clips, REVERSED, lambda clip: clip)
     assert find_all(measures) == []
+
+
+@pytest.mark.parametrize('rotation', ['vertical', 'none'])
+def test_reversed_shoulders_are_taken_without_a_turn_about_noise(rotation):
+    clips = clips_of()
+    step = SkeletonPreNormalize(layout=REVERSED, rotation=rotation)
+    assert find_all(measure_steps(clips, [step], [], None)) == []
+
+
+def test_2d_bodies_need_no_unit_and_a_score_is_no_depth():
+    flat = SkeletonPreNormalize2D()
+    by_body = SkeletonPreNormalize2D(scale_by='body')
+    shares = [dict(x, keypoint=x['keypoint'][..., :2] / 9)
+              for x in clips_of()]
+    found, = [x.text for x in find_all(
+        measure_steps(shares, [flat], [], KINECT)) if 'units' in x.text]
+    assert found.endswith("its scale_by='body'")
+    scored = [
+        dict(x, keypoint=np.concatenate([
+            300 * x['keypoint'][..., :2], 0 * x['keypoint'][..., 2:] + .9], 3))
+        for x in clips_of()]
+    for clips in (shares, scored):
+        assert not [x for x in find_all(
+            measure_steps(clips, [by_body], [], KINECT)) if 'units' in x.text]
+    assert not [x for x in find_all(
+        measure_steps(scored, [flat], [], KINECT)) if 'units' in x.text]
+
+
+def test_a_scale_settles_the_unit():
+    clips = [dict(x, keypoint=1000 * x['keypoint']) for x in clips_of()]
+    step = SkeletonPreNormalize(layout=KINECT)
+    found, = find_all(measure_steps(clips, [step], [], None))
+    assert re.search(r'to become 1, such as 50\d\.\d, a torso$', found.text)
+    step = SkeletonPreNormalize(layout=KINECT, scale=500.)
+    measures = measure_steps(clips, [step], [], None)
+    assert find_all(measures) == []
+    assert re.search('millimetres; .*; a torso is 500$', line_of(measures))
+    # A scale for another unit.
+    step = SkeletonPreNormalize(layout=KINECT, scale=0.5)
+    assert find_all(measure_steps(clips, [step], [], None))
 
 
 def test_shoulders_count_where_the_normalisation_meets_them():

@@ -13,6 +13,7 @@ from umurl_mmaction.skeleton import (
     normalize_clips,
     resize,
 )
+from umurl_mmaction.skeleton.layout import LAYOUTS
 from umurl_mmaction.skeleton.normalize import rotations_onto_x
 
 NTU = build_layout('nturgb+d')
@@ -115,6 +116,71 @@ def test_rotations_close_to_half_a_turn(turn):
 
 
 @pytest.mark.filterwarnings('ignore::torch.jit.TracerWarning')
+def normalized(keypoint, **settings):
+    transform = SkeletonPreNormalize('kinect-v1', **settings)
+    return transform(dict(keypoint=keypoint))['keypoint']
+
+
+def two_bodies(seed=0):
+    """(2, 12, 20, 3), without missing joints."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(2, 12, 20, 3)).astype('f')
+
+
+@pytest.mark.parametrize('up, vertical, depth', [('y', 1, 2), ('z', 2, 1)])
+def test_a_vertical_turn_changes_no_height(up, vertical, depth):
+    start, end = LAYOUTS['kinect-v1'].shoulders
+    for seed in range(5):
+        clip = two_bodies(seed)
+        got = normalized(clip, rotation='vertical', up=up)
+        kept = normalized(clip, rotation='none')
+        np.testing.assert_array_equal(
+            got[..., vertical], kept[..., vertical])
+        np.testing.assert_allclose(
+            np.linalg.norm(got, axis=-1), np.linalg.norm(kept, axis=-1),
+            rtol=1e-5)
+        line = got[0, 0, end] - got[0, 0, start]
+        assert line[0] > 0 and abs(line[depth]) < 1e-6
+        # Right-handed, as before.
+        handed = [np.linalg.det(x[0, 0, 1:4].astype('f8'))
+                  for x in (got, kept)]
+        np.testing.assert_allclose(*handed, rtol=1e-4)
+
+
+def test_a_vertical_line_is_not_turned_about_the_vertical():
+    clip = two_bodies()
+    clip[0, 0, 8] = clip[0, 0, 4] + [0, 1, 0]
+    np.testing.assert_array_equal(
+        normalized(clip, rotation='vertical'),
+        normalized(clip, rotation='none'))
+
+
+def test_no_rotation_is_the_centre_alone():
+    clip = two_bodies()
+    np.testing.assert_array_equal(
+        normalized(clip, rotation='none'), clip - clip[:1, :, :1])
+
+
+def test_the_scale_is_the_length_that_becomes_1():
+    clip = two_bodies()
+    np.testing.assert_array_equal(
+        normalized(clip, scale=0.7), normalized(clip) / np.float32(0.7))
+    # Whatever the unit of the data.
+    np.testing.assert_allclose(
+        normalized(1000 * clip, scale=700.), normalized(clip, scale=0.7),
+        rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('settings, message', [
+    (dict(rotation='half'), "rotation='half' must be one of 'full', "),
+    (dict(up='x'), "up='x' must be one of 'y', 'z'"),
+    (dict(scale=0), 'scale=0 must be a length above 0'),
+])
+def test_settings_that_cannot_be(settings, message):
+    with pytest.raises(ValueError, match=message):
+        SkeletonPreNormalize(**settings)
+
+
 def test_tracers_follow_any_length():
     clip = torch.randn(2, 2, 7, 25, 3)
     traced = torch.jit.trace(

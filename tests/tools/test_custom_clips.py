@@ -15,7 +15,6 @@ from tools_loading import (
     load_script,
     page_blocks,
     refusal,
-    write_page_configs,
 )
 from tools_loading import convert as run
 
@@ -410,13 +409,11 @@ def test_the_page_from_a_folder_to_an_accuracy(tool, folder, tmp_path,
 
     data = load_annotations(command[-1])
     assert data['skeleton'] == dict(json.loads(skeleton), shoulders=None)
-    configs = write_page_configs(page, tmp_path)
-    assert len(configs) == 3
-    for path in configs:
-        assert len(path.read_text().splitlines()) <= 5
+    start = load_script(REPO / 'tools' / 'start.py')
+    start.main(['data/mine.pkl'])
 
     def build(name, **settings):
-        cfg = Config.fromfile(name)
+        cfg = Config.fromfile(f'mine/mine_{name}.py')
         loaders = [cfg[x] for x in cfg if x.endswith('_dataloader')]
         loaders += [cfg.model.gallery] if 'gallery' in cfg.model else []
         for loader in loaders:
@@ -437,11 +434,11 @@ def test_the_page_from_a_folder_to_an_accuracy(tool, folder, tmp_path,
         cfg.update(settings)
         return Runner.from_cfg(cfg)
 
-    build('my_pretrain.py').train()
+    build('pretrain').train()
     checkpoint = 'work/iter_1.pth'
-    knn = build('my_knn.py', load_from=checkpoint)
+    knn = build('retrieve', load_from=checkpoint)
     assert knn.test()['acc/top1'] in (0, 1)
-    linear = build('my_linear.py', load_from=checkpoint)
+    linear = build('probe', load_from=checkpoint)
     linear.train()
     assert linear.val_loop.run()['acc/top1'] in (0, 1)
 

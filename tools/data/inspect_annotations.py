@@ -138,7 +138,13 @@ def draw(clips: list[dict], layout: 'Layout', prepare: Any,
             PosePair(clip['frame_dir'],
                      *first_pose(raw, shown, layout, centered=not flat)))
     unit = units_of(measures)
-    after = 'half frames' if flat and len(prepare.transforms) else unit
+    after = unit
+    if measures.scale == 0:
+        after = 'body heights'
+    elif flat and len(prepare.transforms):
+        after = 'half frames'
+    elif measures.scale != 1:
+        after = f'lengths of {measures.scale:g}'
     up = up_axis(measures) or ('-y' if flat else 'y')
     return draw_normalization(pairs, layout, up if up[-1] != 'x' else 'y',
                               (unit, after))

@@ -20,7 +20,11 @@ from ..datasets.transforms import (
 )
 from ..fileio.atomic import replacing
 from ..skeleton.layout import Layout
-from ..skeleton.normalize import normalize_clips, normalize_pixels
+from ..skeleton.normalize import (
+    normalize_by_body,
+    normalize_clips,
+    normalize_pixels,
+)
 from ..skeleton.temporal import resize
 from .inferencer import UmURLInferencer
 
@@ -36,11 +40,16 @@ def _normalize(transform: SkeletonPreNormalize, layout: Layout) -> Step:
     return partial(
         normalize_clips,
         layout=transform.layout or layout,
-        rotate_in=torch.float32)
+        rotate_in=torch.float32,
+        rotation=transform.rotation,
+        up=transform.up,
+        scale=transform.scale)
 
 
 def _normalize_pixels(transform: SkeletonPreNormalize2D,
                       layout: Layout) -> Step:
+    if transform.scale_by == 'body':
+        return partial(normalize_by_body, score_thr=transform.score_thr)
     return partial(
         normalize_pixels,
         img_shape=transform.img_shape,

@@ -83,7 +83,43 @@ def test_the_threshold_masks_joints_of_low_score():
     np.testing.assert_array_equal(mask(dict(results))['keypoint'], want)
 
 
+def by_body(clip, scores=None, **settings):
+    more = {} if scores is None else dict(keypoint_score=scores)
+    transform = SkeletonPreNormalize2D(scale_by='body', **settings)
+    return transform(dict(keypoint=clip, **more))['keypoint']
+
+
+def test_by_the_body_neither_image_nor_distance_counts():
+    clip, _ = make_clip()
+    got = by_body(clip)
+    np.testing.assert_allclose(
+        by_body(0.3 * clip + np.float32([50, 7])), got, atol=1e-5)
+    np.testing.assert_allclose(got.mean(axis=(0, 1, 2)), 0, atol=1e-5)
+    np.testing.assert_allclose(
+        np.ptp(got[..., 1], axis=2).mean(), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize('dtype', [np.float16, np.float32])
+def test_by_the_body_what_is_missing_has_no_part(dtype):
+    clip, scores = make_clip(dtype)
+    scores[:, :, 3] = 0.1
+    scores[1, 4:] = 0  # a body that has left
+    other = clip.copy()
+    other[:, :, 3] = 6e4
+    other[1, 4:] = np.nan
+    got = by_body(clip, scores, score_thr=0.15)
+    assert got.dtype == dtype and not got[:, :, 3].any()
+    np.testing.assert_array_equal(by_body(other, scores, score_thr=0.15), got)
+    # Frames without any joint, and a clip without any, stay zero.
+    assert not got[1, 4:].any() and not by_body(0 * clip).any()
+    # One frame and one joint: the origin.
+    alone = np.zeros((1, 1, 17, 2), dtype)
+    alone[..., 2, :] = 5
+    assert not by_body(alone).any()
+
+
 @pytest.mark.parametrize('shape, more, settings, message', [
+    ((2, 9, 17, 2), {}, dict(scale_by='bone'), "scale_by='bone' must be one"),
     ((1, 4, 17, 4), {}, {}, r'keypoint of a7 has shape \(1, 4, 17, 4\)'),
     ((1, 4, 17, 2), dict(keypoint_score=np.ones((1, 4, 16))), {},
      r'its keypoint_score \(1, 4, 16\); wanted is a score for each joint'),

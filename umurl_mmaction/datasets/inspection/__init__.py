@@ -5,6 +5,7 @@ from .findings import (
     copies_line,
     find_all,
     line_of,
+    torso_of,
     units_of,
     up_axis,
 )
@@ -21,5 +22,5 @@ __all__ = [
     'Clip', 'Copies', 'Finding', 'SetMeasures', 'class_counts',
     'clips_of_splits', 'copies_line', 'find_all', 'find_copies',
     'find_in_splits', 'layout_by_joints', 'line_of', 'measure_clip',
-    'measure_set', 'units_of', 'up_axis'
+    'measure_set', 'torso_of', 'units_of', 'up_axis'
 ]

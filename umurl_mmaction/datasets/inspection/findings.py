@@ -14,6 +14,8 @@ from .measure import AWAY, SetMeasures
 # A person spans 1.4 to 1.6 in metres; a child that crawls and two arms
 # stretched out stay within these.
 METRES = (0.5, 3.)
+# The same in lengths of a torso, of which a person spans 3, or of a bone.
+SCALED = (0.5, 12.)
 # A rotation about the vertical axis alone changes nothing along it, and has no
 # noisy axis: it is not refused.
 TILTED = 1e-3
@@ -92,6 +94,12 @@ def units_of(measures: SetMeasures) -> str:
     return 'unknown'
 
 
+def torso_of(measures: SetMeasures) -> Optional[float]:
+    """Return the median torso of the clips; None if no joints tell it."""
+    torsos = measures.stack('torso')
+    return float(np.median(torsos)) if len(torsos) else None
+
+
 def up_axis(measures: SetMeasures) -> Optional[str]:
     """Find the axis along which most bodies stand.
 
@@ -133,19 +141,24 @@ def _find_units(measures: SetMeasures) -> list[Finding]:
             'from 0 to 1: pixels with a score, no depth; wanted are '
             'SkeletonPreNormalize2D in prepare and in_channels=2')]
     if measures.num_coords == 2:
-        if units == 'shares':
+        if units == 'shares' and measures.scale:
             return [Finding(
                 f'units: a person spans {spread:.3g}, no pixels: '
                 'SkeletonPreNormalize2D would scale them once more; wanted '
-                'are pixels, or prepare=[]')]
+                "are pixels, or its scale_by='body'")]
         return []
     if units == 'metres' or np.isnan(spread):
         return []
+    if measures.scale != 1 and SCALED[0] <= spread / measures.scale <= (
+            SCALED[1]):
+        return []
     guess = '' if units == 'unknown' else f': these look like {units}'
+    torso = torso_of(measures)
+    said = '' if torso is None else f', such as {torso:.4g}, a torso'
     return [Finding(
         f'units: a person spans {spread:.4g}, wanted are metres (1 to 2)'
-        f'{guess}; the normalisation keeps the scale, so divide the '
-        'coordinates')]
+        f'{guess}; set scale in SkeletonPreNormalize to the length that is '
+        f'to become 1{said}')]
 
 
 def _find_shoulders(measures: SetMeasures) -> list[Finding]:
@@ -277,4 +290,7 @@ def line_of(measures: SetMeasures) -> str:
     if len(measures.stack('side')):
         parts.append(f'sides as named in '
                      f'{_percent(1 - swapped_share(measures))}')
+    torso = torso_of(measures)
+    if torso is not None and measures.num_coords == 3:
+        parts.append(f'a torso is {torso:.3g}')
     return f'{len(measures.clips)} clips looked at: ' + '; '.join(parts)

@@ -43,6 +43,8 @@ class Clip(NamedTuple):
             the left ones, as seen by the person; below 0 if they are left.
         jumps (int): Steps between frames in which half of the joints move by
             more than half of ``spread``.
+        torso (float): Distance from the middle of the hips to that of the
+            shoulders, the median over the frames; NaN without such names.
     """
     num_frames: int
     empty_frames: int
@@ -53,6 +55,7 @@ class Clip(NamedTuple):
     line: np.ndarray
     side: float
     jumps: int
+    torso: float = np.nan
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,15 @@ class SetMeasures:
         tilted (float, optional): Result of :func:`turned_upright`; None if
             nothing is rotated as well.
         rotates (bool): Whether the normalisation turns the shoulder line.
+        scale (float): The length that the normalisation makes 1; 0 if that
+            is the size of the bodies of each clip. Defaults to 1.
     """
     layout: Optional[Layout]
     clips: Sequence[Clip]
     num_coords: int
     tilted: Optional[float] = None
     rotates: bool = False
+    scale: float = 1.
 
     @property
     def away_share(self) -> float:
@@ -118,6 +124,13 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.where(length > 0, length, np.nan)
 
 
+def _middle(joints: np.ndarray) -> np.ndarray:
+    """Average the joints that are there: (..., V, C) -> (..., C); or NaN."""
+    there = joints.any(axis=-1, keepdims=True)
+    count = there.sum(axis=-2)
+    return joints.sum(axis=-2) / np.where(count > 0, count, np.nan)
+
+
 def _named(layout: Layout, parts: Iterable[str]) -> list[int]:
     return [v for v, name in enumerate(layout.joints)
             if any(part in name.lower() for part in parts)]
@@ -134,13 +147,9 @@ def upright(pose: np.ndarray, layout: Layout) -> np.ndarray:
         np.ndarray: Unit vectors, (..., C); NaN if no joint has such a name
         or is there.
     """
-    ends = []
-    for parts in (_HIGH, _LOW):
-        joints = pose[..., _named(layout, parts), :]
-        there = joints.any(axis=-1, keepdims=True)
-        count = there.sum(axis=-2)
-        ends.append(joints.sum(axis=-2) / np.where(count > 0, count, np.nan))
-    return _unit(ends[0] - ends[1])
+    high, low = (_middle(pose[..., _named(layout, parts), :])
+                 for parts in (_HIGH, _LOW))
+    return _unit(high - low)
 
 
 def _forward(joints: np.ndarray, layout: Layout) -> np.ndarray:
@@ -209,6 +218,23 @@ def side_of(joints: np.ndarray, layout: Layout) -> float:
     return agreement if agreement else np.nan
 
 
+def torso_length(joints: np.ndarray, layout: Layout) -> float:
+    """Measure from the middle of the hips to that of the shoulders.
+
+    Args:
+        joints (np.ndarray): (T, V, C), zeros where a joint is missing.
+        layout (Layout): The skeleton.
+
+    Returns:
+        float: The median over the frames that have both; NaN without any.
+    """
+    ends = [_middle(joints[..., _named(layout, [part]), :])
+            for part in ('shoulder', 'hip')]
+    lengths = np.linalg.norm(ends[0] - ends[1], axis=-1)
+    lengths = lengths[np.isfinite(lengths)]
+    return float(np.median(lengths)) if len(lengths) else np.nan
+
+
 def measure_clip(keypoint: np.ndarray,
                  layout: Optional[Layout],
                  score: Optional[np.ndarray] = None) -> Clip:
@@ -262,7 +288,9 @@ def measure_clip(keypoint: np.ndarray,
         if seen[0, start] and seen[0, end]:
             clip = clip._replace(line=_unit(body[0, end] - body[0, start]))
     return clip._replace(
-        up=upright(body[0], layout), side=side_of(body, layout))
+        up=upright(body[0], layout),
+        side=side_of(body, layout),
+        torso=torso_length(body, layout))
 
 
 def turned_upright(clips: Iterable[dict], layout: Layout,

@@ -1,9 +1,13 @@
 """Clips measured where the normalisation of a pipeline meets them."""
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Optional
 
 from ...skeleton.layout import LAYOUTS, Layout
-from ..transforms.normalize import SkeletonPreNormalize
+from ..transforms.normalize import (
+    SkeletonPreNormalize,
+    SkeletonPreNormalize2D,
+)
 from .measure import (
     SetMeasures,
     evenly,
@@ -24,6 +28,15 @@ def _apply(steps: Sequence[Callable], clip: dict) -> dict:
     return clip
 
 
+def _without_score(clip: dict) -> dict:
+    """Take the third coordinate of 2D keypoints as what it is."""
+    keypoint = clip['keypoint']
+    if keypoint.shape[-1] != 3:
+        return clip
+    return dict(
+        clip, keypoint=keypoint[..., :2], keypoint_score=keypoint[..., 2])
+
+
 def measure_steps(clips: Sequence[dict],
                   prepare: Sequence[Callable],
                   pipeline: Sequence[Callable],
@@ -31,7 +44,7 @@ def measure_steps(clips: Sequence[dict],
                   limit: Optional[int] = LIMIT,
                   track: Callable[[Sequence], Iterable] = iter
                   ) -> Optional[SetMeasures]:
-    """Measure clips before a ``SkeletonPreNormalize`` of their transforms.
+    """Measure clips before the normalisation that is one of their transforms.
 
     Args:
         clips (Sequence[dict]): Annotations; they are left as they are.
@@ -51,13 +64,19 @@ def measure_steps(clips: Sequence[dict],
         nor three coordinates, or not all of one number of joints.
     """
     clips = [clips[i] for i in evenly(len(clips), limit)]
-    normalize = None
+    normalize, turn, scale = None, None, 1.
     for i, step in enumerate([*prepare, *pipeline]):
-        if isinstance(step, SkeletonPreNormalize):
+        if isinstance(step, (SkeletonPreNormalize, SkeletonPreNormalize2D)):
             normalize = step
-            layout = step.layout or layout or LAYOUTS['nturgb+d']
             clips = [_apply(prepare[:i], clip) for clip in clips]
             break
+    if isinstance(normalize, SkeletonPreNormalize):
+        layout = normalize.layout or layout or LAYOUTS['nturgb+d']
+        turn = None if normalize.rotation == 'none' else normalize
+        scale = normalize.scale
+    elif isinstance(normalize, SkeletonPreNormalize2D):
+        clips = [_without_score(clip) for clip in clips]
+        scale = 0. if normalize.scale_by == 'body' else 1.
     sizes = {clip['keypoint'].shape[2:] for clip in clips}
     if len(sizes) != 1:
         return None
@@ -68,4 +87,4 @@ def measure_steps(clips: Sequence[dict],
         layout = layout_by_joints(num_joints)
     if layout is not None and layout.num_joints != num_joints:
         return None
-    return measure_set(clips, layout, normalize, track)
+    return replace(measure_set(clips, layout, turn, track), scale=scale)

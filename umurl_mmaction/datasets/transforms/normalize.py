@@ -9,14 +9,22 @@ from mmcv.transforms import BaseTransform
 from ...skeleton.layout import LAYOUTS, build_layout
 from ...skeleton.normalize import (
     align_bodies,
+    normalize_by_body,
     normalize_pixels,
     repair_missing_frames,
 )
 
 
+def check_choice(name: str, value: str, known: Sequence[str]) -> None:
+    """Raise a ValueError that names a setting unless its value is known."""
+    if value not in known:
+        raise ValueError(f'{name}={value!r} must be one of '
+                         f'{", ".join(map(repr, known))}')
+
+
 @TRANSFORMS.register_module()
 class SkeletonPreNormalize(BaseTransform):
-    """Normalise a clip as the paper does.
+    """Normalise a clip, by default as the paper does.
 
     Missing frames at the start and the end of a body are filled. The centre
     joint of body 0 moves to the origin in every frame. All bodies turn by the
@@ -36,11 +44,34 @@ class SkeletonPreNormalize(BaseTransform):
         layout (str | dict, optional): Name or description of the layout.
             Without ``shoulders``, or if C is not 3, nothing is rotated.
             Defaults to the layout of the data, else ``'nturgb+d'``.
+        rotation (str): ``'full'`` is the paper's; ``'vertical'`` turns about
+            the vertical axis alone, until the shoulder line has no depth, so
+            that a body keeps its tilt; ``'none'`` does not turn. Defaults to
+            ``'full'``.
+        up (str): The vertical axis, ``'y'`` or ``'z'``. Defaults to ``'y'``.
+        scale (float): The length, in the unit of the data, that becomes 1,
+            such as the median torso of the training set, which
+            ``tools/data/inspect_annotations.py`` says. Defaults to 1: the
+            unit stays.
+
+    Raises:
+        ValueError: If a setting is none of these, or the scale is not above
+            0.
     """
 
     def __init__(self,
-                 layout: Optional[Union[str, Mapping]] = None) -> None:
+                 layout: Optional[Union[str, Mapping]] = None,
+                 rotation: str = 'full',
+                 up: str = 'y',
+                 scale: float = 1.) -> None:
         self.layout = None if layout is None else build_layout(layout)
+        check_choice('rotation', rotation, ('full', 'vertical', 'none'))
+        check_choice('up', up, ('y', 'z'))
+        if not 0 < scale < float('inf'):
+            raise ValueError(f'scale={scale} must be a length above 0')
+        self.rotation = rotation
+        self.up = up
+        self.scale = scale
 
     @torch.inference_mode()
     def transform(self, results: dict) -> dict:
@@ -60,22 +91,32 @@ class SkeletonPreNormalize(BaseTransform):
         # A body in the first and the last frame needs no repair.
         if not keypoint[:, (0, -1)].any(axis=(2, 3)).all():
             joints = repair_missing_frames(joints)
-        results['keypoint'] = align_bodies(joints, layout)[0].numpy()
+        joints = align_bodies(
+            joints, layout, rotation=self.rotation, up=self.up)[0]
+        if self.scale != 1:
+            joints = joints / self.scale
+        results['keypoint'] = joints.numpy()
         return results
 
     def __repr__(self) -> str:
         name = self.layout and self.layout.name
-        return f'{self.__class__.__name__}(layout={name!r})'
+        return (f'{self.__class__.__name__}(layout={name!r}, '
+                f'rotation={self.rotation!r}, up={self.up!r}, '
+                f'scale={self.scale})')
 
 
 @TRANSFORMS.register_module()
 class SkeletonPreNormalize2D(BaseTransform):
-    """Scale 2D keypoints to -1..1 over the frame, as ``PreNormalize2D`` does.
+    """Scale 2D keypoints, by default as ``PreNormalize2D`` of MMAction2.
+
+    That is to -1..1 over the image. By the body, the origin is the mean of
+    the joints that are there and the unit is the height that they span, each
+    the mean over the bodies and frames of the clip.
 
     Missing joints become zeros, where ``PreNormalize2D`` of MMAction2 moves
     them to the corner (-1, -1): joints at (0, 0), with NaN or infinity, or
     with a score that is not above ``score_thr``. All others are equal to
-    those of ``PreNormalize2D``.
+    those of ``PreNormalize2D``, if scaled by the image.
 
     Required Keys:
 
@@ -98,13 +139,20 @@ class SkeletonPreNormalize2D(BaseTransform):
             negative number keeps all. Defaults to 0.
         with_score (bool): Keep the score as a third coordinate, for an
             encoder with ``in_channels=3``. Defaults to False.
+        scale_by (str): ``'image'`` or ``'body'``. Defaults to ``'image'``.
+
+    Raises:
+        ValueError: If ``scale_by`` is neither.
     """
 
     def __init__(self,
                  img_shape: Sequence[int] = (1080, 1920),
                  score_thr: float = 0.,
-                 with_score: bool = False) -> None:
+                 with_score: bool = False,
+                 scale_by: str = 'image') -> None:
         height, width = img_shape
+        check_choice('scale_by', scale_by, ('image', 'body'))
+        self.scale_by = scale_by
         self.img_shape = (height, width)
         self.score_thr = score_thr
         self.with_score = with_score
@@ -141,13 +189,18 @@ class SkeletonPreNormalize2D(BaseTransform):
             raise ValueError(f'{name} has no scores, which with_score=True '
                              'needs: neither keypoint_score nor a third '
                              'coordinate')
-        joints = normalize_pixels(
-            torch.from_numpy(keypoint),
-            results.get('img_shape', self.img_shape), self.score_thr)
+        joints = torch.from_numpy(keypoint)
+        if self.scale_by == 'body':
+            joints = normalize_by_body(joints, self.score_thr)
+        else:
+            joints = normalize_pixels(
+                joints, results.get('img_shape', self.img_shape),
+                self.score_thr)
         coords = 3 if self.with_score else 2
         results['keypoint'] = joints[..., :coords].contiguous().numpy()
         return results
 
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(img_shape={self.img_shape}, '
-                f'score_thr={self.score_thr}, with_score={self.with_score})')
+                f'score_thr={self.score_thr}, with_score={self.with_score}, '
+                f'scale_by={self.scale_by!r})')

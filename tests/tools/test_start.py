@@ -1,0 +1,236 @@
+"""`start`: configs for exactly the clips of a file."""
+import pickle
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import REPO, make_annotations
+from mmengine.config import Config
+from mmengine.runner import Runner
+from tools_loading import load_script, refusal
+
+import umurl_mmaction.__main__ as entry
+from umurl_mmaction.apis.experiment import Sizes
+from umurl_mmaction.apis.loading import load_config
+
+
+@pytest.fixture(scope='module')
+def tool():
+    return load_script(REPO / 'tools' / 'start.py')
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def save(change=None, name='mine.pkl', **settings):
+    """A tiny set of 20 joints, as the file that a user has."""
+    data = make_annotations(**dict(dict(num_joints=20), **settings))
+    if change:
+        change(data)
+    with open(name, 'wb') as file:
+        pickle.dump(data, file)
+    return name
+
+
+def configs():
+    """The configs in `mine`, by what they are for."""
+    return {
+        path.stem.partition('_')[2]: Config.fromfile(path)
+        for path in sorted(Path('mine').iterdir())
+    }
+
+
+def shrink(cfg):
+    """Tiny, and two steps long."""
+    cfg.model.backbone.embed_dims = 8
+    for part in ('neck', 'cls_head'):
+        if part in cfg.model:
+            cfg.model[part].update(in_channels=16)
+    if 'neck' in cfg.model:
+        cfg.model.neck.out_channels = 8
+    loaders = [cfg[x] for x in cfg if x.endswith('_dataloader')]
+    for loader in [*loaders, cfg.model.get('gallery')]:
+        if loader:
+            loader.update(
+                batch_size=4, num_workers=0, persistent_workers=False)
+    if 'train_cfg' in cfg:
+        steps = cfg.train_cfg.type == 'PassesTrainLoop'
+        cfg.train_cfg['max_iters' if steps else 'max_epochs'] = 2
+    return cfg
+
+
+def test_from_2d_keypoints_to_an_accuracy(tool, tmp_path, capsys):
+    """In 3D, the tests of `custom_clips.py` do it."""
+
+    def to_pixels(data):
+        for clip in data['annotations']:
+            clip['keypoint'] = 960 + 200 * clip['keypoint']
+
+    save(to_pixels, num_joints=17, coords=2)
+    tool.main(['mine.pkl', '--layout', 'coco'])
+    printed = capsys.readouterr().out.splitlines()
+    checkpoint = 'work_dirs/mine_pretrain/iter_3000.pth'
+    assert [line.strip() for line in printed[-3:]] == [
+        'mim train umurl_mmaction mine/mine_pretrain.py',
+        'mim train umurl_mmaction mine/mine_probe.py',
+        'mim test umurl_mmaction mine/mine_retrieve.py --checkpoint '
+        + checkpoint]
+    for path in (tmp_path / 'mine').iterdir():
+        assert max(map(len, path.read_text().splitlines())) < 80
+    written = configs()
+    assert written['probe'].load_from == checkpoint
+    assert written['probe'].model.cls_head.num_classes == 3
+    for cfg in written.values():
+        assert cfg.model.backbone.graph_cfg == dict(layout='coco')
+        assert cfg.model.backbone.num_person == 2
+        assert cfg.model.backbone.in_channels == 2
+
+    def build(name, **changes):
+        cfg = shrink(written[name])
+        cfg.update(
+            work_dir='work', experiment_name=f'{tmp_path.name}-{name}',
+            **changes)
+        return Runner.from_cfg(cfg)
+
+    build('pretrain').train()
+    knn = build('retrieve', load_from='work/iter_2.pth')
+    assert knn.test()['acc/top1'] >= 0.5
+    probe = build('probe', load_from='work/iter_2.pth')
+    probe.train()
+    assert probe.val_loop.run()['acc/top1'] >= 0
+
+
+def test_what_the_file_says_is_taken_from_it(tool, capsys):
+    skeleton = dict(
+        joints=list('abcde'), parents=[-1, 0, 1, 1, 1], name='five')
+    save(lambda data: data.update(skeleton=skeleton), num_joints=5)
+    tool.main(['mine.pkl'])
+    for cfg in configs().values():
+        assert cfg.model.backbone.ann_file == 'mine.pkl'
+        assert 'graph_cfg' not in cfg.model.backbone
+
+
+@pytest.mark.parametrize('change, reason', [
+    (lambda data: [x.pop('label') for x in data['annotations']],
+     'not all clips have labels'),
+    (lambda data: data['split'].pop('val'), 'no split to test on'),
+    (lambda data: data.pop('split'), 'no split to test on'),
+])
+def test_pre_training_alone_where_nothing_can_be_tested(
+        tool, capsys, change, reason):
+    save(change)
+    tool.main(['mine.pkl', '--layout', 'kinect-v1'])
+    assert list(configs()) == ['pretrain']
+    printed = capsys.readouterr().out
+    assert 'no probe and no retrieval: ' in printed and reason in printed
+    assert 'probe.py' not in printed
+
+
+def test_other_splits(tool):
+    def rename(data):
+        data['split'] = dict(
+            train=data['split']['val'], val=data['split']['train'],
+            a_train=data['split']['train'], a_val=data['split']['val'])
+    save(rename)
+    tool.main(['mine.pkl', '--layout', 'msr', '--train', 'a_train'])
+    written = configs()
+    assert written['pretrain'].train_dataloader.dataset.split == 'a_train'
+    assert written['retrieve'].model.gallery.dataset.split == 'a_train'
+    assert written['retrieve'].test_dataloader.dataset.split == 'a_val'
+    for cfg in written.values():
+        assert cfg.model.backbone.graph_cfg == dict(layout='msr')
+
+
+def mapped(change):
+    def apply(data):
+        for clip in data['annotations']:
+            clip['keypoint'] = change(clip['keypoint']).astype('f')
+            clip.pop('img_shape', None)
+    return apply
+
+
+@pytest.mark.parametrize('change, step', [
+    (lambda x: x / 3, dict(type='SkeletonPreNormalize')),
+    (lambda x: 1000 * x / 3, dict(type='SkeletonPreNormalize', scale=1)),
+    (lambda x: 900 + 200 * x[..., :2],
+     dict(type='SkeletonPreNormalize2D', scale_by='body')),
+    (lambda x: x[..., :2] / 9,
+     dict(type='SkeletonPreNormalize2D', scale_by='body')),
+    # The third coordinate is a score.
+    (lambda x: np.concatenate([900 + 200 * x[..., :2], 0 * x[..., 2:] + .5],
+                              -1),
+     dict(type='SkeletonPreNormalize2D', scale_by='body')),
+], ids=['metres', 'millimetres', 'pixels', 'shares', 'score'])
+def test_the_normalisation_suits_the_unit(tool, capsys, change, step):
+    save(mapped(change))
+    tool.main(['mine.pkl', '--layout', 'kinect-v1'])
+    cfg = configs()['retrieve']
+    found, = cfg.test_dataloader.dataset.prepare
+    found.pop('layout', None)
+    if 'scale' in step:
+        # A torso of the random poses, in thousandths.
+        assert 100 < found.scale < 2000
+        found.scale = 1
+    assert found == step
+    flat = step['type'].endswith('2D')
+    assert cfg.model.backbone.in_channels == (2 if flat else 3)
+    assert '! units' not in capsys.readouterr().out
+
+
+def test_joints_that_nobody_saw(tool):
+    def lose(data):
+        data['annotations'][0]['keypoint'][0, 0, 0] = np.nan
+    save(lose)
+    tool.main(['mine.pkl', '--layout', 'msr'])
+    for cfg in configs().values():
+        name = 'train' if 'train_dataloader' in cfg else 'test'
+        assert cfg[f'{name}_dataloader'].dataset.nonfinite == 'missing'
+
+
+@pytest.mark.parametrize('settings, argv, message', [
+    (dict(num_joints=20), (), 'wanted is --layout kinect-v1 or msr'),
+    (dict(num_joints=19), (), '19 joints, as no known layout has'),
+    (dict(num_joints=20), ('--layout', 'coco'), 'kinect-v1 or msr has as '
+     'many'),
+    (dict(num_joints=20), ('--layout', 'kinect'), "unknown layout 'kinect'"),
+    (dict(num_joints=15), ('--train', 'xsub'), "there is no split 'xsub'; "
+     'known are: train, val'),
+    (dict(num_joints=15, coords=4), (), 'wanted are 2 or 3 coordinates'),
+    (dict(num_joints=15), ('--out', '.'), '. is there already'),
+])
+def test_refused_in_one_line(tool, folder, capsys, settings, argv, message):
+    save(**settings)
+    assert message in refusal(tool, capsys, 'mine.pkl', *argv)
+    assert [path.name for path in folder.iterdir()] == ['mine.pkl']
+
+
+def test_the_command_of_the_package(tool, monkeypatch, capsys):
+    save(num_joints=15)
+    monkeypatch.setattr('sys.argv', ['umurl_mmaction', 'start', 'mine.pkl'])
+    monkeypatch.setattr('sys.path', [*sys.path])
+    entry.main()
+    assert sorted(configs()) == ['pretrain', 'probe', 'retrieve']
+    load_config('mine/mine_retrieve.py')
+    with pytest.raises(SystemExit) as end:
+        monkeypatch.setattr('sys.argv', ['umurl_mmaction', 'start', '--help'])
+        entry.main()
+    assert end.value.code == 0
+    assert 'example:\n  python -m umurl_mmaction start' in (
+        capsys.readouterr().out)
+
+
+@pytest.mark.parametrize('num_clips, width, batch, steps, milestone', [
+    (40, 128, 40, 3000, 2340),
+    (6400, 128, 64, 3000, 2340),
+    (9600, 128, 64, 4500, 3510),
+    (40_091, 1024, 512, 35_629, 27_791),
+])
+def test_sizes_by_the_number_of_clips(num_clips, width, batch, steps,
+                                      milestone):
+    sizes = Sizes(num_clips)
+    assert (sizes.width, sizes.batch, sizes.steps, sizes.milestone) == (
+        width, batch, steps, milestone)

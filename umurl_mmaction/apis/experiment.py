@@ -1,0 +1,454 @@
+"""From an annotation file to the configs of an experiment on it."""
+import math
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+from mmaction.registry import TRANSFORMS
+
+from ..datasets.check_clip import check_clip
+from ..datasets.facts import DataFacts, facts_of
+from ..datasets.inspection import (
+    Finding,
+    SetMeasures,
+    class_counts,
+    clips_of_splits,
+    find_all,
+    find_in_splits,
+    torso_of,
+    units_of,
+)
+from ..datasets.inspection.splits import split_pairs
+from ..datasets.inspection.steps import measure_steps
+from ..fileio.annotations import check_is_there, load_annotations
+from ..fileio.atomic import replacing_folder, write_text
+from ..registry import mmaction_scope
+from ..skeleton.layout import LAYOUTS, Layout, build_layout
+
+BASE = 'umurl_mmaction::umurl'
+# From so many clips on, the paper's sizes.
+LARGE = 10_000
+
+
+class Sizes:
+    """Width, batch and length of a pre-training on a number of clips.
+
+    Args:
+        num_clips (int): Clips to train on.
+
+    Attributes:
+        width (int): Channels of the encoder.
+        batch (int): Clips in a batch.
+        steps (int): Optimizer steps.
+        milestone (int): The step after which the learning rate falls, as
+            late as in the paper's code (351 of 451 epochs).
+        lr (float, optional): Learning rate; None is that of the base.
+    """
+
+    def __init__(self, num_clips: int) -> None:
+        self.num_clips = num_clips
+        self.is_large = num_clips >= LARGE
+        self.width = 1024 if self.is_large else 128
+        self.batch = min(512 if self.is_large else 64, num_clips)
+        passes = 451 if self.is_large else 30
+        self.steps = max(3000, passes * math.ceil(num_clips / self.batch))
+        self.milestone = round(0.78 * self.steps)
+        self.lr = 5e-4 if self.is_large else None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What the configs of an annotation file say.
+
+    Args:
+        ann_file (str): The file, as the configs name it.
+        facts (DataFacts): Bodies, coordinates, classes.
+        layout (Layout): The skeleton.
+        named (bool): Whether the configs name the layout, since the file
+            says none or another.
+        bodies (Mapping[int, int]): Number of clips by number of bodies.
+        train (str, optional): Split to train on; None is all clips.
+        test (str, optional): Split to test on.
+        num_train (int): Clips to train on.
+        without_test (str): Why there is no probe and no retrieval; empty if
+            there is.
+        prepare (Mapping): Config of the normalisation.
+        nonfinite (bool): Whether a coordinate is NaN or infinite.
+        findings (Sequence[Finding]): What is likely to spoil a training.
+        summary (Sequence[str]): What the file is like, in lines.
+    """
+    ann_file: str
+    facts: DataFacts
+    layout: Layout
+    named: bool
+    bodies: Mapping[int, int]
+    train: Optional[str]
+    test: Optional[str]
+    num_train: int
+    without_test: str
+    prepare: Mapping[str, Any]
+    nonfinite: bool
+    findings: Sequence[Finding]
+    summary: Sequence[str]
+
+    @property
+    def name(self) -> str:
+        """Name of the file in the names of the configs."""
+        return re.sub(r'\W+', '_', Path(self.ann_file).stem)
+
+    @property
+    def sizes(self) -> Sizes:
+        """Width, batch and length of the pre-training."""
+        return Sizes(self.num_train)
+
+    @property
+    def coords(self) -> int:
+        """Coordinates that the encoder sees: a score is none."""
+        if self.prepare['type'] == 'SkeletonPreNormalize2D':
+            return 2
+        return self.facts.in_channels
+
+    @property
+    def checkpoint(self) -> str:
+        """The last checkpoint of the pre-training."""
+        return (f'work_dirs/{self.name}_pretrain/'
+                f'iter_{self.sizes.steps}.pth')
+
+
+def _choose_layout(data: Mapping, facts: DataFacts, ann_file: str,
+                   name: Optional[str]) -> Layout:
+    """Return the layout that is named, the file's, or the only one."""
+    num_joints = data['annotations'][0]['keypoint'].shape[2]
+    fitting = [x.name for x in LAYOUTS.values() if x.num_joints == num_joints]
+    if name is not None:
+        layout = build_layout(name)
+        if layout.num_joints != num_joints:
+            raise ValueError(
+                f'--layout {name} has {layout.num_joints} joints, but '
+                f'{ann_file} {num_joints}: '
+                f'{" or ".join(fitting) or "no known layout"} has as many')
+        return layout
+    if facts.layout is not None:
+        return facts.layout
+    if len(fitting) == 1:
+        return LAYOUTS[fitting[0]]
+    if fitting:
+        raise ValueError(
+            f'{ann_file} has {num_joints} joints and does not say which: '
+            f'wanted is --layout {" or ".join(fitting)}')
+    raise ValueError(
+        f'{ann_file} has {num_joints} joints, as no known layout has; put '
+        'the skeleton into the file: tools/data/convert_annotations.py '
+        f'{ann_file} NEW --skeleton FILE.json')
+
+
+def _choose_splits(splits: Mapping[str, Sequence[dict]], train: Optional[str],
+                   test: Optional[str]) -> tuple[Optional[str], Optional[str]]:
+    """Complete the names of the training and the test split."""
+    for name in filter(None, (train, test)):
+        if not splits.get(name):
+            known = ', '.join(x for x in splits if splits[x]) or 'none'
+            raise ValueError(f'there is no split {name!r}; known are: {known}')
+    filled = [name for name in splits if splits[name]]
+    pairs = [
+        pair for pair in split_pairs(filled)
+        if train in (None, pair[0]) and test in (None, pair[1])
+    ]
+    if train and test:
+        return train, test
+    if pairs:
+        return pairs[0]
+    names = [x for x in filled if 'train' in x and x != test] or filled
+    return train or (names[0] if names else None), test
+
+
+def _measure(clips: Sequence[dict], layout: Layout,
+             *prepare: Mapping[str, Any]) -> SetMeasures:
+    with mmaction_scope():
+        steps = [TRANSFORMS.build(dict(step)) for step in prepare]
+    measures = measure_steps(clips, steps, (), layout)
+    assert measures is not None  # the sizes of the clips are known to agree
+    return measures
+
+
+def _choose_normalization(clips: Sequence[dict], layout: Layout,
+                          named: bool) -> dict[str, Any]:
+    """Return the config that suits the unit of the clips."""
+    measures = _measure(clips, layout)
+    units = units_of(measures)
+    if units in ('pixels', 'shares'):
+        return dict(type='SkeletonPreNormalize2D', scale_by='body')
+    settings: dict[str, Any] = dict(type='SkeletonPreNormalize')
+    if named:
+        settings['layout'] = layout.name
+    torso = torso_of(measures)
+    if units != 'metres' and torso is not None:
+        settings['scale'] = float(f'{torso:.4g}')
+    return settings
+
+
+def _why_no_test(test: Optional[str], clips: Sequence[dict]) -> str:
+    if test is None:
+        return 'there is no split to test on'
+    if any(clip.get('label') is None for clip in clips):
+        return 'not all clips have labels'
+    return ''
+
+
+def plan_experiment(ann_file: str,
+                    layout: Optional[str] = None,
+                    train: Optional[str] = None,
+                    test: Optional[str] = None) -> Experiment:
+    """Look at an annotation file and choose the settings of an experiment.
+
+    Args:
+        ann_file (str): A pickle or an .npz.
+        layout (str, optional): Name of a known layout. Defaults to that of
+            the file, else to the only one with so many joints.
+        train (str, optional): Split to train on. Defaults to the first that
+            has a split to test on, else to the first.
+        test (str, optional): Split to test on. Defaults to the one that
+            goes with ``train``.
+
+    Returns:
+        Experiment: The settings.
+
+    Raises:
+        OSError: If there is no such file.
+        ValueError: If the file is broken, the layout is not known, or there
+            is no such split. Names what is wanted.
+    """
+    check_is_there(ann_file)
+    data = load_annotations(ann_file)
+    clips = data['annotations']
+    if not clips:
+        raise ValueError(f'{ann_file}: it has no clip')
+    for clip in clips:
+        check_clip(clip, ann_file)
+    sizes = {clip['keypoint'].shape[2:] for clip in clips}
+    if len(sizes) > 1 or min(sizes)[1] not in (2, 3):
+        raise ValueError(f'{ann_file}: wanted are 2 or 3 coordinates and one '
+                         f'number of joints, got {sorted(sizes)}')
+    facts = facts_of(data, ann_file)
+    chosen = _choose_layout(data, facts, ann_file, layout)
+    splits = clips_of_splits(data)
+    train, test = _choose_splits(splits, train, test)
+    training = clips if train is None else splits[train]
+    if len(training) < 2:
+        raise ValueError(f'{ann_file}: split {train!r} has one clip; wanted '
+                         'are two or more to train on')
+    used = [*training, *(splits[test] if test else ())]
+    named = facts.layout != chosen
+    prepare = _choose_normalization(training, chosen, named)
+    pairs = {name: splits[name] for name in (train, test) if name}
+    return Experiment(
+        ann_file=ann_file,
+        facts=facts,
+        layout=chosen,
+        named=named,
+        bodies=Counter(len(clip['keypoint']) for clip in used),
+        train=train,
+        test=test,
+        num_train=len(training),
+        without_test=_why_no_test(test, used),
+        prepare=prepare,
+        nonfinite=not all(
+            np.isfinite(clip['keypoint']).all() for clip in clips),
+        findings=[
+            *find_all(_measure(training, chosen, prepare)),
+            *find_in_splits(pairs, chosen.center)
+        ],
+        summary=[
+            f'{ann_file}: {len(clips)} clips, {class_counts(clips)}',
+            *(f'split {name}: {len(some)} clips'
+              for name, some in splits.items())
+        ])
+
+
+def _comment(*sentences: str) -> str:
+    return textwrap.fill(
+        ' '.join(sentences), 79, initial_indent='# ', subsequent_indent='# ',
+        break_long_words=False, break_on_hyphens=False)
+
+
+def _counts(bodies: Mapping[int, int]) -> str:
+    return ', '.join(f'{m} in {n} clips' for m, n in sorted(bodies.items()))
+
+
+def _data_lines(plan: Experiment) -> list[str]:
+    """The lines that describe the data, alike in all configs."""
+    name = plan.layout.name
+    skeleton, origin = 'ann_file=ann_file', "The file's own skeleton"
+    if plan.named:
+        skeleton, origin = (f'graph_cfg=dict(layout={name!r})',
+                            f'The layout {name!r}')
+    step = ', '.join(f'{key}={x!r}' for key, x in plan.prepare.items())
+    lines = [
+        f'ann_file = {plan.ann_file!r}',
+        _comment(
+            f'{origin}, {plan.layout.num_joints} joints;',
+            'x and y;' if plan.coords == 2 else 'x, y and z;',
+            f'bodies: {_counts(plan.bodies)}.'),
+        'skeleton = dict(',
+        f'    {skeleton}, in_channels={plan.coords}, '
+        f'num_person={max(plan.bodies)})',
+        _comment(_why_so_normalized(plan)),
+        f'prepare = [dict({step})]',
+    ]
+    settings = ['ann_file=ann_file', 'prepare=prepare']
+    if plan.nonfinite:
+        lines.append(_comment('Coordinates that are NaN or infinite are '
+                              'joints that nobody saw.'))
+        settings.append("nonfinite='missing'")
+    return [*lines, f'data = dict({", ".join(settings)})']
+
+
+def _why_so_normalized(plan: Experiment) -> str:
+    if plan.prepare['type'] == 'SkeletonPreNormalize2D':
+        return ('2D keypoints are centred and scaled by the bodies of the '
+                "clip; scale_by='image' would keep where they are in the "
+                'image.')
+    joints = plan.layout.joints
+    said = f'The joint {joints[plan.layout.center]!r} moves to 0'
+    if plan.layout.shoulders is not None and plan.coords == 3:
+        start, end = (joints[v] for v in plan.layout.shoulders)
+        said += f', and the line from {start!r} to {end!r} turns onto +x'
+    if 'scale' in plan.prepare:
+        said += ('. The unit is not the metre, so the median torso of the '
+                 'training clips becomes 1')
+    return f'{said}.'
+
+
+def _pretrain(plan: Experiment) -> str:
+    sizes = plan.sizes
+    width = ('the width of the paper, whose sets are as large.'
+             if sizes.is_large else
+             'the width that was measured on sets of 349 to 6,223 clips.')
+    if sizes.batch < sizes.num_clips:
+        batch = f'Batches of {sizes.batch}, as there.'
+    else:
+        batch = 'All clips are one batch, for there are few.'
+    length = (
+        "451 passes, as in the paper's code." if sizes.is_large else
+        '30 passes over the clips, but at least 3,000 steps: fewer teach '
+        'little.')
+    lines = [
+        _comment(f'Pre-training on {plan.num_train} clips. It looks at no '
+                 'label.'),
+        f"_base_ = '{BASE}/pretrain/umurl-plus_1xb64-3k_synthetic.py'", '',
+        *_data_lines(plan), '',
+        _comment(f'{sizes.width} channels: {width}'),
+        f'model = dict(backbone=dict(skeleton, embed_dims={sizes.width}))',
+        _comment(batch),
+        f'train_dataloader = dict(batch_size={sizes.batch}, '
+        f'dataset=dict(data, split={plan.train!r}))',
+    ]
+    if plan.test is not None and not plan.without_test:
+        lines += [
+            _comment('While it trains, these clips look for their nearest '
+                     'clip of the training set.'),
+            f'val_dataloader = dict(dataset=dict(split={plan.test!r}))'
+        ]
+    lines += [
+        _comment(length, 'The learning rate falls as late as in the '
+                 "paper's code, after 78 % of them."),
+        f'train_cfg = dict(max_iters={sizes.steps})',
+        'param_scheduler = [',
+        '    dict(',
+        "        type='MultiStepLR', by_epoch=False, "
+        f'milestones=[{sizes.milestone}], gamma=0.1)',
+        ']',
+    ]
+    if sizes.lr is not None:
+        lines += [
+            _comment('The learning rate of the paper, for batches of 512.'),
+            f'optim_wrapper = dict(optimizer=dict(lr={sizes.lr}))'
+        ]
+    return '\n'.join(lines) + '\n'
+
+
+def _probe(plan: Experiment) -> str:
+    classes, width = plan.facts.num_classes, plan.sizes.width
+    return '\n'.join([
+        _comment(f'A linear classifier of {classes} classes on the frozen '
+                 f'encoder, trained on {plan.train!r}, tested on '
+                 f'{plan.test!r}.'),
+        f"_base_ = '{BASE}/linear/umurl-linear_synthetic.py'", '',
+        *_data_lines(plan), '',
+        _comment('The encoder has the settings of the pre-training; its '
+                 'feature has two parts of that width, one of time and one '
+                 'of joints.'),
+        'model = dict(',
+        f'    backbone=dict(skeleton, embed_dims={width}),',
+        f'    cls_head=dict(num_classes={classes}, in_channels={2 * width}))',
+        f'train_dataloader = dict(dataset=dict(data, split={plan.train!r}))',
+        f'val_dataloader = dict(dataset=dict(data, split={plan.test!r}))',
+        'test_dataloader = val_dataloader',
+        _comment("MMAction2's inference_skeleton needs this name."),
+        'test_pipeline = prepare + _base_.pipeline',
+        f'load_from = {plan.checkpoint!r}', ''
+    ])
+
+
+def _retrieve(plan: Experiment) -> str:
+    return '\n'.join([
+        _comment(f'Retrieval: each clip of {plan.test!r} gets the label of '
+                 f'its nearest clip in {plan.train!r}.'),
+        f"_base_ = '{BASE}/knn/umurl-knn_synthetic.py'", '',
+        *_data_lines(plan), '',
+        _comment('The encoder has the settings of the pre-training.'),
+        'model = dict(',
+        f'    backbone=dict(skeleton, embed_dims={plan.sizes.width}),',
+        f'    gallery=dict(dataset=dict(data, split={plan.train!r})))',
+        f'test_dataloader = dict(dataset=dict(data, split={plan.test!r}))', ''
+    ])
+
+
+def config_texts(plan: Experiment) -> dict[str, str]:
+    """Write the configs of an experiment.
+
+    Args:
+        plan (Experiment): Its settings.
+
+    Returns:
+        dict[str, str]: Text by name of the file: ``NAME_pretrain.py`` and,
+        where clips with labels can be tested, ``NAME_probe.py`` and
+        ``NAME_retrieve.py``.
+    """
+    texts = {f'{plan.name}_pretrain.py': _pretrain(plan)}
+    if not plan.without_test:
+        texts[f'{plan.name}_probe.py'] = _probe(plan)
+        texts[f'{plan.name}_retrieve.py'] = _retrieve(plan)
+    return texts
+
+
+def write_configs(plan: Experiment, folder: Path) -> list[str]:
+    """Write the configs of an experiment into a new folder.
+
+    Args:
+        plan (Experiment): Its settings.
+        folder (Path): A folder that is not there yet.
+
+    Returns:
+        list[str]: The commands that run the configs, in their order.
+
+    Raises:
+        OSError: If the folder cannot be written. Nothing is left of it.
+    """
+    texts = config_texts(plan)
+    with replacing_folder(folder) as part:
+        for name, text in texts.items():
+            write_text(part / name, text)
+    verbs = ['train', 'train', 'test']
+    commands = [
+        f'mim {verb} umurl_mmaction {(folder / name).as_posix()}'
+        for verb, name in zip(verbs, texts)
+    ]
+    if len(commands) == 3:
+        commands[-1] += f' --checkpoint {plan.checkpoint}'
+    return commands
