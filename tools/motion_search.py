@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Optional
 from tool_arguments import (
     add_cfg_options,
     add_device,
+    add_format,
     add_model,
     build_inferencer,
+    check_frames,
     make_parser,
 )
 
@@ -98,7 +100,7 @@ def draw_figures(args: Namespace, inferencer: 'UmURLInferencer',
         Strip,
         StripFigure,
         hide_missing,
-        save_figure,
+        save_strips,
     )
     path = Path(args.data or search.about['ann_file'])
     recordings = {
@@ -130,9 +132,14 @@ def draw_figures(args: Namespace, inferencer: 'UmURLInferencer',
                 f'{head}\n{name}\nframes {window.start} to {window.stop - 1}',
                 # As recorded, people stand anywhere.
                 space=str(len(strips))))
-    save_figure(
-        StripFigure(strips, layout, args.frames, up=args.up).figure,
-        args.out / 'moments.png')
+    figure = StripFigure(
+        strips,
+        layout,
+        args.frames,
+        rows=None if args.format == 'png' else 1,
+        up=args.up,
+        title=f'moments like {query}')
+    save_strips(figure, args.out / f'moments.{args.format}')
 
 
 def find(args: Namespace) -> list['Moment']:
@@ -140,7 +147,9 @@ def find(args: Namespace) -> list['Moment']:
     from umurl_mmaction.apis import MotionSearch
     from umurl_mmaction.fileio.atomic import write_text
     from umurl_mmaction.visualization import save_figure
+    from umurl_mmaction.visualization.animation import check_format
     from umurl_mmaction.visualization.timeline import Curve, draw_moments
+    check_format(args.format)
     search = MotionSearch(args.features, args.kind)
     inferencer = build_inferencer(args)
     search.check_encoder(inferencer)
@@ -196,27 +205,27 @@ def main(argv: Optional[list[str]] = None) -> None:
     parser.add_argument(
         '--out', type=Path, default=Path('work_dirs/motion_search'),
         metavar='FOLDER',
-        help='for moments.csv, timeline.png and moments.png (%(default)s)')
-    parser.add_argument(
-        '--frames', type=int, default=5,
-        help='frames to draw, evenly over a moment (%(default)s)')
+        help='for moments.csv, timeline.png and the stick figures, '
+        'moments.png or of another --format (%(default)s)')
+    add_format(parser)
     parser.add_argument(
         '--up', choices=['y', '-y', 'z'],
         help='the axis that points up (y in three dimensions, -y in two)')
     add_device(parser)
     add_cfg_options(parser)
     args = parser.parse_args(argv)
-    for name in ('num_moments', 'frames'):
-        if getattr(args, name) < 1:
-            parser.error(f'--{name.replace("_", "-")} must be at least 1, got '
-                         f'{getattr(args, name)}')
+    if args.num_moments < 1:
+        parser.error(f'--num-moments must be at least 1, got '
+                     f'{args.num_moments}')
+    check_frames(parser, args)
 
     from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(str(args.out)):
         moments = find(args)
     for rank, (window, cosine, _) in enumerate(moments, 1):
         print(f'{rank}  {cosine:.3f}  {window}')
-    print(f'moments.csv, timeline.png and moments.png are in {args.out}')
+    print(f'moments.csv, timeline.png and moments.{args.format} are in '
+          f'{args.out}')
 
 
 if __name__ == '__main__':

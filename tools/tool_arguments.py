@@ -89,6 +89,26 @@ def describe_windows(windows: 'WindowDataset') -> str:
     return line
 
 
+def add_format(parser: ArgumentParser) -> None:
+    """Add ``--format`` of stick figures, and ``--frames``."""
+    parser.add_argument(
+        '--format', choices=['png', 'gif', 'mp4', 'html'], default='png',
+        help='a picture; an animation; or a page that plays, and can be '
+        'turned (%(default)s)')
+    parser.add_argument(
+        '--frames', type=int,
+        help='frames to draw, evenly over a clip (5; 32 in an animation or '
+        'page)')
+
+
+def check_frames(parser: ArgumentParser, args: Namespace) -> None:
+    """End the program if ``--frames`` is below 1; set its default."""
+    if args.frames is None:
+        args.frames = 5 if args.format == 'png' else 32
+    if args.frames < 1:
+        parser.error(f'--frames must be at least 1, got {args.frames}')
+
+
 def add_device(
         parser: ArgumentParser,
         default: Optional[str] = None,

@@ -192,11 +192,32 @@ def test_browse_skeleton(folder, tmp_path):
 
 def test_browse_skeleton_as_an_animation_with_names(folder, tmp_path):
     load('browse_skeleton').main([
-        str(PRETRAIN), '--clips', '0', '--gif', '--frames', '3', '--names',
+        str(PRETRAIN), '--clips', '0', '--format', 'gif', '--frames', '3',
+        '--names',
         '--out', str(tmp_path), '--cfg-options',
         *options(folder / 'tiny.pkl', 'train_dataloader')
     ])
     assert Image.open(tmp_path / 'clip000.gif').n_frames == 3
+
+
+def test_a_page_of_views_and_of_a_retrieval(folder, tmp_path):
+    data = folder / 'tiny.pkl'
+    load('browse_skeleton').main([
+        str(PRETRAIN), '--clips', '0', '--format', 'html', '--out',
+        str(tmp_path), '--cfg-options', *options(data, 'train_dataloader')
+    ])
+    load('retrieval_gallery').main([
+        str(KNN), str(folder / 'pretrain' / 'epoch_1.pth'), '--queries', '0',
+        '--format', 'html', '--neighbors', '2', '--out', str(tmp_path),
+        '--cfg-options',
+        *options(data, 'test_dataloader', 'model.gallery')
+    ])
+    pages = sorted(tmp_path.iterdir())
+    assert [x.name for x in pages] == ['clip000.html', 'clip012.html']
+    for page, titles in zip(pages, (['"raw"', '"normalised"', '"view 4'],
+                                    ['"query', '"1: ', '"2: '])):
+        text = page.read_text(encoding='utf-8')
+        assert all(f'"title":{title}' in text for title in titles)
 
 
 def test_browse_skeleton_titles(folder, tmp_path, monkeypatch):
@@ -424,6 +445,8 @@ def test_training_curves(folder, tmp_path, capsys):
     ('feature_map', ['a.py', 'a.pth', '--per-class', '0'], '--per-class must'),
     ('retrieval_gallery', ['a.py', 'a.pth', '--neighbors', '0'],
      '--neighbors must be at least 1, got 0'),
+    ('browse_skeleton', ['a.py', '--frames', '0', '--format', 'html'],
+     '--frames must be at least 1, got 0'),
     ('confusion_matrix', ['lost.pkl'], 'lost.pkl: No such file or directory'),
     ('training_curves', ['a', 'b', '--legend', 'a'], 'each of 2 runs, got 1'),
     ('training_curves', ['lost'], 'lost: there is no <timestamp>/vis_data'),

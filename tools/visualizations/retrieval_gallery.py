@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Optional
 from figure_arguments import (
     add_class_names,
     add_encoder,
+    add_format,
     add_up,
+    check_frames,
     figure_parser,
     load_config,
 )
@@ -33,9 +35,11 @@ def draw(cfg: 'Config', args: Namespace) -> None:
         StripFigure,
         hide_missing,
         log_figure,
-        save_figure,
+        save_strips,
     )
+    from umurl_mmaction.visualization.animation import check_format
     from umurl_mmaction.visualization.gallery import Neighbor, gallery_strips
+    check_format(args.format)
     if 'gallery' not in cfg.model:
         raise ValueError('the config has no model.gallery; wanted is one for '
                          'retrieval, such as umurl-knn_synthetic.py')
@@ -67,9 +71,14 @@ def draw(cfg: 'Config', args: Namespace) -> None:
         strips = gallery_strips(
             show(queries, query), name, label, neighbors, names)
         figure = StripFigure(
-            strips, queries.layout, args.frames, up=args.up).figure
-        save_figure(figure, args.out / f'{name.replace("/", "_")}.png')
-        log_figure(figure, args.tensorboard, f'retrieval/{name}')
+            strips,
+            queries.layout,
+            args.frames,
+            rows=None if args.format == 'png' else 1,
+            up=args.up)
+        save_strips(
+            figure, args.out / f'{name.replace("/", "_")}.{args.format}')
+        log_figure(figure.figure, args.tensorboard, f'retrieval/{name}')
     print(f'{len(chosen)} pictures in {args.out}')
 
 
@@ -84,16 +93,13 @@ def main(argv: Optional[list[str]] = None) -> None:
     parser.add_argument(
         '--neighbors', type=int, default=5, metavar='K',
         help='gallery clips to draw, the nearest (%(default)s)')
-    parser.add_argument(
-        '--frames', type=int, default=5,
-        help='frames to draw, evenly over the clip (%(default)s)')
+    add_format(parser)
     add_up(parser)
     add_class_names(parser)
     args = parser.parse_args(argv)
-    for name in ('neighbors', 'frames'):
-        if getattr(args, name) < 1:
-            parser.error(f'--{name} must be at least 1, got '
-                         f'{getattr(args, name)}')
+    if args.neighbors < 1:
+        parser.error(f'--neighbors must be at least 1, got {args.neighbors}')
+    check_frames(parser, args)
 
     from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(str(args.out)):
