@@ -1,7 +1,8 @@
 """Draw query clips and the gallery clips that are nearest to them.
 
 A picture shows a query and its neighbours side by side, normalised; the frames
-run downwards. A neighbour of the query's class is marked as right.
+run downwards. A neighbour of the query's class is marked as right, any other
+as wrong.
 """
 from argparse import Namespace
 from typing import TYPE_CHECKING, Optional
@@ -20,9 +21,38 @@ if TYPE_CHECKING:
     import numpy as np
     from mmengine.config import Config
 
+    from umurl_mmaction.apis import UmURLInferencer
+    from umurl_mmaction.visualization import StageSource
+
 EXAMPLE = ('python tools/visualizations/retrieval_gallery.py '
            'configs/umurl/knn/umurl-knn_synthetic.py '
            'work_dirs/umurl_1xb64_synthetic/epoch_30.pth')
+
+
+def draw_misses(inferencer: 'UmURLInferencer', queries: 'StageSource',
+                seed: int) -> list[str]:
+    """Draw three of the queries whose nearest clip is of another class.
+
+    Returns:
+        list[str]: Their numbers.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    import numpy as np
+    found = inferencer(
+        list(map(queries.dataset.get_data_info, range(len(queries.labels)))))
+    misses = [
+        i for i, (_, label) in enumerate(queries.labels)
+        if label is not None and label != found['nearest_labels'][i, 0]
+    ]
+    print(f'{len(misses)} of {len(queries.labels)} queries have a nearest '
+          'clip of another class')
+    if not misses:
+        raise ValueError('--misses finds nothing to draw')
+    drawn = np.random.default_rng(seed).choice(
+        misses, min(3, len(misses)), replace=False)
+    return list(map(str, sorted(drawn.tolist())))
 
 
 def draw(cfg: 'Config', args: Namespace) -> None:
@@ -44,12 +74,15 @@ def draw(cfg: 'Config', args: Namespace) -> None:
         raise ValueError('the config has no model.gallery; wanted is one for '
                          'retrieval, such as umurl-knn_synthetic.py')
     queries = StageSource(cfg, 'test_dataloader')
-    chosen = queries.pick(args.queries, args.seed)
     inferencer = UmURLInferencer(
         cfg,
         args.checkpoint,
         batch_size=cfg.test_dataloader.batch_size,
         num_nearest=args.neighbors)
+    wanted = args.queries
+    if args.misses:
+        wanted = draw_misses(inferencer, queries, args.seed)
+    chosen = queries.pick(wanted, args.seed)
     found = inferencer(list(map(queries.dataset.get_data_info, chosen)))
     # StageSource draws the gallery like the queries.
     cfg.gallery_dataloader = cfg.model.gallery
@@ -91,12 +124,18 @@ def main(argv: Optional[list[str]] = None) -> None:
         '--queries', nargs='+', default=[], metavar='CLIP',
         help='names or numbers of test clips (three, drawn by the seed)')
     parser.add_argument(
+        '--misses', action='store_true',
+        help='three queries whose nearest clip is of another class, drawn by '
+        'the seed')
+    parser.add_argument(
         '--neighbors', type=int, default=5, metavar='K',
         help='gallery clips to draw, the nearest (%(default)s)')
     add_format(parser)
     add_up(parser)
     add_class_names(parser)
     args = parser.parse_args(argv)
+    if args.misses and args.queries:
+        parser.error('--misses draws the queries itself: leave out --queries')
     if args.neighbors < 1:
         parser.error(f'--neighbors must be at least 1, got {args.neighbors}')
     check_frames(parser, args)
