@@ -2,7 +2,8 @@
 
 A linear or fine-tuning config gives classes and their scores. A retrieval
 (knn) config gives the labels of the nearest clips of its gallery, and names
-these clips.
+these clips. With --window, each window of a long recording has a row of its
+own, and --timeline draws the classes over the frames.
 """
 import csv
 import io
@@ -12,16 +13,21 @@ from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from tool_arguments import (
     add_batches,
     add_cfg_options,
     add_device,
     add_model,
+    add_windows,
     build_inferencer,
+    check_windows,
     make_parser,
 )
+
+if TYPE_CHECKING:
+    from umurl_mmaction.apis import UmURLInferencer, Window
 
 EPILOG = '''example:
   python tools/predict.py umurl-linear_synthetic.py \\
@@ -29,46 +35,14 @@ EPILOG = '''example:
   python tools/predict.py umurl-knn_synthetic.py \\
       work_dirs/umurl_1xb64_synthetic/epoch_30.pth new.pkl \\
       --num-nearest 3 --classes data/synthetic.pkl --out new.json
+  python tools/predict.py umurl-linear_synthetic.py \\
+      work_dirs/umurl-linear_synthetic/epoch_150.pth recording.npy \\
+      --window 64 --stride 16 --out windows.csv --timeline classes.png
 
 A clip is a file .npy, .npz, .csv or .json with an array (T, V, C), or (M, T,
 V, C) for several bodies, as tools/data/own_skeletons.md describes, or a .pkl
 of annotations with many of them.
 '''
-
-
-def read_clips(path: Path, input_shape: tuple[int, ...],
-               split: Optional[str]) -> list[dict[str, Any]]:
-    """Read the annotations of a file, or its array as one.
-
-    Args:
-        path (Path): File with an array, or annotations.
-        input_shape (tuple[int]): (M, T, V, C) of the encoder.
-        split (str, optional): Split of the annotations; None for all clips.
-
-    Raises:
-        ValueError: If there is no clip in it.
-    """
-    from umurl_mmaction.fileio.annotations import load_annotations
-    from umurl_mmaction.fileio.annotations_npz import is_annotations
-    from umurl_mmaction.fileio.clips import SUFFIXES, Clip, read_clip
-    if path.suffix in SUFFIXES and not is_annotations(path):
-        keypoint = read_clip(Clip(path, *input_shape[2:]))
-        return [dict(frame_dir=str(path), keypoint=keypoint)]
-    if path.suffix not in ('.pkl', '.npz'):
-        raise ValueError(f'{path}: expected a clip ({", ".join(SUFFIXES)}) or '
-                         'annotations (.pkl, .npz)')
-    data = load_annotations(path)
-    clips = data['annotations']
-    if split is not None:
-        splits = data.get('split', {})
-        if split not in splits:
-            raise ValueError(f'{path}: expected one of the splits '
-                             f'{sorted(splits)}, got {split!r}')
-        names = set(splits[split])
-        clips = [clip for clip in clips if clip['frame_dir'] in names]
-    if not clips:
-        raise ValueError(f'{path}: expected clips, got none')
-    return clips
 
 
 def read_classes(path: Path) -> list[str]:
@@ -148,8 +122,44 @@ def to_csv(rows: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
+def predict_windows(
+    inferencer: 'UmURLInferencer', clips: list[dict[str, Any]],
+    args: Namespace
+) -> tuple[list['Window'], dict[str, Any]]:
+    """Predict each window of the clips: windows, and arrays as of a call."""
+    import numpy as np
+    windows: list[Window] = []
+    found: dict[str, list[Any]] = {}
+    for row in inferencer.iter_windows(clips, args.window, args.stride):
+        windows.append(row.pop('window'))
+        # Those of hours of recordings are many, and not asked for.
+        del row['features']
+        for name, value in row.items():
+            found.setdefault(name, []).append(value)
+    return windows, {name: np.stack(rows) for name, rows in found.items()}
+
+
+def draw_timeline(windows: list['Window'], result: dict[str, Any],
+                  classes: Optional[Sequence[str]], path: Path) -> None:
+    """Write the picture of ``--timeline``."""
+    import numpy as np
+
+    from umurl_mmaction.visualization import ClassNames, save_figure
+    from umurl_mmaction.visualization.timeline import draw_classes
+    rows: dict[str, list[int]] = {}
+    for i, window in enumerate(windows):
+        rows.setdefault(window.recording, []).append(i)
+    frames = np.array([window[1:] for window in windows])
+    save_figure(
+        draw_classes({
+            name: (frames[of], result['scores'][of])
+            for name, of in rows.items()
+        }, ClassNames(classes or ())), path)
+
+
 def predict(args: Namespace) -> list[dict[str, Any]]:
-    """Predict the clips of the command line: a row for each."""
+    """Predict the clips of the command line: a row for each, or a window."""
+    from umurl_mmaction.fileio.recordings import read_recordings
     classes: Optional[Sequence[str]] = None
     if args.classes:
         classes = read_classes(args.classes)
@@ -158,9 +168,15 @@ def predict(args: Namespace) -> list[dict[str, Any]]:
     shape = inferencer.model.backbone.input_shape
     clips = [
         clip for path in args.clips
-        for clip in read_clips(path, shape, args.split)
+        for clip in read_recordings(path, shape, args.split)
     ]
-    result = inferencer(clips)
+    if args.window:
+        windows, result = predict_windows(inferencer, clips, args)
+        names = list(map(str, windows))
+    else:
+        result = inferencer(clips)
+        names = [clip.get('frame_dir', f'clip {i}')
+                 for i, clip in enumerate(clips)]
     # What the data call their classes, if they name them all.
     if classes is None and 'scores' in result and (
             len(inferencer.classes) >= result['scores'].shape[1]):
@@ -168,9 +184,13 @@ def predict(args: Namespace) -> list[dict[str, Any]]:
     if 'labels' not in result:
         raise ValueError(f'config {args.config} has neither a classifier nor '
                          'a gallery to tell classes by')
-    names = [clip.get('frame_dir', f'clip {i}')
-             for i, clip in enumerate(clips)]
-    return make_rows(names, result, classes)
+    rows = make_rows(names, result, classes)
+    if args.window:
+        rows = [dict(window._asdict(), **row)
+                for window, row in zip(windows, rows)]
+        if args.timeline:
+            draw_timeline(windows, result, classes, args.timeline)
+    return rows
 
 
 def main(argv: Optional[list[str]] = None) -> None:
@@ -192,6 +212,11 @@ def main(argv: Optional[list[str]] = None) -> None:
         help='clips of the gallery to name (as many as vote in the config)')
     parser.add_argument(
         '--split', help='split of the annotations to take (all clips)')
+    add_windows(parser, 'predict each window of this many frames (whole '
+                'clips)')
+    parser.add_argument(
+        '--timeline', type=Path, metavar='FILE',
+        help='picture to write of the classes over the frames, with --window')
     add_batches(parser)
     add_device(parser)
     add_cfg_options(parser)
@@ -199,6 +224,11 @@ def main(argv: Optional[list[str]] = None) -> None:
     if args.out is not None and (args.out.suffix not in ('.csv', '.json')
                                  or args.out.is_dir()):
         parser.error(f'--out must be a .csv or .json file, got {args.out}')
+    check_windows(parser, args)
+    if args.timeline is not None and (args.window is None
+                                      or args.timeline.suffix != '.png'):
+        parser.error('--timeline must be a .png file, with --window; got '
+                     f'{args.timeline}')
 
     # Only the table goes to the standard output.
     with redirect_stdout(sys.stderr):

@@ -11,7 +11,7 @@ from argparse import (
 from typing import TYPE_CHECKING, Any, Optional
 
 if TYPE_CHECKING:
-    from umurl_mmaction.apis import UmURLInferencer
+    from umurl_mmaction.apis import UmURLInferencer, WindowDataset
 
 
 class CfgOptions(Action):
@@ -53,6 +53,60 @@ def add_batches(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--precision', choices=['fp32', 'bf16', 'fp16'], default='fp32',
         help='(%(default)s)')
+
+
+def add_windows(parser: ArgumentParser, what: str) -> None:
+    """Add ``--window``, with its help, and ``--stride``."""
+    parser.add_argument('--window', type=int, metavar='FRAMES', help=what)
+    parser.add_argument(
+        '--stride', type=int, metavar='FRAMES',
+        help='frames from one window to the next (a quarter of a window)')
+
+
+def check_windows(parser: ArgumentParser, args: Namespace) -> None:
+    """End the program if the windows cannot be; set the default stride."""
+    if args.window is None:
+        if args.stride is not None:
+            parser.error('--stride is of no use without --window')
+        return
+    if args.stride is None:
+        args.stride = max(args.window // 4, 1)
+    for name in ('window', 'stride'):
+        if getattr(args, name) < 1:
+            parser.error(f'--{name} must be at least 1, got '
+                         f'{getattr(args, name)}')
+
+
+def describe_windows(windows: 'WindowDataset') -> str:
+    """Say how many windows there are, and what is not as asked for."""
+    line = (f'{len(windows)} windows of {windows.window} frames, one each '
+            f'{windows.stride}, of {windows.num_recordings} recordings')
+    if windows.num_short:
+        line += (f'; {windows.num_short} shorter than a window: one window '
+                 'of all frames each')
+    if windows.stride > windows.window:
+        line += '; frames between windows are in none'
+    return line
+
+
+def add_format(parser: ArgumentParser) -> None:
+    """Add ``--format`` of stick figures, and ``--frames``."""
+    parser.add_argument(
+        '--format', choices=['png', 'gif', 'mp4', 'html'], default='png',
+        help='a picture; an animation; or a page that plays, and can be '
+        'turned (%(default)s)')
+    parser.add_argument(
+        '--frames', type=int,
+        help='frames to draw, evenly over a clip (5; 32 in an animation or '
+        'page)')
+
+
+def check_frames(parser: ArgumentParser, args: Namespace) -> None:
+    """End the program if ``--frames`` is below 1; set its default."""
+    if args.frames is None:
+        args.frames = 5 if args.format == 'png' else 32
+    if args.frames < 1:
+        parser.error(f'--frames must be at least 1, got {args.frames}')
 
 
 def add_device(

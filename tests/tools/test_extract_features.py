@@ -74,7 +74,9 @@ def test_features_names_and_labels(tool, argv, folder, tmp_path, capsys):
         'labels (18,) int64', f'written to {out}'
     ]
     with np.load(out) as got:
-        assert got.files == ['fused', 'joint', 'names', 'labels']
+        assert got.files == [
+            'fused', 'joint', 'names', 'labels', 'about'
+        ]
         assert got['names'].tolist() == [
             x['frame_dir'] for x in DATA['annotations']
         ]
@@ -160,6 +162,42 @@ def test_an_interrupted_merge_encodes_nothing_again(
     assert out.read_bytes() == whole
 
 
+def test_windows_are_the_same_frames_cut_as_clips(
+        tool, argv, folder, tmp_path, capsys):
+    out = tmp_path / 'windows.npz'
+    tool.main([*argv, '--window', '40', '--stride', '16', '--out', str(out)])
+    got = np.load(out)
+    # The last window of a recording ends with it; a short one has one.
+    clips, names, frames = [], [], []
+    for x in DATA['annotations']:
+        T = x['total_frames']
+        last = max(T - 40, 0)
+        for start in sorted({*range(0, last, 16), last}):
+            stop = min(start + 40, T)
+            clips.append(x['keypoint'][:, start:stop])
+            names.append(x['frame_dir'])
+            frames.append([start, stop])
+    short = sum(x['total_frames'] < 40 for x in DATA['annotations'])
+    assert short and (
+        f'{len(clips)} windows of 40 frames, one each 16, of 18 recordings; '
+        f'{short} shorter than a window: one window of all frames each\n'
+    ) in capsys.readouterr().out
+    assert got['names'].tolist() == names
+    assert got['frames'].tolist() == frames
+    inferencer = UmURLInferencer(
+        folder / 'knn.py', folder / 'weights.pth', device='cpu', batch_size=3)
+    expected = inferencer.extract_features(clips, ('fused', 'joint'))
+    for kind, features in expected.items():
+        assert np.array_equal(got[kind], features)
+    half = tmp_path / 'half.npz'
+    tool.main([
+        *argv, '--window', '40', '--stride', '16', '--dtype', 'float16',
+        '--out', str(half)
+    ])
+    assert np.array_equal(
+        np.load(half)['fused'], got['fused'].astype(np.float16))
+
+
 def test_workers_change_nothing(tool, argv, tmp_path):
     for workers in ('0', '2'):
         tool.main([
@@ -189,6 +227,10 @@ def test_parts_of_another_run_are_refused(
     for more in (['--precision', 'bf16'], ['--batch-size', '2'],
                  ['--cfg-options', 'model.num_neighbors=2']):
         assert message + 'settings is' in refuse(*more)
+    assert message + 'window is None, that of this run 40' in refuse(
+        '--window', '40')
+    assert message + 'dtype is float32, that of' in refuse(
+        '--dtype', 'float16')
     assert not out.exists()
 
 
@@ -199,6 +241,9 @@ def test_parts_of_another_run_are_refused(
     (['--features', 'depth'], "this model has no 'depth' feature, only fused"),
     (['--data', 'lost.pkl'], "annotation file 'lost.pkl' is not there"),
     (['--split', 'test'], "has no split 'test', only ['train', 'val']"),
+    (['--window', '0'], '--window must be at least 1, got 0'),
+    (['--window', '8', '--stride', '0'], '--stride must be at least 1, got 0'),
+    (['--stride', '8'], '--stride is of no use without --window'),
 ])
 def test_what_cannot_be(tool, argv, tmp_path, capsys, more, message):
     line = refusal(tool, capsys, *argv, '--out', tmp_path / 'a.npz', *more)

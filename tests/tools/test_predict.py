@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from conftest import REPO, make_annotations
 from mmengine.config import Config
+from PIL import Image
 from tiny_models import KNN, LINEAR, save_weights, tiny_config
 from tools_loading import load_script, refusal
 
 import umurl_mmaction
 from umurl_mmaction.apis import UmURLInferencer
+from umurl_mmaction.apis.windows import cut_windows
 from umurl_mmaction.fileio.annotations import (
     load_annotations,
     save_annotations,
@@ -181,3 +183,37 @@ def test_what_cannot_be(tool, folder, monkeypatch, capsys, more, message):
     (folder / 'none.txt').write_text('')
     monkeypatch.chdir(folder)
     assert message in refusal(tool, capsys, *argv(folder, 'linear', *more))
+
+
+def test_windows_have_a_row_and_a_picture(tool, folder, tmp_path, capsys):
+    out, picture = tmp_path / 'windows.csv', tmp_path / 'classes.png'
+    tool.main(
+        argv(folder, 'linear', str(folder / 'new.pkl'), '--window', '16',
+             '--stride', '7', '--timeline', str(picture), '--out', str(out)))
+    with open(out, encoding='utf-8') as f:
+        rows = list(csv.DictReader(f))
+    windows = [(x['frame_dir'], *frames) for x in CLIPS
+               for frames in cut_windows(x['total_frames'], 16, 7)]
+    assert [(x['recording'], int(x['start']), int(x['stop']))
+            for x in rows] == windows
+    clips = {x['frame_dir']: x['keypoint'] for x in CLIPS}
+    expected = UmURLInferencer(
+        folder / 'linear.py', folder / 'linear.pth', device='cpu')(
+            [clips[name][:, start:stop] for name, start, stop in windows])
+    for row, (name, start, stop), label, scores in zip(
+            rows, windows, expected['labels'], expected['scores']):
+        assert row['name'] == f'{name}[{start}:{stop}]'
+        assert int(row['label']) == label
+        assert float(row['score']) == pytest.approx(scores[label], abs=1e-6)
+    assert np.asarray(Image.open(picture)).std() > 1
+
+
+@pytest.mark.parametrize('more, message', [
+    (['--window', '-1'], '--window must be at least 1, got -1'),
+    (['--timeline', 'a.png'], '--timeline must be a .png file, with --window'),
+    (['--window', '9', '--timeline', 'a.txt'], 'a .png file, with --window'),
+])
+def test_windows_that_cannot_be(tool, folder, capsys, more, message):
+    line = refusal(
+        tool, capsys, *argv(folder, 'linear', str(folder / 'a.npy'), *more))
+    assert message in line

@@ -192,11 +192,32 @@ def test_browse_skeleton(folder, tmp_path):
 
 def test_browse_skeleton_as_an_animation_with_names(folder, tmp_path):
     load('browse_skeleton').main([
-        str(PRETRAIN), '--clips', '0', '--gif', '--frames', '3', '--names',
+        str(PRETRAIN), '--clips', '0', '--format', 'gif', '--frames', '3',
+        '--names',
         '--out', str(tmp_path), '--cfg-options',
         *options(folder / 'tiny.pkl', 'train_dataloader')
     ])
     assert Image.open(tmp_path / 'clip000.gif').n_frames == 3
+
+
+def test_a_page_of_views_and_of_a_retrieval(folder, tmp_path):
+    data = folder / 'tiny.pkl'
+    load('browse_skeleton').main([
+        str(PRETRAIN), '--clips', '0', '--format', 'html', '--out',
+        str(tmp_path), '--cfg-options', *options(data, 'train_dataloader')
+    ])
+    load('retrieval_gallery').main([
+        str(KNN), str(folder / 'pretrain' / 'epoch_1.pth'), '--queries', '0',
+        '--format', 'html', '--neighbors', '2', '--out', str(tmp_path),
+        '--cfg-options',
+        *options(data, 'test_dataloader', 'model.gallery')
+    ])
+    pages = sorted(tmp_path.iterdir())
+    assert [x.name for x in pages] == ['clip000.html', 'clip012.html']
+    for page, titles in zip(pages, (['"raw"', '"normalised"', '"view 4'],
+                                    ['"query', '"1: ', '"2: '])):
+        text = page.read_text(encoding='utf-8')
+        assert all(f'"title":{title}' in text for title in titles)
 
 
 def test_browse_skeleton_titles(folder, tmp_path, monkeypatch):
@@ -235,18 +256,20 @@ def test_feature_map(folder, tmp_path):
     output = run(tmp_path, 'feature_map', *args)
     assert f'6 clips of 2 classes in {out / "tsne.png"}' in output
     assert images(tmp_path / 'tb') == ['features/tsne']
+    projector = tmp_path / 'tb' / 'projector'
+    assert f'tensorboard --logdir {projector}' in output
     for _ in range(2):  # what is there is replaced
         load('feature_map').main([*map(str, args), '--method', 'pca'])
-    assert sorted(x.name for x in out.iterdir()) == [
-        'pca.png', 'projector', 'tsne.png'
-    ]
+    assert sorted(x.name for x in out.iterdir()) == ['pca.png', 'tsne.png']
     dataset = queries(folder)
     chosen = [i for i, (_, label) in enumerate(dataset.labels) if label != 1]
     features = unit_features(folder, chosen)
     assert list(features) == ['fused', 'joint', 'bone', 'motion']
-    config = (out / 'projector' / 'projector_config.pbtxt').read_text()
+    config = (projector / 'projector_config.pbtxt').read_text()
+    assert config.count('single_image_dim: 48') == 2 * 4
     for name, feature in features.items():
-        part = out / 'projector' / '00000' / name
+        part = projector / '00000' / name
+        assert Image.open(part / 'sprite.png').size == (3 * 48, 3 * 48)
         assert config.count(f'"00000/{name}/tensors.tsv"') == 1
         np.testing.assert_allclose(
             np.loadtxt(part / 'tensors.tsv'), feature, rtol=1e-3, atol=1e-5)
@@ -359,6 +382,36 @@ def test_retrieval_gallery(folder, tmp_path, monkeypatch):
             assert ('right' in head, 'wrong' in head) == (right, not right)
             assert strip.color == (RIGHT_COLOR if right else WRONG_COLOR)
             assert head.endswith(f'{cosine[index]:.3f}')
+        assert query.color == found[0].color
+
+
+def test_queries_that_miss_are_drawn(folder, tmp_path, capsys, monkeypatch):
+    args = [
+        str(KNN), str(folder / 'pretrain' / 'epoch_1.pth'), '--misses',
+        '--frames', '1', '--neighbors', '1', '--out', str(tmp_path),
+        '--cfg-options',
+        *options(folder / 'tiny.pkl', 'test_dataloader', 'model.gallery')
+    ]
+    call = UmURLInferencer.__call__
+    wrong = {1, 4}
+
+    def miss(self, clips):
+        found = call(self, clips)
+        if len(clips) == 9:  # all queries
+            for i, label in enumerate(found['nearest_labels']):
+                label[0] = (i % 3 + (i in wrong)) % 3
+        return found
+
+    monkeypatch.setattr(UmURLInferencer, '__call__', miss)
+    load('retrieval_gallery').main(args)
+    assert '2 of 9 queries have a nearest clip of another class' in (
+        capsys.readouterr().out)
+    assert sorted(x.name for x in tmp_path.iterdir()) == [
+        'clip013.png', 'clip016.png'
+    ]
+    wrong.clear()
+    line = refusal(load('retrieval_gallery'), capsys, *args)
+    assert line == 'error: --misses finds nothing to draw'
 
 
 def test_retrieval_needs_a_gallery(folder, tmp_path, capsys):
@@ -424,6 +477,10 @@ def test_training_curves(folder, tmp_path, capsys):
     ('feature_map', ['a.py', 'a.pth', '--per-class', '0'], '--per-class must'),
     ('retrieval_gallery', ['a.py', 'a.pth', '--neighbors', '0'],
      '--neighbors must be at least 1, got 0'),
+    ('browse_skeleton', ['a.py', '--frames', '0', '--format', 'html'],
+     '--frames must be at least 1, got 0'),
+    ('retrieval_gallery', ['a.py', 'a.pth', '--misses', '--queries', '1'],
+     '--misses draws the queries itself: leave out --queries'),
     ('confusion_matrix', ['lost.pkl'], 'lost.pkl: No such file or directory'),
     ('training_curves', ['a', 'b', '--legend', 'a'], 'each of 2 runs, got 1'),
     ('training_curves', ['lost'], 'lost: there is no <timestamp>/vis_data'),

@@ -65,9 +65,15 @@ def test_marks_agree_with_the_labels():
     names = ClassNames(['sit', 'stand', 'a name too long for a line of it'])
     query, *strips = gallery_strips(clip, 'query1', 2, neighbors, names)
     assert query.title.splitlines() == [
-        'query', 'a name too long for a line', 'of it', 'query1'
+        'query: 2 of 3 right', 'a name too long for a line', 'of it', 'query1'
     ]
-    assert query.color is None
+    # That of the nearest one.
+    assert query.color == RIGHT_COLOR
+    missed, *_ = gallery_strips(clip, 'query1', 0, neighbors, names)
+    assert missed.title.startswith('query: 1 of 3 right')
+    assert missed.color == WRONG_COLOR
+    unknown, *_ = gallery_strips(clip, 'query1', None, neighbors, names)
+    assert unknown.title.startswith('query\n') and unknown.color is None
     assert [strip.color for strip in strips] == [
         RIGHT_COLOR, WRONG_COLOR, RIGHT_COLOR, None
     ]

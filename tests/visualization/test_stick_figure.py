@@ -12,7 +12,6 @@ from umurl_mmaction.visualization import (
     hide_missing,
     log_figure,
     save_figure,
-    save_gif,
 )
 from umurl_mmaction.visualization.joint_key import draw_joint_key, spread
 from umurl_mmaction.visualization.limbs import (
@@ -317,20 +316,6 @@ def test_files_are_whole_or_as_before(tmp_path, monkeypatch):
 def test_a_format_that_is_not_there(tmp_path):
     with pytest.raises(ValueError, match='xyz'):
         save_figure(Figure(), tmp_path / 'a.xyz')
-
-
-def test_an_animation_has_a_frame_for_each(tmp_path):
-    layout = build_layout('coco')
-    figure = StripFigure([Strip(make_clip(layout), 'a')], layout, 4, rows=1)
-    save_gif(figure, tmp_path / 'a.gif')
-    image = Image.open(tmp_path / 'a.gif')
-    assert image.n_frames == 4
-    frames = []
-    for i in range(4):
-        image.seek(i)
-        frames.append(np.asarray(image.convert('RGB')).tobytes())
-    assert len(set(frames)) == 4
-    assert [path.name for path in tmp_path.iterdir()] == ['a.gif']
 
 
 def test_tensorboard_gets_the_picture(tmp_path):

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Optional
 from figure_arguments import (
     add_class_names,
     add_config,
+    add_format,
     add_up,
+    check_frames,
     figure_parser,
     load_config,
 )
@@ -57,14 +59,13 @@ def browse(cfg: 'Config', args: Namespace) -> None:
         StageSource,
         StripFigure,
         log_figure,
-        save_figure,
-        save_gif,
+        save_strips,
     )
+    from umurl_mmaction.visualization.animation import check_format
+    check_format(args.format)
     source = StageSource(cfg, args.loader)
     clips = source.pick(args.clips, args.seed)
     names = ClassNames.find(args.class_names, source.dataset)
-    num_frames = args.frames or (32 if args.gif else 5)
-    suffix = '.gif' if args.gif else '.png'
     for index in track(clips):
         # A seed for each clip: its views do not depend on the clips before.
         set_random_seed(args.seed + index)
@@ -72,16 +73,13 @@ def browse(cfg: 'Config', args: Namespace) -> None:
         figure = StripFigure(
             strips_of(source, index),
             source.layout,
-            num_frames,
-            rows=1 if args.gif else None,
+            args.frames,
+            rows=None if args.format == 'png' else 1,
             up=args.up,
             title=f'{name}: {names[label]}',
             names=args.names)
-        path = args.out / f'{name.replace("/", "_")}{suffix}'
-        if args.gif:
-            save_gif(figure, path)
-        else:
-            save_figure(figure.figure, path)
+        save_strips(
+            figure, args.out / f'{name.replace("/", "_")}.{args.format}')
         log_figure(figure.figure, args.tensorboard, f'clip/{name}')
     print(f'{len(clips)} pictures in {args.out}')
 
@@ -97,19 +95,13 @@ def main(argv: Optional[list[str]] = None) -> None:
     parser.add_argument(
         '--clips', nargs='+', default=[], metavar='CLIP',
         help='names or numbers of clips (three, drawn by the seed)')
-    parser.add_argument(
-        '--frames', type=int,
-        help='frames to draw, evenly over the clip (5; 32 in an animation)')
-    parser.add_argument(
-        '--gif', action='store_true',
-        help='write animations rather than strips')
+    add_format(parser)
     parser.add_argument(
         '--names', action='store_true', help="add the joints' names")
     add_class_names(parser)
     add_up(parser)
     args = parser.parse_args(argv)
-    if args.frames is not None and args.frames < 1:
-        parser.error(f'--frames must be at least 1, got {args.frames}')
+    check_frames(parser, args)
 
     from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(str(args.out)):

@@ -3,8 +3,9 @@
 The panels show the fused feature and that of each modality, on the plane by
 t-SNE or PCA, coloured by class, with its 1-nearest-neighbour accuracy among
 the clips drawn. The picture says what is left out. The same features are
-written for the projector of TensorBoard, into the folder `projector` beside
-the picture.
+written for the projector of TensorBoard, with classes, names and stick
+figures of the clips, into the folder `projector` beside the picture, or in
+that of --tensorboard.
 """
 from argparse import Namespace
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Optional
 from figure_arguments import (
     add_class_names,
     add_encoder,
+    add_up,
     figure_parser,
     load_config,
 )
@@ -33,13 +35,14 @@ METHODS = dict(tsne='t-SNE', pca='PCA')
 
 
 def write_projector(folder: Path, features: dict[str, 'Tensor'],
-                    rows: list[list[str]]) -> None:
+                    rows: list[list[str]], sprites: 'Tensor') -> None:
     """Write features for TensorBoard's projector, in place of an old folder.
 
     Args:
         folder (Path): Folder to write.
         features (dict[str, Tensor]): Features (G, F) by kind.
         rows (list[list[str]]): Class and name of each of the G clips.
+        sprites (Tensor): Their pictures, (G, 3, S, S), 0 to 1.
     """
     from torch.utils.tensorboard import SummaryWriter
 
@@ -51,7 +54,24 @@ def write_projector(folder: Path, features: dict[str, 'Tensor'],
                     feature,
                     metadata=rows,
                     metadata_header=['class', 'clip'],
+                    label_img=sprites,
                     tag=name)
+
+
+def draw_clips(cfg: 'Config', args: Namespace,
+               clips: Sequence[int]) -> 'Tensor':
+    """Draw clips as sprites for the projector: (G, 3, S, S), 0 to 1."""
+    import torch
+
+    from umurl_mmaction.visualization import StageSource, hide_missing
+    from umurl_mmaction.visualization.sprites import draw_sprites
+    source = StageSource(cfg, args.loader)
+    images = draw_sprites([
+        hide_missing(
+            source[i].normalized, source.layout, centered=source.centered)
+        for i in clips
+    ], source.layout, args.up)
+    return torch.from_numpy(images).permute(0, 3, 1, 2) / 255
 
 
 def left_out(labels: Sequence[Optional[int]], clips: Sequence[int],
@@ -123,7 +143,8 @@ def draw(cfg: 'Config', args: Namespace) -> None:
         for kind, feature in encoded.items()
     }
     rows = [[names[labels[i]], titles[i]] for i in clips]
-    write_projector(args.out / 'projector', features, rows)
+    projector = Path(args.tensorboard or args.out) / 'projector'
+    write_projector(projector, features, rows, draw_clips(cfg, args, clips))
     drawn = np.array([labels[i] for i in clips])
     figure = draw_feature_map(
         {
@@ -140,7 +161,7 @@ def draw(cfg: 'Config', args: Namespace) -> None:
     save_figure(figure, path)
     log_figure(figure, args.tensorboard, f'features/{args.method}')
     print(f'{len(clips)} clips of {len(wanted)} classes in {path}; for the '
-          f'projector: tensorboard --logdir {args.out / "projector"}')
+          f'projector: tensorboard --logdir {projector}')
 
 
 def main(argv: Optional[list[str]] = None) -> None:
@@ -161,6 +182,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         '--per-class', type=int, default=100, metavar='N',
         help='clips of each class at most, drawn by the seed (%(default)s)')
     add_class_names(parser)
+    add_up(parser)
     args = parser.parse_args(argv)
     if args.per_class < 1:
         parser.error(f'--per-class must be at least 1, got {args.per_class}')

@@ -5,14 +5,16 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Union
-from zipfile import BadZipFile
 
 import numpy as np
+from mmaction.structures import ActionDataSample
 from torch.utils.data import Dataset, Subset
 
 from ..fileio.atomic import replacing
-from ..fileio.npz import PlainNpz
+from ..fileio.npz import PlainNpz, save_joined
 from .inferencer import UmURLInferencer
+
+DTYPES = ('float32', 'float16')
 
 
 def describe_run(inferencer: UmURLInferencer, checkpoint: Union[str, Path],
@@ -60,14 +62,17 @@ class FeatureExtraction:
         run (dict): From ``describe_run``; chunks of another run are refused.
         chunk_size (int): Clips of a chunk. Defaults to 4096.
         num_workers (int): Processes that prepare clips. Defaults to 0.
+        dtype (str): Of the features, ``'float32'`` or ``'float16'``. Defaults
+            to ``'float32'``.
 
     Attributes:
+        about (dict): What the features depend on.
         folder (Path): The folder of the chunks.
         chunks (list[range]): Indices of the clips of each chunk.
 
     Raises:
         ValueError: If a kind is unknown, the dataset is empty, or the folder
-            has chunks of another run.
+            has chunks of another run, or ``dtype`` is unknown.
     """
 
     def __init__(self,
@@ -77,8 +82,12 @@ class FeatureExtraction:
                  kinds: Sequence[str],
                  run: dict[str, Any],
                  chunk_size: int = 4096,
-                 num_workers: int = 0) -> None:
+                 num_workers: int = 0,
+                 dtype: str = 'float32') -> None:
         inferencer.check_kinds(kinds)
+        if dtype not in DTYPES:
+            raise ValueError(f'dtype={dtype!r} must be one of '
+                             f'{", ".join(DTYPES)}')
         num_clips = len(dataset)  # type: ignore[arg-type]
         if not num_clips:
             raise ValueError('there is no clip to encode: the dataset is '
@@ -88,6 +97,7 @@ class FeatureExtraction:
         self.out = out
         self.kinds = tuple(kinds)
         self.num_workers = num_workers
+        self.dtype = np.dtype(dtype)
         size = inferencer.batch_size
         chunk_size = max(chunk_size // size, 1) * size
         indices = range(num_clips)
@@ -95,9 +105,16 @@ class FeatureExtraction:
             indices[i:i + chunk_size] for i in range(0, num_clips, chunk_size)
         ]
         self.folder = out.with_name(f'{out.name}.parts')
-        run = dict(run, kinds=list(kinds), part_size=chunk_size,
-                   clips=num_clips)
-        self._claim_folder(json.loads(json.dumps(run)))
+        self.about = json.loads(
+            json.dumps(
+                dict(
+                    run,
+                    kinds=list(kinds),
+                    part_size=chunk_size,
+                    clips=num_clips,
+                    dtype=dtype,
+                    encoder=inferencer.fingerprint)))
+        self._claim_folder(self.about)
 
     def _claim_folder(self, run: dict[str, Any]) -> None:
         path = self.folder / 'run.json'
@@ -132,40 +149,55 @@ class FeatureExtraction:
         """Encode the missing chunks, and write the file.
 
         Returns:
-            dict[str, np.ndarray]: The arrays of the file, in the dataset's
-            order: features (G, F), float32, of each kind; ``names`` (G, );
-            ``labels`` (G, ), int64, -1 for a clip without one.
+            dict[str, np.ndarray]: The arrays of the file, mapped into memory,
+            in the dataset's order: features (G, F) of each kind; ``names``
+            (G, ); ``labels`` (G, ), int64, -1 for a clip without one. Windows
+            have the names of their recordings, and ``frames`` (G, 2), int64:
+            the first one and that after the last. ``about`` is JSON that says
+            what the features depend on.
         """
         for i in self.missing_chunks():
             features, samples = self.inferencer.encode_dataset(
                 Subset(self.dataset, self.chunks[i]), self.kinds,
                 self.num_workers)
-            names = [sample.get('frame_dir', '') for sample in samples]
-            labels = [
-                int(sample.gt_label) if 'gt_label' in sample else -1
-                for sample in samples
-            ]
+            arrays: dict[str, Any] = {
+                kind: value.astype(self.dtype, copy=False)
+                for kind, value in features.items()
+            }
+            for kind, value in arrays.items():
+                if not np.isfinite(value).all():
+                    raise ValueError(f'a {kind!r} feature is too large for '
+                                     f'{self.dtype}; wanted is float32')
+            arrays.update(_describe(samples))
             with replacing(self._path(i)) as temporary:
-                arrays: dict[str, Any] = dict(
-                    features, names=np.array(names), labels=np.array(labels))
                 np.savez(temporary, **arrays)
         return self._merge()
 
     def _merge(self) -> dict[str, np.ndarray]:
-        merged: dict[str, Any] = {}
-        for name in (*self.kinds, 'names', 'labels'):
-            # Only one kind at a time is in memory twice.
-            values = []
-            for i in range(len(self.chunks)):
-                try:
-                    with PlainNpz(self._path(i)) as arrays:
-                        values.append(arrays[name])
-                except (BadZipFile, KeyError, ValueError) as error:
-                    raise ValueError(
-                        f'{self._path(i)} is no part of features: {error}; '
-                        'remove it, and run this again') from None
-            merged[name] = np.concatenate(values)
         with replacing(self.out) as temporary:
-            np.savez(temporary, **merged)
+            try:
+                save_joined(
+                    temporary,
+                    [self._path(i) for i in range(len(self.chunks))],
+                    dict(about=np.array(json.dumps(self.about))))
+            except ValueError as error:
+                raise ValueError(f'{error}; wanted is a part of features: '
+                                 'remove it, and run this again') from None
         shutil.rmtree(self.folder)
-        return merged
+        with PlainNpz(self.out) as arrays:
+            return {name: arrays.map(name) for name in arrays}
+
+
+def _describe(samples: Sequence[ActionDataSample]) -> dict[str, np.ndarray]:
+    """Make the columns of a file that stand beside the features."""
+    names = [sample.get('frame_dir', '') for sample in samples]
+    columns = {}
+    if 'window' in samples[0]:
+        windows = [sample.window for sample in samples]
+        names = [window.recording for window in windows]
+        columns['frames'] = np.array([window[1:] for window in windows])
+    labels = [
+        int(sample.gt_label) if 'gt_label' in sample else -1
+        for sample in samples
+    ]
+    return dict(names=np.array(names), labels=np.array(labels), **columns)

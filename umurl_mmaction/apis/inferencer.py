@@ -1,4 +1,6 @@
 """A trained encoder for recorded clips."""
+import hashlib
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,6 +36,7 @@ from .clips import (
     split_streams,
 )
 from .loading import load_config, load_model
+from .windows import WindowDataset
 
 PRECISIONS = dict(fp32=None, bf16=torch.bfloat16, fp16=torch.float16)
 
@@ -151,20 +154,75 @@ class UmURLInferencer:
             ValueError: If something else is given, a clip does not fit the
                 model, or its feature is not finite.
         """
-        found: dict[str, list[Tensor]] = {}
+        found: dict[str, list[np.ndarray]] = {}
         for data in self._batches(clips):
-            feature = self._encode(data)[FUSED]
-            found.setdefault('features', []).append(feature.mean(dim=1))
-            for name, value in self._judge(feature).items():
+            for name, value in self._predict(data).items():
                 found.setdefault(name, []).append(value)
-        results = {
-            name: torch.cat(values).cpu().numpy()
-            for name, values in found.items()
-        }
+        return {name: np.concatenate(values) for name, values in found.items()}
+
+    def iter_windows(self,
+                     recordings: Clips,
+                     window: int,
+                     stride: int) -> Iterator[dict[str, Any]]:
+        """Encode the windows of long recordings, batch by batch.
+
+        A window gives what its frames give as a clip: it is normalised on its
+        own.
+
+        Args:
+            recordings (np.ndarray | Tensor | dict | sequence): Arrays (M, T,
+                V, C) or annotations, as for a call.
+            window (int): Frames of a window. A shorter recording is one
+                window.
+            stride (int): Frames from one start to the next. The last window
+                ends with the recording.
+
+        Yields:
+            dict: For each window, by recording and in order: ``window``, a
+            :class:`Window` of ``recording``, ``start`` and ``stop``, and its
+            row of each array that a call returns, such as ``features`` (F, ).
+
+        Raises:
+            ValueError: If window or stride is below 1, or as for a call.
+        """
+        dataset = WindowDataset(
+            split_clips(recordings), self.pipeline, window, stride,
+            self.nonfinite)
+        for start in range(0, len(dataset), self.batch_size):
+            stop = min(start + self.batch_size, len(dataset))
+            batch = [dataset[i] for i in range(start, stop)]
+            found = self._predict(
+                self.model.data_preprocessor(pseudo_collate(batch), False))
+            for i, each in enumerate(dataset.windows[start:stop]):
+                yield dict(
+                    window=each,
+                    **{name: value[i] for name, value in found.items()})
+
+    def _predict(self, data: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Encode and classify a batch of the preprocessor, as for a call."""
+        feature = self._encode(data)[FUSED]
+        found = dict(features=feature.mean(dim=1), **self._judge(feature))
+        results = {name: value.cpu().numpy() for name, value in found.items()}
         if 'nearest_indices' in results:
             names = np.array(self.model.encoded_gallery.names)
             results['nearest_names'] = names[results['nearest_indices']]
         return results
+
+    @property
+    def fingerprint(self) -> str:
+        """What decides a feature, as a hash: weights and preparation.
+
+        Features of encoders with one fingerprint can be compared.
+        """
+        digest = hashlib.sha256()
+        dataset = self.cfg.test_dataloader.dataset.to_dict()
+        steps = [dataset.get('prepare'), dataset['pipeline'], self.nonfinite,
+                 list(self.model.backbone.modalities)]
+        digest.update(json.dumps(steps, default=str).encode())
+        for name, value in sorted(self.model.backbone.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(value.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def extract_features(
             self,

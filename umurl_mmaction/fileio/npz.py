@@ -9,9 +9,10 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Union
+from typing import IO, Any, Union
 
 import numpy as np
 
@@ -70,28 +71,123 @@ class PlainNpz(Mapping):
                 has other data than its header says.
         """
         member = self._archive.getinfo(f'{name}.npy')
+        with self._broken(name):
+            with self._archive.open(member) as f:
+                self._read_header(f, name, member)
+            with self._archive.open(member) as f:
+                return np.lib.format.read_array(f, allow_pickle=False)
+
+    def map(self, name: str) -> np.ndarray:
+        """Map an array into memory, which reads only what is looked at.
+
+        Returns:
+            np.ndarray: A read-only ``np.memmap``; an array of its own if it
+            has no axis or no item.
+
+        Raises:
+            KeyError, ValueError: As above, or if it is compressed. The
+                checksum is not looked at.
+        """
+        member = self._archive.getinfo(f'{name}.npy')
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise ValueError(f'{name} is compressed, and cannot be mapped')
+        with self._broken(name), self._archive.open(member) as f:
+            shape, fortran, dtype = self._read_header(f, name, member)
+            header = f.tell()
+        if not shape or not math.prod(shape):
+            return self[name]
+        with open(self._archive.filename or '', 'rb') as raw:
+            # The lengths of name and extra field; the directory's differ.
+            raw.seek(member.header_offset + 26)
+            lengths = struct.unpack('<HH', raw.read(4))
+            return np.memmap(
+                raw, dtype, 'r', raw.tell() + sum(lengths) + header, shape,
+                'F' if fortran else 'C')
+
+    @staticmethod
+    @contextmanager
+    def _broken(name: str) -> Iterator[None]:
         try:
-            return self._read(name, member)
+            yield
         # What zipfile and its decompressors raise.
         except (*HEADER_ERRORS, LookupError, RuntimeError, lzma.LZMAError,
                 struct.error, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(f'{name} cannot be read: {error}') from None
 
-    def _read(self, name: str, member: zipfile.ZipInfo) -> np.ndarray:
-        with self._archive.open(member) as f:
-            version = np.lib.format.read_magic(f)
-            if version not in _READ_HEADER:
-                raise ValueError(f'{name} is of the unknown version {version}')
-            shape, _, dtype = _READ_HEADER[version](f)
-            size = math.prod(shape) * dtype.itemsize
-            if dtype.kind not in _KINDS:
-                raise ValueError(f'{name} is of {dtype}; only numbers and '
-                                 'strings are loaded')
-            if (size != member.file_size - f.tell()
-                    or not dtype.itemsize and math.prod(shape)
-                    or min(shape, default=0) < 0):
-                raise ValueError(
-                    f'{name} is of {dtype} and the shape {shape!r:.60}, for '
-                    f'which {member.file_size - f.tell()} bytes are there')
-        with self._archive.open(member) as f:
-            return np.lib.format.read_array(f, allow_pickle=False)
+    @staticmethod
+    def _read_header(f: IO[bytes], name: str, member: zipfile.ZipInfo
+                     ) -> tuple[tuple[int, ...], bool, np.dtype]:
+        """Read shape, whether the order is Fortran's, and dtype."""
+        version = np.lib.format.read_magic(f)
+        if version not in _READ_HEADER:
+            raise ValueError(f'{name} is of the unknown version {version}')
+        shape, fortran, dtype = _READ_HEADER[version](f)
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.kind not in _KINDS:
+            raise ValueError(f'{name} is of {dtype}; only numbers and '
+                             'strings are loaded')
+        if (size != member.file_size - f.tell()
+                or not dtype.itemsize and math.prod(shape)
+                or min(shape, default=0) < 0):
+            raise ValueError(
+                f'{name} is of {dtype} and the shape {shape!r:.60}, for '
+                f'which {member.file_size - f.tell()} bytes are there')
+        return shape, fortran, dtype
+
+
+def save_joined(path: Union[str, Path],
+                files: Sequence[Union[str, Path]],
+                more: Mapping[str, np.ndarray]) -> None:
+    """Write the arrays of several .npz, one after the other, as one .npz.
+
+    No array is in memory as a whole: that of a file is, one at a time.
+
+    Args:
+        path (str | Path): File to write.
+        files (sequence of str | Path): Have arrays of the same names, which
+            differ at most in their first axis and the length of strings.
+        more (dict[str, np.ndarray]): Further arrays.
+
+    Raises:
+        ValueError: If a file is broken, or has other arrays than the first.
+            The message names it.
+    """
+    with zipfile.ZipFile(path, 'w') as archive:
+        with _reading(files[0]) as arrays:
+            names = list(arrays)
+        for name in names:
+            parts = []
+            for file in files:
+                with _reading(file) as arrays:
+                    parts.append(arrays.map(name))
+                if parts[-1].shape[1:] != parts[0].shape[1:]:
+                    raise ValueError(
+                        f'{file}: {name} has the shape {parts[-1].shape}, '
+                        f'that of {files[0]} {parts[0].shape}')
+            # Strings of different parts have different lengths.
+            dtype = np.result_type(*(part.dtype for part in parts))
+            shape = (sum(map(len, parts)), *parts[0].shape[1:])
+            header = dict(
+                descr=np.lib.format.dtype_to_descr(dtype),
+                fortran_order=False,
+                shape=shape)
+            with archive.open(f'{name}.npy', 'w', force_zip64=True) as f:
+                np.lib.format.write_array_header_1_0(f, header)
+                for file in files:
+                    with _reading(file) as arrays:
+                        # Unlike a mapped array, this one was checked.
+                        part = np.ascontiguousarray(arrays[name], dtype)
+                    f.write(part.tobytes())
+        for name, array in more.items():
+            with archive.open(f'{name}.npy', 'w', force_zip64=True) as f:
+                np.lib.format.write_array(f, array, allow_pickle=False)
+
+
+@contextmanager
+def _reading(file: Union[str, Path]) -> Iterator[PlainNpz]:
+    """Open an .npz, and name it if it is broken."""
+    try:
+        with PlainNpz(file) as arrays:
+            yield arrays
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise ValueError(f'{file}: {error}') from None

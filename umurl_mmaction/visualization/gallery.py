@@ -32,7 +32,8 @@ def gallery_strips(clip: np.ndarray, name: str, label: Optional[int],
     """Make a strip of a query and of each neighbour, the nearest first.
 
     A neighbour is right if it has the query's class, and has no mark if one
-    of the classes is not known.
+    of the classes is not known. The query says how many are right, and has
+    the mark of the nearest one, which decides in 1-NN retrieval.
 
     Args:
         clip (np.ndarray): The query, (M, T, V, C).
@@ -48,7 +49,9 @@ def gallery_strips(clip: np.ndarray, name: str, label: Optional[int],
             name = f'…{name[-27:]}'
         return '\n'.join([head, *lines, name])
 
-    strips = [Strip(clip, title('query', name, label))]
+    known = [found.label == label for found in neighbors
+             if label is not None and found.label is not None]
+    strips = []
     for place, found in enumerate(neighbors, 1):
         mark, color = '', None
         if label is not None and found.label is not None:
@@ -58,4 +61,8 @@ def gallery_strips(clip: np.ndarray, name: str, label: Optional[int],
         head = f'{place}: {mark}cosine {found.cosine:.3f}'
         strips.append(
             Strip(found.clip, title(head, found.name, found.label), color))
-    return strips
+    head = 'query'
+    if known:
+        head = f'query: {sum(known)} of {len(known)} right'
+    color = strips[0].color if strips else None
+    return [Strip(clip, title(head, name, label), color), *strips]

@@ -17,12 +17,19 @@ _VIEWERS = {
     'z': ((1, 0, 0), (0, 0, 1), (0, -1, 0)),
 }
 UP_AXES = tuple(_VIEWERS)
+# Where the viewer of three dimensions stands, in degrees.
+AZIMUTH, ELEVATION = 25., 12.
+
+
+def viewer(up: Optional[str] = None) -> tuple[tuple[int, ...], ...]:
+    """Return the directions to the right, upwards and to the viewer in 3D."""
+    return _VIEWERS[up or 'y']
 
 
 def projection(num_coords: int,
                up: Optional[str] = None,
-               azimuth: float = 25.,
-               elevation: float = 12.) -> np.ndarray:
+               azimuth: float = AZIMUTH,
+               elevation: float = ELEVATION) -> np.ndarray:
     """Make the matrix that projects joints to the page.
 
     ``keypoint @ matrix`` is a parallel projection: lengths can be compared
@@ -53,7 +60,7 @@ def projection(num_coords: int,
                          f'with {num_coords} coordinates')
     if num_coords == 2:
         return np.array([[1., 0.], [0., -1. if up == '-y' else 1.]])
-    right, upwards, near = np.array(_VIEWERS[up], dtype=float)
+    right, upwards, near = np.array(viewer(up), dtype=float)
     turn, tilt = np.deg2rad([azimuth, elevation])
     right, near = (np.cos(turn) * right - np.sin(turn) * near,
                    np.cos(turn) * near + np.sin(turn) * right)
@@ -125,15 +132,14 @@ class StickFigure:
             v for v, parent in enumerate(layout.parents) if parent != -1
         ]
         self._starts = [layout.parents[v] for v in self._ends]
+        self._colors = joint_colors(layout)
         self.bones: list[LineCollection] = []
         self.joints: list[PathCollection] = []
         nowhere = np.full(layout.num_joints, np.nan)
         # The first body is drawn last, so that nothing covers it.
         for body in reversed(range(num_person)):
             first = body == 0
-            colors = joint_colors(layout)
-            if not first:
-                colors = [pale(color) for color in colors]
+            colors = self.colors(body)
             lines = LineCollection(
                 [],
                 colors=[colors[v] for v in self._ends],
@@ -150,6 +156,15 @@ class StickFigure:
                 zorder=3.05 - 0.1 * body)
             self.bones.insert(0, lines)
             self.joints.insert(0, points)
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Parent and joint of each bone."""
+        return list(zip(self._starts, self._ends))
+
+    def colors(self, body: int) -> list[str]:
+        """Return the colour of each joint of a body, and of its bone."""
+        return self._colors if body == 0 else list(map(pale, self._colors))
 
     def draw(self, pose: np.ndarray) -> None:
         """Show a pose (M, V, C); NaN is not drawn."""

@@ -1,15 +1,12 @@
 """Clips as strips of stick figures, side by side."""
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple, Optional
 
 import numpy as np
-from matplotlib.animation import PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from ..fileio.atomic import replacing
 from ..skeleton.layout import Layout
 from .joint_key import draw_joint_key
 from .stick_figure import StickFigure, draw_compass, projection
@@ -168,6 +165,8 @@ class StripFigure:
             layout.check(strip.clip.shape, f'clip {strip.title!r}')
         self.strips = strips
         self.num_frames = num_frames
+        self.up = up
+        self.title = title
         rows = rows or num_frames
         matrix = projection(strips[0].clip.shape[-1], up)
         page = _Page(strips, layout, matrix)
@@ -242,13 +241,3 @@ class StripFigure:
         for first in range(self.num_frames - len(self.sticks) + 1):
             self.show(first)
             yield first
-
-
-def save_gif(strips: StripFigure, path: Path) -> None:
-    """Write a figure of one row as an animation, 12 frames a second."""
-    writer = PillowWriter(fps=12)
-    with replacing(path) as temporary, writer.saving(
-            strips.figure, str(temporary), 80):
-        for _ in strips.frames():
-            writer.grab_frame()
-    strips.show(0)

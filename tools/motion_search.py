@@ -1,0 +1,232 @@
+"""Find the moments of long recordings that are most like a clip.
+
+It compares the clip with every window of the recordings, whose features
+tools/extract_features.py --window has written, prints a table of the best
+moments, and writes it with a timeline of the recordings and stick figures.
+"""
+import csv
+import io
+import re
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+from tool_arguments import (
+    add_cfg_options,
+    add_device,
+    add_format,
+    add_model,
+    build_inferencer,
+    check_frames,
+    make_parser,
+)
+
+if TYPE_CHECKING:
+    from umurl_mmaction.apis import (
+        Moment,
+        MotionSearch,
+        UmURLInferencer,
+        Window,
+    )
+
+EPILOG = '''example:
+  python tools/motion_search.py umurl-knn_synthetic.py \\
+      work_dirs/umurl_1xb64_synthetic/epoch_30.pth windows.npz clip.npy
+  python tools/motion_search.py umurl-knn_synthetic.py \\
+      work_dirs/umurl_1xb64_synthetic/epoch_30.pth windows.npz \\
+      'monday[1200:1264]' --num-moments 10
+'''
+
+
+def read_query(args: Namespace, search: 'MotionSearch',
+               input_shape: tuple[int, ...]
+               ) -> tuple['Window', dict[str, Any]]:
+    """Read the clip to look for.
+
+    Returns:
+        tuple[Window, dict]: Its name and frames, and its annotation.
+
+    Raises:
+        ValueError: If there is none, or nobody is in it.
+    """
+    from umurl_mmaction.apis import Window
+    from umurl_mmaction.apis.windows import cut_frames
+    from umurl_mmaction.fileio.recordings import read_recordings
+    stretch = re.fullmatch(r'(.*)\[(\d+):(\d+)\]', args.query)
+    name = stretch[1] if stretch else args.query
+    if Path(name).is_file():
+        clips = read_recordings(Path(name), input_shape, None)
+        if len(clips) > 1:
+            raise ValueError(
+                f'{name} has {len(clips)} clips: give the name of one as '
+                f'QUERY, with --query-data {name}')
+    else:
+        path = args.query_data or args.data or search.about['ann_file']
+        clips = [
+            clip for clip in read_recordings(Path(path), input_shape, None)
+            if clip['frame_dir'] == name
+        ]
+        if not clips:
+            raise ValueError(f'QUERY {name!r} is neither a file nor the name '
+                             f'of a clip of {path}')
+    clip = clips[0]
+    num_frames = clip['keypoint'].shape[-3]
+    window = Window(
+        name, *(map(int, stretch.groups()[1:]) if stretch else (0,
+                                                                num_frames)))
+    cut = cut_frames(clip, window)
+    if not cut['keypoint'].any():
+        raise ValueError(f'QUERY {window} is empty: nobody is in these frames')
+    return window, cut
+
+
+def to_csv(moments: list['Moment']) -> str:
+    """Write a line for each moment, the most similar first."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(['rank', 'recording', 'start', 'stop', 'cosine'])
+    for rank, (window, cosine, _) in enumerate(moments, 1):
+        writer.writerow([rank, *window, f'{cosine:.4f}'])
+    return text.getvalue()
+
+
+def draw_figures(args: Namespace, inferencer: 'UmURLInferencer',
+                 search: 'MotionSearch', query: 'Window',
+                 clip: dict[str, Any], moments: list['Moment']) -> None:
+    """Write stick figures of the query and of the moments."""
+    from umurl_mmaction.apis.windows import cut_frames
+    from umurl_mmaction.fileio.recordings import read_recordings
+    from umurl_mmaction.visualization import (
+        Strip,
+        StripFigure,
+        hide_missing,
+        save_strips,
+    )
+    path = Path(args.data or search.about['ann_file'])
+    recordings = {
+        x['frame_dir']: x for x in read_recordings(
+            path, inferencer.model.backbone.input_shape,
+            None if args.data else search.about['split'])
+    }
+    layout = inferencer.model.backbone.layout
+    strips: list[Strip] = []
+    for head, window, source in [
+        ('query', query, clip),
+            *((f'{rank}: cosine {moment.cosine:.3f}', moment.window, None)
+              for rank, moment in enumerate(moments, 1))
+    ]:
+        if source is None:
+            if window.recording not in recordings:
+                raise ValueError(f'{path} has no recording '
+                                 f'{window.recording!r}: name the file that '
+                                 'was searched with --data')
+            source = cut_frames(recordings[window.recording], window)
+        name = window.recording
+        name = name if len(name) <= 28 else f'…{name[-27:]}'
+        keypoint = source['keypoint']
+        if keypoint.ndim == 3:
+            keypoint = keypoint[None]
+        strips.append(
+            Strip(
+                hide_missing(keypoint[..., :3], layout, centered=False),
+                f'{head}\n{name}\nframes {window.start} to {window.stop - 1}',
+                # As recorded, people stand anywhere.
+                space=str(len(strips))))
+    figure = StripFigure(
+        strips,
+        layout,
+        args.frames,
+        rows=None if args.format == 'png' else 1,
+        up=args.up,
+        title=f'moments like {query}')
+    save_strips(figure, args.out / f'moments.{args.format}')
+
+
+def find(args: Namespace) -> list['Moment']:
+    """Search, and write all files."""
+    from umurl_mmaction.apis import MotionSearch
+    from umurl_mmaction.fileio.atomic import write_text
+    from umurl_mmaction.visualization import save_figure
+    from umurl_mmaction.visualization.animation import check_format
+    from umurl_mmaction.visualization.timeline import Curve, draw_moments
+    check_format(args.format)
+    search = MotionSearch(args.features, args.kind)
+    inferencer = build_inferencer(args)
+    search.check_encoder(inferencer)
+    query, clip = read_query(args, search,
+                             inferencer.model.backbone.input_shape)
+    feature = inferencer.extract_features(clip, (args.kind, ))[args.kind]
+    cosines = search.cosines(feature[0])
+    moments = search.find(cosines, args.num_moments, exclude=query)
+    if not moments:
+        raise ValueError(f'{args.features} has no window besides the query')
+    print(f'{query}, {query.stop - query.start} frames, in '
+          f'{len(cosines)} windows of {search.about["window"]} frames, '
+          f'{len(search.rows)} recordings of {search.num_frames} frames')
+    length, usual = query.stop - query.start, search.about['window']
+    if not 0.5 <= length / usual <= 2:
+        print(f'note: the query has {length} frames, the windows {usual}: '
+              'what is found may be of another speed')
+    write_text(args.out / 'moments.csv', to_csv(moments))
+    curves = {
+        name: Curve(search.frames[rows], cosines[rows])
+        for name, rows in search.rows.items()
+    }
+    save_figure(
+        draw_moments(curves, moments, query, f'moments like {query}'),
+        args.out / 'timeline.png')
+    draw_figures(args, inferencer, search, query, clip, moments)
+    return moments
+
+
+def main(argv: Optional[list[str]] = None) -> None:
+    parser = make_parser(__doc__, EPILOG)
+    add_model(parser)
+    parser.add_argument(
+        'features', type=Path, metavar='WINDOWS.npz',
+        help='features of the windows, by this encoder')
+    parser.add_argument(
+        'query', metavar='QUERY',
+        help='file with a clip, or name of a recording; NAME[START:STOP] is '
+        'a stretch of it, of frames from 0')
+    parser.add_argument(
+        '--query-data', metavar='FILE',
+        help='annotations with the recording that QUERY names (those that '
+        'are searched)')
+    parser.add_argument(
+        '--data', metavar='FILE',
+        help='recordings that were searched, to draw them (where they were)')
+    parser.add_argument(
+        '--num-moments', type=int, default=5, metavar='K',
+        help='moments to find (%(default)s)')
+    parser.add_argument(
+        '--kind', default='fused',
+        help='features of the file to compare (%(default)s)')
+    parser.add_argument(
+        '--out', type=Path, default=Path('work_dirs/motion_search'),
+        metavar='FOLDER',
+        help='for moments.csv, timeline.png and the stick figures, '
+        'moments.png or of another --format (%(default)s)')
+    add_format(parser)
+    parser.add_argument(
+        '--up', choices=['y', '-y', 'z'],
+        help='the axis that points up (y in three dimensions, -y in two)')
+    add_device(parser)
+    add_cfg_options(parser)
+    args = parser.parse_args(argv)
+    if args.num_moments < 1:
+        parser.error(f'--num-moments must be at least 1, got '
+                     f'{args.num_moments}')
+    check_frames(parser, args)
+
+    from umurl_mmaction.command_line import one_line_errors
+    with one_line_errors(str(args.out)):
+        moments = find(args)
+    for rank, (window, cosine, _) in enumerate(moments, 1):
+        print(f'{rank}  {cosine:.3f}  {window}')
+    print(f'moments.csv, timeline.png and moments.{args.format} are in '
+          f'{args.out}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,43 @@
+"""Recordings from files, of one or of many."""
+from pathlib import Path
+from typing import Any, Optional
+
+from .annotations import load_annotations
+from .annotations_npz import is_annotations
+from .clips import SUFFIXES, Clip, read_clip
+
+
+def read_recordings(path: Path, input_shape: tuple[int, ...],
+                    split: Optional[str]) -> list[dict[str, Any]]:
+    """Read the annotations of a file, or its array as one.
+
+    Args:
+        path (Path): File with an array, or annotations.
+        input_shape (tuple[int]): (M, T, V, C) of the encoder.
+        split (str, optional): Split of the annotations; None for all clips.
+
+    Returns:
+        list[dict]: Annotations with ``frame_dir`` and ``keypoint`` (M, T, V,
+        C).
+
+    Raises:
+        ValueError: If there is no clip in it.
+    """
+    if path.suffix in SUFFIXES and not is_annotations(path):
+        keypoint = read_clip(Clip(path, *input_shape[2:]))
+        return [dict(frame_dir=str(path), keypoint=keypoint)]
+    if path.suffix not in ('.pkl', '.npz'):
+        raise ValueError(f'{path}: expected a clip ({", ".join(SUFFIXES)}) or '
+                         'annotations (.pkl, .npz)')
+    data = load_annotations(path)
+    clips = data['annotations']
+    if split is not None:
+        splits = data.get('split', {})
+        if split not in splits:
+            raise ValueError(f'{path}: expected one of the splits '
+                             f'{sorted(splits)}, got {split!r}')
+        names = set(splits[split])
+        clips = [clip for clip in clips if clip['frame_dir'] in names]
+    if not clips:
+        raise ValueError(f'{path}: expected clips, got none')
+    return clips
