@@ -27,7 +27,9 @@ BATCHES = [8, 8, 8, 8, 7]
 # errors instead is as large as any other step.
 SHIFTS = ('norm2.bias', 'mlp.0.bias', 'mlp.3.bias')
 # Methods with a momentum encoder and queues.
-FOLLOWERS = dict(srcl='srcl/srcl_1xb64-3k_synthetic.py')
+FOLLOWERS = dict(
+    hico='hico/hico_1xb64-3k_synthetic.py',
+    srcl='srcl/srcl_1xb64-3k_synthetic.py')
 
 
 @HOOKS.register_module()
@@ -157,6 +159,9 @@ def follow(method, rank, world_size):
     cfg = Config.fromfile(REPO / 'configs' / FOLLOWERS[method]).model
     cfg.backbone.update(embed_dims=8, clip_len=8)
     cfg.momentum = 0.1
+    if method == 'hico':
+        # Each process draws its own.
+        cfg.backbone.dropout = 0.
     for head in cfg.heads.values():
         head.queue_size = 2 * GLOBAL_BATCH
     torch.manual_seed(rank)

@@ -20,12 +20,13 @@ from umurl_mmaction.datasets.transforms.view_transform import ViewTransform
 from umurl_mmaction.skeleton import LAYOUTS, pack_clips
 
 CONFIGS = REPO / 'configs'
-METHODS = ('umurl', 'skeletal_twins', 'srcl', 'usdrl')
+METHODS = ('umurl', 'hico', 'skeletal_twins', 'srcl', 'usdrl')
 EXPERIMENTS = sorted(path for method in METHODS
                      for path in (CONFIGS / method).rglob('*.py'))
 PRETRAININGS = [
     path for path in EXPERIMENTS
-    if path.parent.name in ('pretrain', *METHODS[1:])
+    if path.parent.name in ('pretrain', *METHODS[1:]) and not {
+        'knn', 'linear'} & set(path.stem.split('_')[0].split('-'))
 ]
 SUPERVISED = sorted((CONFIGS / 'stgcnpp').glob('*.py'))
 

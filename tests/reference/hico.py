@@ -9,20 +9,13 @@ LEVELS = 4
 
 
 def downsample(w, name, x):
-    """Depthwise convolution, norm, ReLU, pairwise maximum: token by token."""
-    kernel, bias = w[f'{name}.conv.weight'], w[f'{name}.conv.bias']
-    half = kernel.shape[-1] // 2
-    padded = F.pad(x, (0, 0, half, half))
-    mixed = [
-        sum(padded[:, i + k] * kernel[:, 0, k]
-            for k in range(kernel.shape[-1])) + bias
-        for i in range(x.shape[1])
-    ]
-    mixed = F.relu(layer_norm(w, f'{name}.norm', torch.stack(mixed, dim=1)))
-    return torch.stack([
-        torch.maximum(mixed[:, i], mixed[:, i + 1])
-        for i in range(0, x.shape[1] - 1, 2)
-    ], dim=1)
+    """Depthwise convolution, norm, ReLU, pairwise maximum."""
+    kernel = w[f'{name}.conv.weight']
+    mixed = F.conv1d(
+        x.transpose(1, 2), kernel, w[f'{name}.conv.bias'],
+        padding=kernel.shape[-1] // 2, groups=len(kernel))
+    mixed = F.relu(layer_norm(w, f'{name}.norm', mixed.transpose(1, 2)))
+    return F.max_pool1d(mixed.transpose(1, 2), 2).transpose(1, 2)
 
 
 def granularities(w, streams, axis, num_heads=4):

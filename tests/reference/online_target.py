@@ -1,7 +1,8 @@
-"""A network and its moving average in plain operations, clip by clip."""
+"""A network and its moving average in plain operations."""
 import torch
 from torch.nn import functional as F
 
+from . import model
 from .model import MODALITIES, feature, linear, stream
 
 
@@ -11,28 +12,24 @@ def unit(x):
 
 def nce(query, keys, queue, temperature):
     """-log of the share of a clip's keys; (B, D), several (B, D), (K, D)."""
-    terms = []
-    for i, q in enumerate(unit(query)):
-        own = sum(torch.exp(q @ unit(key[i]) / temperature) for key in keys)
-        others = sum(torch.exp(q @ row / temperature) for row in queue)
-        terms.append(-torch.log(own / (own + others)))
-    return sum(terms) / len(terms)
+    query = unit(query)
+    own = sum(
+        torch.exp((query * unit(key)).sum(1) / temperature) for key in keys)
+    others = torch.exp(query @ queue.T / temperature).sum(1)
+    return -torch.log(own / (own + others)).mean()
 
 
 def relation(online, target, queue, temperature, target_temperature):
-    """Cross entropy of the similarities to a queue, sample by sample."""
-    terms = []
-    for z, wanted in zip(unit(online), unit(target)):
-        p = torch.exp(queue @ wanted / target_temperature)
-        q = torch.exp(queue @ z / temperature)
-        terms.append(-(p / p.sum() * torch.log(q / q.sum())).sum())
-    return sum(terms) / len(terms)
+    """Cross entropy of the similarities to a queue."""
+    p = torch.exp(unit(target) @ queue.T / target_temperature)
+    q = torch.exp(unit(online) @ queue.T / temperature)
+    p, q = p / p.sum(1, keepdim=True), q / q.sum(1, keepdim=True)
+    return -(p * torch.log(q)).sum(1).mean()
 
 
 def enqueue(queue, keys):
     """The newest first; as many of the oldest leave."""
-    rows = [*(unit(key) for key in keys), *queue]
-    return torch.stack(rows[:len(queue)])
+    return torch.cat([unit(keys), queue])[:len(queue)]
 
 
 def follow(target, online, momentum):
@@ -54,9 +51,9 @@ def fused(view):
 
 def srcl_loss(online, target, queue, views, temperature, target_temperature):
     """The term, and the queue after it."""
-    z = projection(online, 'instance', feature(online, fused(views[0])))
+    z = model.projection(online, 'instance', feature(online, fused(views[0])))
     with torch.no_grad():
-        wanted = projection(target, 'instance', feature(target,
-                                                        fused(views[1])))
+        wanted = model.projection(target, 'instance',
+                                  feature(target, fused(views[1])))
     loss = relation(z, wanted, queue, temperature, target_temperature)
     return dict(loss_relation=loss), dict(relation=enqueue(queue, wanted))

@@ -1,7 +1,7 @@
 """USDRL's loss in plain tensor operations, on features of the views."""
 from torch.nn import functional as F
 
-from .model import covariance, variance
+from .model import covariance, feature, projection, variance
 
 mse = F.mse_loss
 
@@ -30,3 +30,16 @@ def usdrl_loss(features, width, project):
             project(domain, feature[:, channels]) for feature in features)
         total = total + weight * objective(singles, fused)
     return total
+
+
+def usdrl_joint_loss(w, views, width, num_layers=2):
+    """The loss of views of joints, with one projector of each domain."""
+
+    def project(domain, part):
+        necks = 'neck' if domain == 'instance' else f'part_necks.{domain}'
+        return projection(w, 'shared', part, necks)
+
+    features = [
+        feature(w, dict(joint=view), num_layers=num_layers) for view in views
+    ]
+    return usdrl_loss(features, width, project)

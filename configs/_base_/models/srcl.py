@@ -6,7 +6,8 @@ _base_ = './umurl_backbone.py'
 model = dict(
     type='OnlineTarget',
     momentum=0.01,
-    neck=dict(type='ContrastiveProjector', out_channels=128),
+    # Without batch norms, all similarities become the same.
+    neck=dict(type='ModalityProjector', out_channels=128),
     heads=dict(
         relation=dict(
             type='RelationConsistencyHead',
