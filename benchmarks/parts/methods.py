@@ -1,5 +1,6 @@
 """Speed of a training step of the other methods."""
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Callable
 
 import torch
@@ -58,6 +59,11 @@ class Follower:
         return torch.stack(list(losses.values())).sum()
 
 
+def product_loss(model: Any, views: Views) -> Tensor:
+    """Compute the loss of the model of a config."""
+    return torch.stack(list(model(views, mode='loss').values())).sum()
+
+
 def plain_loss(method: str, model: Any, cfg: Config, views: Views) -> Loss:
     """Make the plain method on the product's weights."""
     weights = {
@@ -85,14 +91,24 @@ def make_config(method: str, embed_dims: int, batch_size: int,
     cfg.model.backbone.embed_dims = embed_dims
     if method == 'hico':
         cfg.model.backbone.dropout = 0.
-    if settings.smoke:
-        cfg.model.neck.out_channels = 64
+    # On a CPU, the plain terms of wide projections would take minutes.
+    for neck in ('neck', 'part_neck'):
+        if neck in cfg.model:
+            width = cfg.model[neck].out_channels
+            cfg.model[neck].out_channels = min(
+                width, settings.pick(smoke=64, cpu=1024, cuda=width))
     for head in cfg.model.heads.values():
         if 'queue_size' in head:
             head.update(
                 queue_size=4 * batch_size,
                 channels=cfg.model.neck.out_channels)
     return cfg
+
+
+def step(model: Any, loss: Loss) -> None:
+    """Compute the gradients of a loss on the model's weights."""
+    model.zero_grad()
+    loss().backward()
 
 
 def methods(settings: Settings) -> list[Row]:
@@ -114,13 +130,9 @@ def methods(settings: Settings) -> list[Row]:
         data = dict(inputs=pack_clips(clips))
         views = model.data_preprocessor(data, True)['inputs']
 
-        def product(model: Any = model, views: Views = views) -> Tensor:
-            losses = model(views, mode='loss')
-            return torch.stack(list(losses.values())).sum()
-
-        variants = {
+        variants: dict[str, Loss] = {
             'plain fp32': plain_loss(method, model, cfg, views),
-            'product fp32': product
+            'product fp32': partial(product_loss, model, views)
         }
         wanted, got = (loss().item() for loss in variants.values())
         if not abs(got - wanted) <= 1e-3 * abs(wanted):
@@ -128,12 +140,8 @@ def methods(settings: Settings) -> list[Row]:
                                f'and {wanted} in the plain method: they do '
                                'not compute the same thing')
 
-        def step(loss: Loss, model: Any = model) -> None:
-            model.zero_grad()
-            loss().backward()
-
         times = alternate(
-            {name: (lambda loss=loss: step(loss))
+            {name: partial(step, model, loss)
              for name, loss in variants.items()}, settings.steps,
             settings.device)
         rows += [

@@ -60,7 +60,8 @@ def rename_hico(weights: dict[str, Tensor], model: Any) -> None:
     """
     if not is_hico(weights):
         return
-    modalities = getattr(getattr(model, 'backbone', None), 'modalities', ())
+    backbone = getattr(model, 'backbone', None)
+    modalities: tuple[str, ...] = getattr(backbone, 'modalities', ())
     if len(modalities) != 1:
         raise ValueError(
             "a checkpoint of HiCo's code has one modality and does not say "
