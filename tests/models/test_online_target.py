@@ -11,6 +11,7 @@ from reference import online_target as plain
 from reference.model import MODALITIES, positions
 from torch.testing import assert_close
 
+from umurl_mmaction.command_line import explain
 from umurl_mmaction.models.official.names import is_pretraining_only
 
 CONFIGS = dict(
@@ -200,7 +201,7 @@ def test_projectors_have_the_size_of_the_pre_training():
 def test_misuse_ends_in_one_line(settings, message):
     with pytest.raises(ValueError, match=message) as error:
         build(**settings)
-    assert '\n' not in str(error.value)
+    assert '\n' not in explain(error.value)
 
 
 def test_wrong_batches_are_refused():
@@ -208,7 +209,10 @@ def test_wrong_batches_are_refused():
     with pytest.raises(ValueError, match='1 views were given, but Online'):
         model([torch.zeros(5, 2, 8, 25, 3).double()], mode='loss')
     with pytest.raises(
-            ValueError, match='a queue of 10 keys is not divisible by the 4 '):
+            ValueError,
+            match='a queue of 10 keys is not divisible by the 4 ') as error:
         model(*make_views(1, batch=4), mode='loss')
+    # The tools end in this line.
+    assert explain(error.value) == str(error.value)
     with pytest.raises(ValueError, match='batch of one sample'):
         model(*make_views(1, batch=1), mode='loss')
