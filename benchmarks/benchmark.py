@@ -24,6 +24,7 @@ EPILOG = '''parts:
   forward    views to loss
   step       forward, backward, optimizer; share of the matmul peak
   memory     peak of the regulariser (512 samples, 4096 channels) and of a step
+  methods    a step of the other methods, without the optimizer
   probe      linear probe that encodes in every epoch, or once
   retrieval  full similarity matrix, or ours
   loader     the dataloader: clips per second, memory of all its processes

@@ -7,11 +7,12 @@ import os
 import numpy as np
 import torch
 from conftest import REPO
-from mmaction.registry import DATASETS, HOOKS
+from mmaction.registry import DATASETS, HOOKS, MODELS
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from tiny_models import KNN, PRETRAIN, VIEWS, tiny_config
+from torch.nn.parallel import DistributedDataParallel
 
 import umurl_mmaction  # noqa: F401
 from umurl_mmaction.models.utils.encoding import FUSED, encode_dataset
@@ -25,6 +26,10 @@ BATCHES = [8, 8, 8, 8, 7]
 # zero, and what Adam, which divides by their size, makes of the rounding
 # errors instead is as large as any other step.
 SHIFTS = ('norm2.bias', 'mlp.0.bias', 'mlp.3.bias')
+# Methods with a momentum encoder and queues.
+FOLLOWERS = dict(
+    hico='hico/hico_1xb64-3k_synthetic.py',
+    srcl='srcl/srcl_1xb64-3k_synthetic.py')
 
 
 @HOOKS.register_module()
@@ -146,6 +151,41 @@ def train_uneven(ann_file, folder, rank, world_size, double=False):
     return dict(losses=losses, gradients=all_gradients, state=state(model))
 
 
+def follow(method, rank, world_size):
+    """Steps of an online network and its moving average, and its queues.
+
+    Neither the weights nor the queues are those of the first process.
+    """
+    cfg = Config.fromfile(REPO / 'configs' / FOLLOWERS[method]).model
+    cfg.backbone.update(embed_dims=8, clip_len=8)
+    cfg.momentum = 0.1
+    if method == 'hico':
+        # Each process draws its own.
+        cfg.backbone.dropout = 0.
+    for head in cfg.heads.values():
+        head.queue_size = 2 * GLOBAL_BATCH
+    torch.manual_seed(rank)
+    model = MODELS.build(cfg).double()
+    if world_size > 1:
+        model = DistributedDataParallel(model)
+    optimizer = torch.optim.SGD(
+        [x for x in model.parameters() if x.requires_grad], lr=0.1)
+    losses, all_gradients = [], []
+    generator = torch.Generator().manual_seed(0)
+    share = GLOBAL_BATCH // world_size
+    for _ in range(STEPS):
+        views = torch.randn(
+            2, GLOBAL_BATCH, 2, 8, 25, 3, generator=generator).double()
+        mine = views[:, rank * share:(rank + 1) * share]
+        loss = sum(model(list(mine), mode='loss').values())
+        optimizer.zero_grad()
+        loss.backward()
+        losses.append(loss.item())
+        all_gradients.append(gradients(model))
+        optimizer.step()
+    return dict(losses=losses, gradients=all_gradients, state=state(model))
+
+
 def retrieve(ann_file, folder, world_size):
     """Features of the gallery, and the test of each query."""
     cfg = config(ann_file, KNN, folder / 'knn', world_size)
@@ -203,6 +243,7 @@ def work(rank, world_size, port, ann_file, folder):
         train=train(ann_file, folder, world_size),
         uneven=train_uneven(ann_file, folder, rank, world_size),
         double=train_uneven(ann_file, folder, rank, world_size, double=True),
+        **{name: follow(name, rank, world_size) for name in FOLLOWERS},
         retrieve=retrieve(ann_file, folder, world_size),
         subset=subset(ann_file, rank),
         backend=torch.distributed.get_backend()

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 from conftest import free_port, make_annotations
-from distributed_runs import GLOBAL_BATCH, SHIFTS, STEPS, work
+from distributed_runs import FOLLOWERS, GLOBAL_BATCH, SHIFTS, STEPS, work
 
 from umurl_mmaction.datasets.subset import class_balanced_subset
 
@@ -90,6 +90,18 @@ def test_steps_are_those_of_one_process(pair, kind):
     assert_close(got, want, exact)
 
 
+@pytest.mark.parametrize('method', FOLLOWERS)
+def test_moving_average_and_queue_are_those_of_one_process(pair, method):
+    want, got = (x[method] for x in pair)
+    assert got['losses'] == pytest.approx(want['losses'], rel=1e-9)
+    for step in range(STEPS):
+        assert_close(got['gradients'][step], want['gradients'][step], 1e-8,
+                     step)
+    assert want['state']['target.steps'] == STEPS
+    assert any('queue' in name for name in want['state'])
+    assert_close(got['state'], want['state'], 1e-8)
+
+
 def test_shifts_have_no_gradient(results):
     """Why they are left out: what they get are rounding errors."""
     for gradients in results[1, 0]['double']['gradients']:
@@ -103,7 +115,7 @@ def test_shifts_have_no_gradient(results):
 def test_all_ranks_have_the_same_weights(results):
     for world in WORLDS[1:]:
         for rank in range(1, world):
-            for kind in ('train', 'uneven', 'double'):
+            for kind in ('train', 'uneven', 'double', *FOLLOWERS):
                 first, other = (results[world, x][kind]['state']
                                 for x in (0, rank))
                 for name, value in first.items():

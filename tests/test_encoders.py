@@ -51,7 +51,7 @@ def config(name, folder, encoder):
     return cfg
 
 
-@pytest.fixture(scope='module', params=['stgcnpp', 'dste'])
+@pytest.fixture(scope='module', params=['stgcnpp', 'dste', 'hico_encoder'])
 def inferencer(request, tmp_path_factory):
     """An encoder after two steps of pre-training, with a gallery."""
     init_default_scope('mmaction')

@@ -7,6 +7,7 @@ PARTS = dict(
     forward='training',
     step='training',
     memory='training',
+    methods='methods',
     probe='evaluation',
     retrieval='evaluation',
     loader='loading',

@@ -14,6 +14,7 @@ TITLES = dict(
     forward='views to loss',
     step='views to updated weights',
     memory='the most that is held beyond weights and optimizer',
+    methods='views to gradients of the other methods',
     probe='training a linear classifier on the frozen encoder',
     retrieval='label of the nearest neighbour, from features',
     loader='raw clips from the dataloader',

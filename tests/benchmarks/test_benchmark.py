@@ -20,8 +20,8 @@ from tools_loading import load_script, refusal
 from umurl_mmaction.skeleton import corruption_map, map_joints, shear_map
 
 FOLDER = REPO / 'benchmarks'
-PARTS = ('data', 'forward', 'step', 'memory', 'probe', 'retrieval', 'loader',
-         'loop')
+PARTS = ('data', 'forward', 'step', 'memory', 'methods', 'probe', 'retrieval',
+         'loader', 'loop')
 TERMS = ('loss_intra', 'loss_inter', 'loss_var', 'loss_cov')
 
 
@@ -69,7 +69,7 @@ def test_every_part_measures_something(smoke):
         for value in (row['value'], *row['seconds']):
             assert math.isfinite(value) and value > 0, row
     speeds = [row for row in numbers['rows'] if row['unit'] == 'samples/s']
-    assert len(speeds) == 4 + 4 + 4 + 1
+    assert len(speeds) == 4 + 4 + 4 + 8 + 1
     for row in speeds:
         if row['part'] != 'loader':
             assert row['value'] == pytest.approx(

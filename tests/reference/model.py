@@ -107,8 +107,8 @@ def batch_norm(w, name, x):
         training=True)
 
 
-def projection(w, modality, x):
-    name = f'neck.{modality}.mlp'
+def projection(w, modality, x, necks='neck'):
+    name = f'{necks}.{modality}.mlp'
     x = F.relu(batch_norm(w, f'{name}.1', linear(w, f'{name}.0', x)))
     x = F.relu(batch_norm(w, f'{name}.4', linear(w, f'{name}.3', x)))
     return linear(w, f'{name}.6', x)

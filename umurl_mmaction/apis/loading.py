@@ -11,6 +11,7 @@ from mmengine.hub import get_config
 
 from ..fileio.checkpoints import load_checkpoint, weights_of
 from ..models.official.checks import load_all_weights
+from ..models.official.hico import rename_hico
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -174,5 +175,6 @@ def load_model(cfg: Config,
     fill_facts(cfg, loaded)
     model = init_recognizer(cfg, device=device)
     model.dataset_meta = (loaded.get('meta') or {}).get('dataset_meta') or {}
+    rename_hico(weights, model)
     load_all_weights(model, weights, str(checkpoint))
     return model

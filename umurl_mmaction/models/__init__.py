@@ -1,7 +1,8 @@
-from .algorithms import UmURL
+from .algorithms import OnlineTarget, SkeletonPretraining, UmURL
 from .backbones import (
     DSTE,
     EarlyFusionEncoder,
+    HiCoBackbone,
     RawJoints,
     SkeletonEncoder,
     UmURLBackbone,
@@ -14,15 +15,19 @@ from .heads import (
     InterModalConsistencyHead,
     IntraModalConsistencyHead,
     LinearClsHead,
+    QueueContrastHead,
+    RelationConsistencyHead,
     VarianceCovarianceHead,
 )
-from .necks import ModalityProjector
+from .necks import ContrastiveProjector, ModalityProjector
 from .recognizers import SkeletonKNN
 
 __all__ = [
-    'BarlowTwinsHead', 'ContrastiveHead', 'DSTE', 'EarlyFusionEncoder',
-    'InstanceConsistencyHead', 'InterModalConsistencyHead',
-    'IntraModalConsistencyHead', 'LinearClsHead', 'ModalityProjector',
-    'RawJoints', 'SkeletonDataPreprocessor', 'SkeletonEncoder', 'SkeletonKNN',
-    'UmURL', 'UmURLBackbone', 'VarianceCovarianceHead'
+    'BarlowTwinsHead', 'ContrastiveHead', 'ContrastiveProjector', 'DSTE',
+    'EarlyFusionEncoder', 'HiCoBackbone', 'InstanceConsistencyHead',
+    'InterModalConsistencyHead', 'IntraModalConsistencyHead', 'LinearClsHead',
+    'ModalityProjector', 'OnlineTarget', 'QueueContrastHead', 'RawJoints',
+    'RelationConsistencyHead', 'SkeletonDataPreprocessor', 'SkeletonEncoder',
+    'SkeletonKNN', 'SkeletonPretraining', 'UmURL', 'UmURLBackbone',
+    'VarianceCovarianceHead'
 ]

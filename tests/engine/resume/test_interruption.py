@@ -375,3 +375,24 @@ def test_sigterm_during_validation(linear, runs):
     Training(linear('validated', resume=True)).end()
     Training(linear('validated-whole')).end()
     assert_same_training(folder, runs / 'validated-whole')
+
+
+def test_the_moving_average_and_the_queue_go_on(small, runs):
+
+    def follow(cfg):
+        base = REPO / 'configs/srcl/srcl_1xb64-3k_synthetic.py'
+        model = Config.fromfile(base).model
+        model.backbone = cfg.model.backbone
+        model.data_preprocessor = cfg.model.data_preprocessor
+        model.data_preprocessor.views.num_views = [2]
+        cfg.train_dataloader.dataset.pipeline[0].num_views = [2]
+        model.heads.relation.queue_size = 6
+        cfg.model = model
+
+    Training(small('follow-whole', change=follow)).end()
+    Training(small('follow', change=follow), actions={14: kill}).end(-9)
+    go_on(small, 'follow', change=follow)
+    weights = latest(runs / 'follow')['state_dict']
+    assert weights['target.steps'] == 24
+    assert weights['heads.relation.queue.features'].shape == (6, 128)
+    assert_same_training(runs / 'follow', runs / 'follow-whole')

@@ -88,7 +88,8 @@ class CheckDataHook(Hook):
         given = getattr(model.backbone, 'out_channels', None)
         necks = getattr(model, 'neck', None)
         parts = {'model.cls_head': getattr(model, 'cls_head', None)}
-        if isinstance(necks, ModuleDict):
+        # Projectors of levels take their channels from the encoder.
+        if isinstance(necks, ModuleDict) and not hasattr(model, 'levels'):
             parts['model.neck'] = next(iter(necks.values()))
         for name, part in parts.items():
             taken = getattr(part, 'in_channels', given)

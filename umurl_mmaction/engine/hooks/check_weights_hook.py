@@ -6,6 +6,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from ...models.official.checks import load_all_weights
+from ...models.official.hico import rename_hico
 from ...models.official.names import is_pretraining_only, strip_module
 from ..unwrap import bare_model
 
@@ -33,6 +34,7 @@ class CheckWeightsHook(Hook):
         """Keep what is expected to differ out of MMEngine's lists."""
         model: Any = bare_model(runner)
         weights = checkpoint.get('state_dict', checkpoint)
+        rename_hico(weights, model)
         self._weights = dict(weights)
         self._notes = []
         if getattr(model, 'neck', None) is None:

@@ -1,3 +1,5 @@
+from .base import SkeletonPretraining
+from .online_target import OnlineTarget
 from .umurl import UmURL
 
-__all__ = ['UmURL']
+__all__ = ['OnlineTarget', 'SkeletonPretraining', 'UmURL']

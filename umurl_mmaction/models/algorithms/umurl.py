@@ -1,20 +1,19 @@
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 from mmaction.registry import MODELS
-from mmengine.dist import get_world_size
-from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ...skeleton.modalities import check_modalities
-from ..backbones import SkeletonEncoder
-from ..data_preprocessors import SkeletonDataPreprocessor
-from ..official.checks import check_weights
 from ..utils.gather import gather_batch
+from .base import SkeletonPretraining
+
+# The projector of all branches.
+SHARED = 'shared'
 
 
 @MODELS.register_module()
-class UmURL(BaseModel):
+class UmURL(SkeletonPretraining):
     """Unified multi-modal unsupervised representation learning.
 
     A sample has m + 1 augmented views. View i gives the stream of modality i
@@ -54,6 +53,8 @@ class UmURL(BaseModel):
         ValueError: If the encoder has no part of such a name.
     """
 
+    checked_weights = {'neck.': '', 'part_necks.': None}
+
     def __init__(self,
                  backbone: dict,
                  neck: Mapping,
@@ -61,12 +62,11 @@ class UmURL(BaseModel):
                  branches: Optional[Mapping[str, Any]] = None,
                  parts: Optional[Mapping[str, float]] = None,
                  part_neck: Optional[Mapping] = None,
+                 share_neck: bool = False,
                  data_preprocessor: Mapping = dict(
                      type='SkeletonDataPreprocessor'),
                  init_cfg: Optional[dict] = None) -> None:
-        super().__init__(MODELS.build(data_preprocessor), init_cfg)
-        self.backbone: SkeletonEncoder = MODELS.build(backbone)
-        self.modalities = self.backbone.modalities
+        super().__init__(backbone, data_preprocessor, init_cfg)
         branches = branches or {m: (m, ) for m in self.modalities}
         self.branches = {
             name: tuple(streams or self.modalities)
@@ -80,15 +80,10 @@ class UmURL(BaseModel):
                         f'model.branches.{name} has {modality!r}, which is '
                         'not in model.backbone.modalities='
                         f'{self.modalities}')
-        self.num_views = len(self.branches) + 1
-        if isinstance(self.data_preprocessor, SkeletonDataPreprocessor):
-            self.data_preprocessor.fit_views(self.num_views,
-                                             self.backbone.input_shape,
-                                             self.backbone.layout)
+        self.fit_views(len(self.branches) + 1)
         neck = {'in_channels': self.backbone.out_channels, **neck}
-        self.neck = nn.ModuleDict(
-            {name: MODELS.build(neck)
-             for name in self.branches})
+        self.share_neck = share_neck
+        self.neck = self._build_necks(neck)
         self.parts = dict(parts or {})
         self.part_necks = nn.ModuleDict({
             part: self._build_part_necks(part, part_neck or neck)
@@ -97,37 +92,6 @@ class UmURL(BaseModel):
         self.heads = nn.ModuleDict(
             {name: MODELS.build(head)
              for name, head in heads.items()})
-        # The backbone checks its own weights.
-        self._register_load_state_dict_pre_hook(self._check_projectors)
-
-    def forward(self,
-                inputs: Union[Sequence[Tensor], Tensor],
-                data_samples: Optional[list] = None,
-                mode: str = 'tensor') -> Union[dict, Tensor]:
-        """Compute losses of a batch of views, or the fused feature of joints.
-
-        Args:
-            inputs (sequence of Tensor | Tensor): ``num_views`` joint arrays
-                (N, M, T, V, C) in mode ``'loss'``, one in mode ``'tensor'``.
-            data_samples (list, optional): Not used: the method needs no
-                labels.
-            mode (str): ``'loss'`` or ``'tensor'``. Defaults to ``'tensor'``.
-
-        Returns:
-            dict[str, Tensor] | Tensor: The loss terms, or (N, F).
-
-        Raises:
-            ValueError: If the mode does not fit the inputs.
-        """
-        if mode == 'loss' and not isinstance(inputs, Tensor):
-            return self.loss(inputs)
-        if mode == 'tensor' and isinstance(inputs, Tensor):
-            return self.backbone(
-                self.backbone.streams(inputs, self.modalities))
-        raise ValueError(f"wanted is mode 'loss' on views or 'tensor' on a "
-                         f'joint array, got mode {mode!r} on '
-                         f'{type(inputs).__name__}; to evaluate, use '
-                         'SkeletonKNN or RecognizerGCN')
 
     def loss(self, views: Sequence[Tensor]) -> dict[str, Tensor]:
         """Compute the terms of the heads over the batch of all ranks.
@@ -144,17 +108,11 @@ class UmURL(BaseModel):
             ValueError: If the number of views is wrong, or the batch has a
                 single sample, so that its variance is not defined.
         """
-        if len(views) != self.num_views:
-            raise ValueError(
-                f'{len(views)} views were given, but {list(self.branches)} '
-                f'want {self.num_views}: one for each and one for all '
-                'together; num_views of SkeletonMultiView makes them, and '
-                'model.backbone.modalities or model.branches says how many '
-                'are wanted')
-        if len(views[0]) * get_world_size() < 2:
-            raise ValueError('pre-training on a batch of one sample: the '
-                             'variance over the batch is not defined; set '
-                             'batch_size to 2 or more')
+        self.check_views(
+            views, f'{list(self.branches)} want {self.num_views}: one for '
+            'each and one for all together; num_views of SkeletonMultiView '
+            'makes them, and model.backbone.modalities or model.branches says '
+            'how many are wanted')
         features = self._encode(views)
         losses = self._compare(*self._project(self.neck, features))
         for part, weight in self.parts.items():
@@ -196,6 +154,11 @@ class UmURL(BaseModel):
         self, necks: nn.ModuleDict, features: Sequence[Tensor]
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Project features as :meth:`_encode` returns them."""
+        if self.share_neck:
+            shared: Any = necks[SHARED]
+            *projected, fused = shared.forward_batches(features)
+            return (dict(zip(self.branches, projected)),
+                    dict.fromkeys(self.branches, fused))
         *features, fused = features
         uni, decomposed = {}, {}
         for name, feature in zip(self.branches, features):
@@ -209,9 +172,12 @@ class UmURL(BaseModel):
     def _compare(self, uni: dict[str, Tensor],
                  decomposed: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute the terms of the heads over the batch of all ranks."""
-        whole = iter(gather_batch([*uni.values(), *decomposed.values()]))
-        uni = {name: next(whole) for name in uni}
-        decomposed = {name: next(whole) for name in decomposed}
+        # Branches may share a projection.
+        own = {id(x): x for x in (*uni.values(), *decomposed.values())}
+        whole = dict(zip(own, gather_batch(list(own.values()))))
+        uni, decomposed = ({
+            name: whole[id(x)] for name, x in projections.items()
+        } for projections in (uni, decomposed))
         losses = {}
         for head in self.heads.values():
             losses.update(head(uni, decomposed))
@@ -225,21 +191,9 @@ class UmURL(BaseModel):
                              f'{type(self.backbone).__name__} are '
                              f'{sorted(known)}')
         channels = len(range(self.backbone.out_channels)[known[part]])
-        neck = {**neck, 'in_channels': channels}
-        return nn.ModuleDict(
-            {name: MODELS.build(neck)
-             for name in self.branches})
+        return self._build_necks({**neck, 'in_channels': channels})
 
-    def _check_projectors(self, state_dict: dict[str, Tensor], prefix: str,
-                          *args: Any) -> None:
-        """Refuse projectors of another size."""
-        for part, official in (('neck.', ''), ('part_necks.', None)):
-            check_weights(
-                self,
-                state_dict,
-                prefix,
-                part=part,
-                required=None,
-                size_hint='in_channels and out_channels of the neck must be '
-                'those of the pre-training',
-                official=official)
+    def _build_necks(self, neck: Mapping) -> nn.ModuleDict:
+        """Build the projectors of all branches."""
+        names = [SHARED] if self.share_neck else self.branches
+        return nn.ModuleDict({name: MODELS.build(neck) for name in names})

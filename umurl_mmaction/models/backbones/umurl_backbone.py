@@ -138,8 +138,12 @@ class UmURLBackbone(SkeletonEncoder):
         pooled = []
         for axis, tokenize in TOKENS.items():
             tokens = torch.cat(self._embed(axis, tokenize, views))
-            pooled.append(self._mix(axis, tokens).max(dim=1).values)
+            pooled.append(self._pool(axis, tokens))
         return list(torch.cat(pooled, dim=1).split(sizes))
+
+    def _pool(self, axis: str, tokens: Tensor) -> Tensor:
+        """Make a part of the feature of tokens: (N, L, D) -> (N, D)."""
+        return self._mix(axis, tokens).max(dim=1).values
 
     def _mix(self, axis: str, tokens: Tensor) -> Tensor:
         """Let the tokens of a sample see each other: (N, L, D) -> same."""

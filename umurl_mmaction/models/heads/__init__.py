@@ -6,10 +6,11 @@ from .consistency_heads import (
 )
 from .contrastive_head import ContrastiveHead
 from .linear_cls_head import LinearClsHead
+from .queue_heads import QueueContrastHead, RelationConsistencyHead
 from .variance_covariance_head import VarianceCovarianceHead
 
 __all__ = [
     'BarlowTwinsHead', 'ContrastiveHead', 'InstanceConsistencyHead',
     'InterModalConsistencyHead', 'IntraModalConsistencyHead', 'LinearClsHead',
-    'VarianceCovarianceHead'
+    'QueueContrastHead', 'RelationConsistencyHead', 'VarianceCovarianceHead'
 ]

@@ -29,11 +29,15 @@ class VarianceCovarianceHead(BaseModule):
 
     def forward(self, uni: dict[str, Tensor],
                 decomposed: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Compute both terms from projections of the whole batch, (B, D)."""
+        """Compute both terms from projections of the whole batch, (B, D).
+
+        A projection that several branches share counts once.
+        """
         shard = get_rank(), get_world_size()
+        features = {id(x): x for x in (*uni.values(), *decomposed.values())}
         variances, covariances = zip(
             *(variance_covariance(feature, shard)
-              for feature in (*uni.values(), *decomposed.values())))
+              for feature in features.values()))
         loss_var = torch.stack(variances).sum()
         loss_cov = AllReduceSum.apply(torch.stack(covariances).sum())
         return dict(

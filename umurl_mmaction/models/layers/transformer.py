@@ -40,22 +40,27 @@ class EncoderLayer(nn.TransformerEncoderLayer):
         num_heads (int): Attention heads; a divisor of D.
         drop_path_rate (float): Probability that a sample skips a block in
             training (Huang et al., ECCV 2016). Defaults to 0.
+        dropout (float): PyTorch's dropout in training, in place of drop path.
+            Defaults to 0.
     """
 
     def __init__(self,
                  embed_dims: int,
                  num_heads: int,
-                 drop_path_rate: float = 0.) -> None:
+                 drop_path_rate: float = 0.,
+                 dropout: float = 0.) -> None:
         super().__init__(
             embed_dims,
             num_heads,
             dim_feedforward=embed_dims,
-            dropout=0.,
+            dropout=dropout,
             batch_first=True)
         self.drop_path_rate = drop_path_rate
 
     def forward(self, tokens: Tensor) -> Tensor:  # type: ignore[override]
         """Mix the tokens of a sample: (N, L, D) -> (N, L, D)."""
+        if self.training and self.dropout.p:
+            return super().forward(tokens)
         tokens = self.norm1(tokens + self._drop(self._attend(tokens)))
         hidden = F.relu(self.linear1(tokens))
         return self.norm2(tokens + self._drop(self.linear2(hidden)))
@@ -112,16 +117,18 @@ class TransformerEncoder(nn.Module):
         num_heads (int): Attention heads; a divisor of D.
         num_layers (int): Layers.
         drop_path_rate (float): That of each layer. Defaults to 0.
+        dropout (float): That of each layer. Defaults to 0.
     """
 
     def __init__(self,
                  embed_dims: int,
                  num_heads: int,
                  num_layers: int,
-                 drop_path_rate: float = 0.) -> None:
+                 drop_path_rate: float = 0.,
+                 dropout: float = 0.) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            EncoderLayer(embed_dims, num_heads, drop_path_rate)
+            EncoderLayer(embed_dims, num_heads, drop_path_rate, dropout)
             for _ in range(num_layers))
 
     def forward(self, tokens: Tensor) -> Tensor:

@@ -1,12 +1,19 @@
 """Contrastive terms as functions of the whole batch.
 
-Shapes: B samples, D features.
+Shapes: B samples, D features, K rows of a queue.
 """
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from .consistency import widen
+
+
+def unit_vectors(feature: Tensor) -> Tensor:
+    """Scale each row to length 1: (B, D) -> (B, D), float32 or wider."""
+    return F.normalize(widen(feature), dim=1)
 
 
 def info_nce(first: Tensor, second: Tensor, temperature: float) -> Tensor:
@@ -25,9 +32,41 @@ def info_nce(first: Tensor, second: Tensor, temperature: float) -> Tensor:
         Tensor: Scalar, float32 or wider.
     """
     with torch.autocast(first.device.type, enabled=False):
-        first, second = (
-            F.normalize(widen(x), dim=1) for x in (first, second))
-        scores = first @ second.T / temperature
-        target = torch.arange(len(scores), device=scores.device)
-        return (F.cross_entropy(scores, target) +
-                F.cross_entropy(scores.T, target)) / 2
+        scores = unit_vectors(first) @ unit_vectors(second).T / temperature
+        pairs = scores.diagonal()[:, None]
+        return (_nce(pairs, scores) + _nce(pairs, scores.T)) / 2
+
+
+def queue_nce(query: Tensor, keys: Sequence[Tensor], queue: Tensor,
+              temperature: float) -> Tensor:
+    """Tell a sample's keys from the keys of a queue.
+
+    With one key it is the term of MoCo (He et al., CVPR 2020), with several
+    that of HiCo (Dong et al., AAAI 2023), where any of them counts::
+
+        e(k)  = exp(cosine(query, k) / temperature)
+        term  = -log(sum_l e(key_l) / (sum_l e(key_l) + sum_n e(queue_n)))
+
+    Args:
+        query (Tensor): (B, D).
+        keys (sequence of Tensor): (B, D) each; row i belongs to query i.
+        queue (Tensor): Unit vectors, (K, D).
+        temperature (float): Above 0.
+
+    Returns:
+        Tensor: Scalar, the mean over the batch, float32 or wider.
+    """
+    with torch.autocast(query.device.type, enabled=False):
+        query = unit_vectors(query)
+        own = torch.stack([(query * unit_vectors(key)).sum(dim=1)
+                           for key in keys], dim=1) / temperature
+        others = query @ queue.T / temperature
+        return _nce(own, torch.cat([own, others], dim=1))
+
+
+def _nce(positives: Tensor, scores: Tensor) -> Tensor:
+    """The mean of -log of the share of the positives in the softmax.
+
+    ``scores`` (B, S) has the ``positives`` (B, L) among them.
+    """
+    return (scores.logsumexp(dim=1) - positives.logsumexp(dim=1)).mean()

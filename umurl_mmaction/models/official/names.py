@@ -79,13 +79,15 @@ def official_name(key: str) -> Optional[str]:
 
 
 def is_pretraining_only(key: str) -> bool:
-    """Tell whether only pre-training uses a weight: a projector or a loss.
+    """Tell whether only pre-training uses a weight.
+
+    It does if it is of a projector, a loss or a moving average.
 
     Args:
         key (str): The key in a checkpoint of ours or of the paper's code.
     """
     return (our_name(key) or strip_module(key)).startswith(
-        ('neck.', 'part_necks.', 'heads.'))
+        ('neck.', 'part_necks.', 'heads.', 'target.'))
 
 
 def prefix_in_file(checkpoint: Mapping[str, Any], prefix: str) -> str:

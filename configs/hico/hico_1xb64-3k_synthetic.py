@@ -1,0 +1,9 @@
+_base_ = [
+    '../_base_/models/hico_small.py', '../_base_/datasets/synthetic.py',
+    '../_base_/datasets/pretrain_loaders_small.py',
+    '../_base_/datasets/plus_views.py', '../_base_/schedules/pretrain_3k.py',
+    '../_base_/pretrain_steps_runtime.py'
+]
+
+model = dict(data_preprocessor=dict(views=_base_.plus_views))
+train_dataloader = dict(dataset=_base_.train_set)
