@@ -109,6 +109,10 @@ def draw_figures(args: Namespace, inferencer: 'UmURLInferencer',
             None if args.data else search.about['split'])
     }
     layout = inferencer.model.backbone.layout
+    # Without the score, which pixels may have as third coordinate.
+    coords = 2 if any(
+        type(step).__name__.endswith('PreNormalize2D')
+        for step in inferencer.pipeline.transforms) else 3
     strips: list[Strip] = []
     for head, window, source in [
         ('query', query, clip),
@@ -128,7 +132,8 @@ def draw_figures(args: Namespace, inferencer: 'UmURLInferencer',
             keypoint = keypoint[None]
         strips.append(
             Strip(
-                hide_missing(keypoint[..., :3], layout, centered=False),
+                hide_missing(
+                    keypoint[..., :coords], layout, centered=False),
                 f'{head}\n{name}\nframes {window.start} to {window.stop - 1}',
                 # As recorded, people stand anywhere.
                 space=str(len(strips))))

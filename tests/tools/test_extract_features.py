@@ -162,6 +162,26 @@ def test_an_interrupted_merge_encodes_nothing_again(
     assert out.read_bytes() == whole
 
 
+def test_a_damaged_part_is_named(tool, argv, tmp_path, monkeypatch, capsys):
+    from umurl_mmaction.apis.extraction import FeatureExtraction
+    out = tmp_path / 'out.npz'
+    with monkeypatch.context() as patch:
+        patch.setattr(FeatureExtraction, '_merge', lambda self: {})
+        tool.main([*argv, '--out', str(out)])
+    part = tmp_path / 'out.npz.parts' / '000001.npz'
+    data = bytearray(part.read_bytes())
+    data[300] ^= 255  # a number of the features
+    part.write_bytes(data)
+    line = refusal(tool, capsys, *argv, '--out', out)
+    assert f'{part}: fused cannot be read: Bad CRC-32' in line
+    assert line.endswith('remove it, and run this again')
+    assert not out.exists()
+    part.unlink()
+    tool.main([*argv, '--out', str(out)])
+    with np.load(out) as got:
+        assert len(got['fused']) == len(got['names']) == 18
+
+
 def test_windows_are_the_same_frames_cut_as_clips(
         tool, argv, folder, tmp_path, capsys):
     out = tmp_path / 'windows.npz'

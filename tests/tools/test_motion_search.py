@@ -7,9 +7,10 @@ import pytest
 from conftest import REPO, make_annotations
 from PIL import Image
 from tiny_models import KNN, save_weights, tiny_config
-from tools_loading import load_script, refusal
+from tools_loading import load_script, page_blocks, refusal
 
 from umurl_mmaction.apis import UmURLInferencer
+from umurl_mmaction.fileio.annotations import load_annotations
 
 TOOLS = REPO / 'tools'
 
@@ -137,3 +138,29 @@ def test_recordings_that_moved_are_named(tool, argv, folder, tmp_path,
         tool, capsys, *argv, folder / 'clip.npy', '--data',
         tmp_path / 'other.pkl', '--out', tmp_path / 'out')
     assert "other.pkl has no recording 'tue'" in line
+
+
+def test_the_python_of_the_page_runs(folder, tmp_path, monkeypatch, capsys):
+    blocks = page_blocks(TOOLS / 'deploy' / 'README.md', 'python')
+    join, = (x for x in blocks if 'recordings.pkl' in x)
+    iterate, = (x for x in blocks if 'iter_windows' in x)
+    find, = (x for x in blocks if 'MotionSearch' in x)
+    data = make_annotations()
+    (tmp_path / 'data').mkdir()
+    mmengine.dump(data, str(tmp_path / 'data' / 'synthetic.pkl'))
+    monkeypatch.chdir(tmp_path)
+    exec(join, {})
+    recording, = load_annotations('recordings.pkl')['annotations']
+    tests = data['annotations'][12:]
+    assert recording['total_frames'] == sum(
+        x['total_frames'] for x in tests) == recording['keypoint'].shape[1]
+    monkeypatch.chdir(folder)
+    scope = dict(
+        inferencer=UmURLInferencer('knn.py', 'weights.pth', device='cpu'),
+        clip=np.load('clip.npy'),
+        recording=np.load('clip.npy'))
+    exec(iterate, scope)
+    assert str(scope['found']['window']) == 'recording 0[0:20]'
+    exec(find, scope)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5 and lines[0].startswith('tue[20:40] ')

@@ -20,7 +20,8 @@ finally:
 
 
 @pytest.mark.parametrize('name', [
-    'extract_features.py', 'predict.py', 'deploy/export.py',
+    'extract_features.py', 'predict.py', 'motion_search.py',
+    'deploy/export.py',
     'visualizations/browse_skeleton.py', 'visualizations/confusion_matrix.py',
     'visualizations/feature_map.py', 'visualizations/retrieval_gallery.py',
     'visualizations/training_curves.py', 'visualizations/draw_layouts.py',

@@ -38,6 +38,10 @@ def test_the_middle_frame_alone_counts(clips):
         clip[:, [0, 1, 3, 4]] += 1
     assert np.array_equal(
         draw_sprites(clips, LAYOUT), draw_sprites(other, LAYOUT))
+    # Frames without anybody do not.
+    late = np.concatenate([np.full((1, 4, 25, 3), np.nan), clips[0]], axis=1)
+    assert np.array_equal(
+        draw_sprites([late], LAYOUT), draw_sprites(clips[:1], LAYOUT))
     # Where a person stands, and how tall, makes no difference.
     moved = [clip * 3 + (5, 1, 0) for clip in clips]
     near = np.abs(draw_sprites(moved, LAYOUT).astype(int) -

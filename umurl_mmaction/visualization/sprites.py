@@ -21,7 +21,9 @@ DPI = 100
 def draw_sprites(clips: Sequence[np.ndarray],
                  layout: Layout,
                  up: Optional[str] = None) -> np.ndarray:
-    """Draw the middle frame of each clip, as large as its square allows.
+    """Draw a frame of each clip, as large as its square allows.
+
+    It is the middle one of the frames in which somebody is.
 
     Args:
         clips (sequence of np.ndarray): N clips, (M, T, V, C) each; NaN is not
@@ -42,10 +44,12 @@ def draw_sprites(clips: Sequence[np.ndarray],
     lines, colors = [], []
     for i, clip in enumerate(clips):
         row, column = divmod(i, columns)
-        pose = clip[:, clip.shape[1] // 2] @ projection(clip.shape[-1], up)
-        seen = pose[np.isfinite(pose).all(axis=-1)]
-        if not len(seen):
+        frames = np.flatnonzero(np.isfinite(clip).all(-1).any(axis=(0, 2)))
+        if not len(frames):
             continue
+        middle = frames[len(frames) // 2]
+        pose = clip[:, middle] @ projection(clip.shape[-1], up)
+        seen = pose[np.isfinite(pose).all(axis=-1)]
         low, high = seen.min(axis=0), seen.max(axis=0)
         scale = 0.86 / max(float((high - low).max()), 1e-6)
         # Squares run downwards, the page upwards.

@@ -140,7 +140,7 @@ def draw_classes(windows: Mapping[str, tuple[np.ndarray, np.ndarray]],
     lines = [title] if title else []
     if len(windows) > len(shown):
         lines.append(f'{len(shown)} of {len(windows)} recordings')
-    columns = max(1, int(WIDTH * 9 / (4 + max(
+    columns = max(1, int(WIDTH * 14 / (6 + max(
         (len(names[label]) for label in labels), default=1))))
     rows = -(-len(labels) // columns)
     figure, panels = _panels(shown, [windows[name][0] for name in shown],
