@@ -59,8 +59,9 @@ def test_free_projections_end_on_the_floor(floor, head, batch, width):
 
 
 def test_the_upper_end_is_that_of_equal_projections(head):
-    same = {name: torch.ones(5, 7) for name in NAMES}
-    terms = head(same, same)
+    uni, decomposed = ({name: torch.ones(5, 7)
+                        for name in NAMES} for _ in range(2))
+    terms = head(uni, decomposed)
     assert terms['loss_var'].item() == pytest.approx(29.7)
     assert terms['loss_cov'].item() == 0
 
