@@ -45,6 +45,18 @@ def published(tool, trained, tmp_path):
     return path
 
 
+def test_another_encoder_is_published(tool, tmp_path):
+    weights = {
+        'backbone.trunk.gcn.PA': torch.ones(2),
+        'neck.mlp.0.weight': torch.ones(2, 2)
+    }
+    torch.save(dict(state_dict=weights, meta={}), tmp_path / 'gcn.pth')
+    path, _ = tool.publish(str(tmp_path / 'gcn.pth'), tmp_path / 'mine')
+    assert list(load_checkpoint(path)['state_dict']) == [
+        'backbone.trunk.gcn.PA'
+    ]
+
+
 def test_only_what_using_needs_is_left(published, trained):
     before = load_checkpoint(trained)
     after = torch.load(published, weights_only=True)

@@ -49,7 +49,8 @@ def is_official(checkpoint: Any) -> bool:
         checkpoint (Any): The content of the file.
 
     Returns:
-        bool: True for the paper's code, False for this package.
+        bool: True for the paper's code, False for this package, also with
+        another encoder, or for another model with a ``backbone``.
 
     Raises:
         ValueError: If the file is neither.
@@ -66,6 +67,9 @@ def is_official(checkpoint: Any) -> bool:
         return False
     if any(our_name(str(key)) for key in state_dict):
         return True
+    if any(strip_module(str(key)).startswith('backbone.')
+           for key in state_dict):
+        return False
     raise _unknown(*next(iter(state_dict.items())))
 
 
