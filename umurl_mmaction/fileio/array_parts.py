@@ -115,6 +115,9 @@ class ArrayParts(Parts):
         if checked.hasobject:
             flat = np.empty(len(data), object)
             for i, item in enumerate(data):
+                if type(item) is np.ndarray and item.dtype.hasobject:
+                    # NumPy frees a chain of them by a recursion in C.
+                    fail('it has an array of objects in another one')
                 flat[i] = item
             return flat.reshape(shape, order=order)
         array: Any = np.empty((0, ), 'b')
