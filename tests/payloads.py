@@ -84,6 +84,15 @@ def _deep(start, end, levels=200_000):
     return b'\x80\x04' + start * levels + end * levels + b'.'
 
 
+def _deep_arrays(levels):
+    """An array of objects in an array of objects, and so on."""
+    return (b'\x80\x04cnumpy.core.multiarray\n_reconstruct\nq\x000'
+            b'cnumpy\nndarray\nK\x00\x85C\x01b\x87q\x010'
+            b'cnumpy\ndtype\n(X\x02\x00\x00\x00O8\x89\x88tRq\x020'
+            b'K\x01\x85q\x030' + b'h\x00h\x01R(h\x03h\x02\x89]' * levels +
+            b'N' + b'atb' * levels + b'.')
+
+
 # By the name of what happens to a reader that believes them.
 BOMBS = dict(
     room_for_the_memo=b'\x80\x02Nr\xff\xff\xff\x7f.',
@@ -103,6 +112,7 @@ BOMBS = dict(
         b'\x80\x04\x8f(' + _doubled(60, b'\x86')[2:] + b'\x90.'),
     too_deep_lists=_deep(b']', b'a').replace(b']a', b']', 1),
     too_deep_tuples=b'\x80\x04)' + b'\x85' * 200_000 + b'.',
+    too_deep_to_free=_deep_arrays(65_000),
     too_often_to_print=_doubled(60, b'\x86') + b'.',
     in_itself=b'\x80\x04]\x94h\x00a.',
     digits=b'I' + b'9' * 1_000_000 + b'\n.',

@@ -66,6 +66,24 @@ def test_moments_are_the_best_windows_without_overlap(tmp_path):
     assert search.find(cosines, 2) == found[:2]
 
 
+@pytest.mark.parametrize('changes, message', [
+    (dict(frames=np.array([[0, 5], [-1, 4]])), 'are no windows: wanted'),
+    (dict(frames=np.array([[0, 5], [5, 5]])), 'are no windows: wanted'),
+    (dict(frames=np.array([[0, 5.5], [1, 6]])), 'are no windows: wanted'),
+    (dict(about=np.array('[1]')), 'its about is no JSON object'),
+    (dict(about=np.array('[' * 100_000)), 'recursion'),
+    # Found by name, windows of the first would be those of the second.
+    (dict(names=np.array(['a', 'b', 'a']), fused=np.ones((3, F), 'f4'),
+          frames=np.array([[0, 5], [0, 5], [5, 9]])), "'a' do not stand"),
+])  # yapf: disable
+def test_windows_that_cannot_be_are_refused(tmp_path, changes, message):
+    write(tmp_path / 'a.npz', **{
+        'names': np.array(['a', 'a']), 'fused': np.ones((2, F), 'f4'),
+        'frames': np.array([[0, 5], [1, 6]]), **changes})
+    with pytest.raises(ValueError, match=f'a.npz: .*{message}'):
+        MotionSearch(tmp_path / 'a.npz')
+
+
 def test_the_query_is_no_answer(tmp_path):
     arrays = write(tmp_path / 'a.npz')
     search = MotionSearch(tmp_path / 'a.npz')

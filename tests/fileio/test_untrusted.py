@@ -15,6 +15,7 @@ from umurl_mmaction.fileio.annotations import (
 )
 from umurl_mmaction.fileio.checkpoints import load_checkpoint
 from umurl_mmaction.fileio.clips import Clip, read_clip
+from umurl_mmaction.fileio.npz import PlainNpz
 from umurl_mmaction.fileio.plain import load_plain
 from umurl_mmaction.fileio.results import load_results
 
@@ -50,6 +51,21 @@ def test_pickle_bombs_are_refused(tmp_path, name, load):
     path.write_bytes(payloads.BOMBS[name])
     assert path.stat().st_size <= 1 << 20
     refused(load, path)
+
+
+def test_characters_beyond_unicode_are_refused(tmp_path):
+    broken = np.array([0x110000], 'u4').view('U1')
+    path = tmp_path / 'a.pkl'
+    for protocol in (2, 4, 5):
+        for array in (broken, broken.view('u4').byteswap().view('>U1')):
+            path.write_bytes(pickle.dumps([array], protocol))
+            with pytest.raises(ValueError, match='a.pkl: .* beyond Unicode'):
+                load_plain(path)
+    np.savez(tmp_path / 'a.npz', names=broken)
+    with PlainNpz(tmp_path / 'a.npz') as arrays:
+        for read in (arrays.__getitem__, arrays.map):
+            with pytest.raises(ValueError, match='names has .* Unicode'):
+                read('names')
 
 
 def test_an_honest_file_is_loaded(tmp_path):

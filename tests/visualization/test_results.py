@@ -1,5 +1,6 @@
 """Figures of results hold the numbers that they were given."""
 import io
+from collections import OrderedDict
 
 import mmengine
 import numpy as np
@@ -187,6 +188,17 @@ def test_a_tensor_of_more_values_than_are_there_is_refused(tmp_path):
     mmengine.dump([dict(gt_label=1, pred_score=score)], str(path))
     with pytest.raises(ValueError, match='made of 1 values'):
         read_predictions(path)
+    # torch makes room for all values up to it.
+    storage = torch.zeros(1).storage()
+    for offset, size, stride in ((1 << 28, (1, ), (1, )),
+                                 (0, (1, 1), (1, )),
+                                 (1, (1, ), (0, ))):
+        score = Call(torch._utils._rebuild_tensor_v2, storage, offset, size,
+                     stride, False, OrderedDict())
+        mmengine.dump([dict(gt_label=1, pred_score=score)], str(path))
+        with pytest.raises(ValueError, match='a.pkl: no pickle of plain data'
+                                             ': it has a tensor of '):
+            read_predictions(path)
 
 
 # Curves

@@ -71,7 +71,10 @@ class MotionSearch:
                 self.frames = arrays['frames']
                 names = arrays.map('names')
                 self.about: dict[str, Any] = json.loads(str(arrays['about']))
-        except (BadZipFile, ValueError) as error:
+                if type(self.about) is not dict:
+                    raise ValueError('its about is no JSON object')
+        # JSON that nests too deeply ends in the last one.
+        except (BadZipFile, ValueError, RecursionError) as error:
             raise ValueError(
                 f'{path}: {error}; wanted is a file of '
                 'tools/extract_features.py --window') from None
@@ -82,7 +85,12 @@ class MotionSearch:
             raise ValueError(
                 f'{path}: {kind} {self.features.shape}, frames '
                 f'{self.frames.shape} and names {names.shape} are no windows')
-        self.rows = _rows_of(names)
+        first, stop = self.frames.T
+        if self.frames.dtype.kind not in 'iu' or (
+                (first < 0) | (stop <= first)).any():
+            raise ValueError(f'{path}: its frames are no windows: wanted are '
+                             'integers from 0, the second above the first')
+        self.rows = _rows_of(names, path)
 
     @property
     def num_frames(self) -> int:
@@ -189,10 +197,14 @@ class MotionSearch:
         cosines[rows][(first < window.stop) & (stop > window.start)] = -np.inf
 
 
-def _rows_of(names: np.ndarray) -> dict[str, slice]:
+def _rows_of(names: np.ndarray, path: Union[str, Path]) -> dict[str, slice]:
     """Find the rows of each name; equal names stand together."""
     starts = [0, *(np.flatnonzero(names[1:] != names[:-1]) + 1), len(names)]
-    return {
-        str(names[start]): slice(int(start), int(stop))
-        for start, stop in zip(starts, starts[1:])
-    }
+    rows: dict[str, slice] = {}
+    for start, stop in zip(starts, starts[1:]):
+        name = str(names[start])
+        if name in rows:
+            raise ValueError(f'{path}: the windows of {name!r} do not stand '
+                             'together')
+        rows[name] = slice(int(start), int(stop))
+    return rows

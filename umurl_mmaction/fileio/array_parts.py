@@ -6,6 +6,7 @@ hold of either. The stand-ins record what it says, and the array is made once
 all of that is checked.
 """
 import re
+import sys
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,17 @@ class DtypeParts(Parts):
         return self
 
 
+def is_broken_text(array: np.ndarray) -> bool:
+    """Tell whether an array has characters beyond Unicode.
+
+    NumPy keeps them, and Python fails at them as if that were a bug.
+    """
+    if array.dtype.kind != 'U' or not array.dtype.itemsize:
+        return False
+    codes = np.ascontiguousarray(array).view(f'{array.dtype.byteorder}u4')
+    return bool((codes > sys.maxunicode).any())
+
+
 def _checked(dtype: Any, shape: Any, available: Any) -> np.dtype:
     """Check that data of some dtype and shape are as long as they should be.
 
@@ -88,6 +100,12 @@ def _checked(dtype: Any, shape: Any, available: Any) -> np.dtype:
         fail(f'it has an array of {dtype.dtype} and the shape {shape!r:.60}, '
              f'for which {available} bytes or objects are there')
     return dtype.dtype
+
+
+def _with_text(array: np.ndarray) -> np.ndarray:
+    if is_broken_text(array):
+        fail('it has an array of characters beyond Unicode')
+    return array
 
 
 class ArrayParts(Parts):
@@ -115,12 +133,15 @@ class ArrayParts(Parts):
         if checked.hasobject:
             flat = np.empty(len(data), object)
             for i, item in enumerate(data):
+                if type(item) is np.ndarray and item.dtype.hasobject:
+                    # NumPy frees a chain of them by a recursion in C.
+                    fail('it has an array of objects in another one')
                 flat[i] = item
             return flat.reshape(shape, order=order)
         array: Any = np.empty((0, ), 'b')
         # Unlike all else it keeps the bytes, and makes no copy of them.
         array.__setstate__((1, shape, checked, bool(is_fortran), data))
-        return array
+        return _with_text(array)
 
 
 def reconstruct(subtype: Any, shape: Any, code: Any) -> ArrayParts:
@@ -142,7 +163,7 @@ def frombuffer(data: Any, dtype: Any, shape: Any, order: Any,
     if checked.hasobject:
         fail('it has an array that takes bytes for objects')
     order = 'F' if order == 'F' else 'C'
-    array = np.ndarray(shape, checked, data, order=order)
+    array = _with_text(np.ndarray(shape, checked, data, order=order))
     return array if axes is None else array.transpose(axes)
 
 

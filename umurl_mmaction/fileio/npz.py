@@ -16,6 +16,7 @@ from typing import IO, Any, Union
 
 import numpy as np
 
+from .array_parts import is_broken_text
 from .limits import check_archive
 
 # What NumPy raises, beside ValueError, if the header of an array is broken.
@@ -75,7 +76,8 @@ class PlainNpz(Mapping):
             with self._archive.open(member) as f:
                 self._read_header(f, name, member)
             with self._archive.open(member) as f:
-                return np.lib.format.read_array(f, allow_pickle=False)
+                array = np.lib.format.read_array(f, allow_pickle=False)
+        return self._checked(array, name)
 
     def map(self, name: str) -> np.ndarray:
         """Map an array into memory, which reads only what is looked at.
@@ -100,9 +102,16 @@ class PlainNpz(Mapping):
             # The lengths of name and extra field; the directory's differ.
             raw.seek(member.header_offset + 26)
             lengths = struct.unpack('<HH', raw.read(4))
-            return np.memmap(
+            array = np.memmap(
                 raw, dtype, 'r', raw.tell() + sum(lengths) + header, shape,
                 'F' if fortran else 'C')
+        return self._checked(array, name)
+
+    @staticmethod
+    def _checked(array: np.ndarray, name: str) -> np.ndarray:
+        if is_broken_text(array):
+            raise ValueError(f'{name} has characters beyond Unicode')
+        return array
 
     @staticmethod
     @contextmanager

@@ -31,12 +31,16 @@ def _tensor(storage: Any, offset: Any, size: Any, stride: Any,
             *_: Any) -> torch.Tensor:
     """Make a tensor that keeps neither gradients nor hooks."""
     if not isinstance(storage, torch.storage.TypedStorage) or any(
-            type(n) is not int or n < 0 for n in (offset, *size, *stride)):
+            type(n) is not int or n < 0 for n in (offset, *size, *stride)
+    ) or len(size) != len(stride):
         fail('it has a tensor of no known shape')
     # The size of the bytes: torch warns of all that asks a TypedStorage.
     bytes_each = torch.empty(0, dtype=storage.dtype).element_size()
     num_values = storage._untyped_storage.nbytes() // bytes_each
-    if math.prod(size) > num_values:
+    # torch would enlarge the storage up to the last value.
+    last = offset + sum((n - 1) * step for n, step in zip(size, stride))
+    if math.prod(size) > num_values or (math.prod(size)
+                                        and last >= num_values):
         fail(f'it has a tensor of the shape {size!r:.60} made of '
              f'{num_values} values')
     return torch._utils._rebuild_tensor_v2(
