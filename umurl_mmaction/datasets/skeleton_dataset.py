@@ -170,7 +170,12 @@ class SkeletonDataset(PoseDataset):
         if 'skeleton' in self.data_prefix:
             path = osp.join(self.data_prefix['skeleton'],
                             info['frame_dir'] + '.pkl')
-            info.update(load_plain(path, self.trusted))
+            rest = load_plain(path, self.trusted)
+            if not isinstance(rest, dict):
+                raise ValueError(f'{path} holds a {type(rest).__name__}, '
+                                 'wanted is a dict with keypoint')
+            info.update(rest)
+            check_clip(info, path)
             info['keypoint'] = finite_keypoint(info['keypoint'], path,
                                                self.nonfinite)
             check_range(info['keypoint'], path)
