@@ -184,6 +184,14 @@ def test_projectors_have_the_size_of_the_pre_training():
         build(**narrow).load_state_dict(build().state_dict())
 
 
+def test_a_queue_has_the_size_of_the_pre_training():
+    weights = build().state_dict()
+    other = build(**{'heads.relation.queue_size': 20})
+    with pytest.raises(ValueError, match='queue.features of shape .10, 12.*'
+                       'queue_size and channels of the heads must be those'):
+        other.load_state_dict(weights)
+
+
 @pytest.mark.parametrize('settings, message', [
     (dict(levels=dict(hand=['hand'])),
      r"model\.levels\.hand names 'hand', but the parts of UmURLBackbone are "

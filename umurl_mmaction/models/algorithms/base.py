@@ -130,12 +130,14 @@ class SkeletonPretraining(BaseModel, metaclass=ABCMeta):
                        *args: Any) -> None:
         """Refuse weights of another size."""
         for part, official in self.checked_weights.items():
+            sizes = ('queue_size and channels of the heads'
+                     if part == 'heads.' else
+                     'in_channels and out_channels of the neck')
             check_weights(
                 self,
                 state_dict,
                 prefix,
                 part=part,
                 required=None,
-                size_hint='in_channels and out_channels of the neck must be '
-                'those of the pre-training',
+                size_hint=f'{sizes} must be those of the pre-training',
                 official=official)

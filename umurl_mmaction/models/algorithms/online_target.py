@@ -58,7 +58,12 @@ class OnlineTarget(SkeletonPretraining):
             part that no level has, or the momentum is out of its range.
     """
 
-    checked_weights = {'neck.': None, 'target.module.neck.': None}
+    # A queue of another size would stay random, and no line would say so.
+    checked_weights = {
+        'neck.': None,
+        'target.module.neck.': None,
+        'heads.': None
+    }
 
     def __init__(self,
                  backbone: dict,
