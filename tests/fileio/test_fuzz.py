@@ -13,7 +13,7 @@ import pytest
 import torch
 from child_process import outcomes
 from conftest import make_annotations
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mmengine.logging import HistoryBuffer
 
@@ -177,6 +177,9 @@ plain = st.recursive(
 
 @settings(max_examples=200, deadline=None)
 @given(data=plain, protocol=st.integers(0, 5))
+@example(
+    data=np.asfortranarray(np.arange(4).reshape(2, 2).astype(object)),
+    protocol=0)
 def test_plain_data_come_back_as_from_pickle(tmp_path_factory, data, protocol):
     path = tmp_path_factory.mktemp('plain') / 'a.pkl'
     content = pickle.dumps(data, protocol)

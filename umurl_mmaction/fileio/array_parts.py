@@ -137,7 +137,8 @@ class ArrayParts(Parts):
                     # NumPy frees a chain of them by a recursion in C.
                     fail('it has an array of objects in another one')
                 flat[i] = item
-            return flat.reshape(shape, order=order)
+            # The list is in C order whatever the memory's is.
+            return np.asarray(flat.reshape(shape), order=order)
         array: Any = np.empty((0, ), 'b')
         # Unlike all else it keeps the bytes, and makes no copy of them.
         array.__setstate__((1, shape, checked, bool(is_fortran), data))
