@@ -201,6 +201,9 @@ def test_joints_that_nobody_saw(tool):
      'known are: train, val'),
     (dict(num_joints=15, coords=4), (), 'wanted are 2 or 3 coordinates'),
     (dict(num_joints=15), ('--out', '.'), '. is there already'),
+    (dict(num_joints=15, num_train=1), (), "split 'train' has one clip"),
+    (dict(num_joints=15, num_train=1, num_val=0, change=lambda data: data.pop(
+        'split')), (), 'mine.pkl: it has one clip'),
 ])
 def test_refused_in_one_line(tool, folder, capsys, settings, argv, message):
     save(**settings)

@@ -240,8 +240,9 @@ def plan_experiment(ann_file: str,
     train, test = _choose_splits(splits, train, test)
     training = clips if train is None else splits[train]
     if len(training) < 2:
-        raise ValueError(f'{ann_file}: split {train!r} has one clip; wanted '
-                         'are two or more to train on')
+        where = 'it' if train is None else f'split {train!r}'
+        raise ValueError(f'{ann_file}: {where} has one clip; wanted are two '
+                         'or more to train on')
     used = [*training, *(splits[test] if test else ())]
     named = facts.layout != chosen
     prepare = _choose_normalization(training, chosen, named)
