@@ -32,6 +32,8 @@ class SkeletonPretraining(BaseModel, metaclass=ABCMeta):
     # The start of weights whose shapes are checked on loading -> that of
     # their names in the paper's code, if it has them.
     checked_weights: dict[str, Optional[str]] = {'neck.': ''}
+    # The settings that give them their shapes, if not those of the neck.
+    size_settings: dict[str, str] = {}
     num_views: int
 
     def __init__(self,
@@ -130,9 +132,8 @@ class SkeletonPretraining(BaseModel, metaclass=ABCMeta):
                        *args: Any) -> None:
         """Refuse weights of another size."""
         for part, official in self.checked_weights.items():
-            sizes = ('queue_size and channels of the heads'
-                     if part == 'heads.' else
-                     'in_channels and out_channels of the neck')
+            sizes = self.size_settings.get(
+                part, 'in_channels and out_channels of the neck')
             check_weights(
                 self,
                 state_dict,

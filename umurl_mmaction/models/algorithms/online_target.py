@@ -64,6 +64,7 @@ class OnlineTarget(SkeletonPretraining):
         'target.module.neck.': None,
         'heads.': None
     }
+    size_settings = {'heads.': 'queue_size and channels of the heads'}
 
     def __init__(self,
                  backbone: dict,
