@@ -8,7 +8,6 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Optional
 
@@ -32,31 +31,11 @@ def print_rows(rows: dict[str, tuple[dict, dict]]) -> None:
               f'{row["seconds"] / 60:.0f} min)')
 
 
-def pretrain(cfg: Any, seed: int, folder: Path) -> tuple[Path, int]:
-    """Pre-train, or go on; return the last checkpoint and the steps."""
-    from mmengine.runner import Runner, find_latest_checkpoint
-    from progress_hook import ProgressHook
-
-    from umurl_mmaction.apis.loading import load_config
-    cfg = load_config(
-        cfg,
-        dict(
-            work_dir=str(folder),
-            experiment_name=f'seed-{seed}',
-            log_level='ERROR',
-            resume=True,
-            randomness=dict(seed=seed)))
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / 'console.log', 'a') as log, redirect_stdout(log):
-        runner = Runner.from_cfg(cfg)
-        runner.register_hook(ProgressHook())
-        runner.train()
-    return Path(find_latest_checkpoint(str(folder))), runner.max_iters
-
-
 def measure(content: dict[str, Any], row: dict[str, Any],
             args: Namespace) -> list[dict[str, Any]]:
     """Pre-train and evaluate once for each seed; a row for each feature."""
+    from pretraining import pretrain
+
     from umurl_mmaction.analysis.encoder_scores import EncoderScores, make_row
     from umurl_mmaction.apis.loading import load_config, load_model
     from umurl_mmaction.models.utils.encoding import kinds_of

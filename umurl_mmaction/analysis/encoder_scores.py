@@ -1,6 +1,7 @@
 """How good the features of encoders are, in the columns of the results."""
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Optional
 
 import numpy as np
@@ -9,7 +10,9 @@ from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
+from ..datasets.subset import class_balanced_subset, draw_per_class
 from ..evaluation.probes import (
+    Draw,
     few_label_accuracy,
     logistic_accuracy,
     nearest_neighbor_accuracy,
@@ -24,7 +27,7 @@ class EncoderScores:
     The columns are top-1 accuracies on the test set, with the gallery as
     training set: 1-nearest neighbour as in the paper and with standardised
     features, and a logistic regression on standardised features with all
-    labels and with a few labels of each class.
+    labels and with a few of each class.
 
     With ``group``, a recipe can be chosen without a look at the test set:
     the clips of one group of the gallery after the other, such as a subject,
@@ -37,6 +40,8 @@ class EncoderScores:
         draws (int): Draws of such labels.
         group (str, optional): Regular expression; what its parentheses match
             in a clip's name is the clip's group. Defaults to None.
+        fractions (sequence of float): Shares of the labels of each class,
+            also drawn. Defaults to none.
 
     Raises:
         ValueError: If the config has no gallery, a clip has no label, or
@@ -47,11 +52,23 @@ class EncoderScores:
                  cfg: Config,
                  per_class: Sequence[int],
                  draws: int,
-                 group: Optional[str] = None) -> None:
+                 group: Optional[str] = None,
+                 fractions: Sequence[float] = ()) -> None:
         if 'gallery' not in cfg.model:
             raise ValueError('the config has no model.gallery; wanted is one '
                              'for retrieval, such as umurl-knn_synthetic.py')
-        self.per_class = per_class
+        self.few: dict[str, Draw] = {
+            **{
+                f'logistic, {count} a class':
+                partial(_per_class, count=count)
+                for count in per_class
+            },
+            **{
+                f'logistic, {100 * share:g} % of the labels':
+                partial(_fraction, share=share)
+                for share in fractions
+            }
+        }
         self.draws = draws
         self.batch_size = cfg.test_dataloader.batch_size
         loaders = [cfg.model.gallery, cfg.test_dataloader]
@@ -127,10 +144,18 @@ class EncoderScores:
                 *arrays, standardize=True),
             'logistic': logistic_accuracy(*arrays)
         }
-        for count in self.per_class:
-            scores[f'logistic, {count} a class'] = few_label_accuracy(
-                *arrays, per_class=count, draws=self.draws)
+        for column, draw in self.few.items():
+            scores[column] = few_label_accuracy(
+                *arrays, draw=draw, draws=self.draws)
         return scores
+
+
+def _per_class(labels: Sequence[int], seed: int, count: int) -> list[int]:
+    return draw_per_class(labels, count, seed)
+
+
+def _fraction(labels: Sequence[int], seed: int, share: float) -> list[int]:
+    return class_balanced_subset(labels, share, seed)
 
 
 def _groups_of(names: Sequence[str], group: str) -> np.ndarray:

@@ -2,6 +2,9 @@
 
 Shapes: G training and Q test samples, F features.
 """
+from collections.abc import Sequence
+from typing import Callable
+
 import numpy as np
 import torch
 from mmaction.structures import ActionDataSample
@@ -10,8 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch.nn.functional import normalize
 
-from ..datasets.subset import draw_per_class
 from ..models.utils.retrieval import build_gallery, nearest_neighbors
+
+Draw = Callable[[Sequence[int], int], list[int]]
 
 
 def nearest_neighbor_accuracy(train: np.ndarray,
@@ -85,7 +89,7 @@ def few_label_accuracy(train: np.ndarray,
                        train_labels: np.ndarray,
                        test: np.ndarray,
                        test_labels: np.ndarray,
-                       per_class: int,
+                       draw: Draw,
                        draws: int = 10) -> float:
     """Average :func:`logistic_accuracy` over draws of a few labelled samples.
 
@@ -94,8 +98,8 @@ def few_label_accuracy(train: np.ndarray,
         train_labels (np.ndarray): (G, ), integers.
         test (np.ndarray): (Q, F).
         test_labels (np.ndarray): (Q, ), integers.
-        per_class (int): Training samples of each class; all of a class that
-            has fewer.
+        draw (callable): Maps the training labels and a seed to the indices
+            of the samples that keep theirs.
         draws (int): Number of draws, the same for all features. Defaults to
             10.
 
@@ -104,7 +108,7 @@ def few_label_accuracy(train: np.ndarray,
     """
     accuracies = []
     for seed in range(draws):
-        chosen = draw_per_class(train_labels.tolist(), per_class, seed)
+        chosen = draw(train_labels.tolist(), seed)
         accuracies.append(
             logistic_accuracy(train[chosen], train_labels[chosen], test,
                               test_labels))
