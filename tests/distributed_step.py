@@ -25,12 +25,16 @@ ENCODERS = dict(
             num_stages=2,
             down_stages=[2])))
 
+UMURL_HEADS = dict(
+    intra=dict(type='IntraModalConsistencyHead'),
+    inter=dict(type='InterModalConsistencyHead'),
+    regularizer=dict(type='VarianceCovarianceHead'))
 OBJECTIVES = dict(
-    umurl=dict(
-        heads=dict(
-            intra=dict(type='IntraModalConsistencyHead'),
-            inter=dict(type='InterModalConsistencyHead'),
-            regularizer=dict(type='VarianceCovarianceHead'))),
+    umurl=dict(heads=UMURL_HEADS),
+    usdrl=dict(
+        heads=UMURL_HEADS,
+        parts=dict(temporal=0.5, spatial=0.5),
+        part_neck=dict(type='ModalityProjector', out_channels=12)),
     skeletal_twins=dict(
         branches=dict(twin=None),
         heads=dict(
