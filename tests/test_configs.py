@@ -1,5 +1,6 @@
 """Every config is listed, complete and built; small ones run."""
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -88,6 +89,17 @@ def test_the_metafile_states_the_measured_results():
         }
         for content, row in rows.values()
     }
+
+
+def test_measured_encoders_have_their_log_and_the_hash_of_their_weights():
+    for model in listed():
+        if not model.get('Results'):
+            continue
+        assert re.fullmatch('[0-9a-f]{64}', model['Weights SHA-256'])
+        log = (REPO / model['Training Log']).read_text().splitlines()
+        steps = [json.loads(line)['step'] for line in log]
+        cfg = Config.fromfile(REPO / model['Config'])
+        assert max(steps) == cfg.train_cfg.min_iters
 
 
 def test_mmengine_finds_every_config_by_name():

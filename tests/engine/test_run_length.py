@@ -7,6 +7,8 @@ from conftest import REPO, make_annotations
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from umurl_mmaction.analysis.run_logs import read_records
+
 STEPS = 'pretrain/umurl_1xb64-3k_gtu-keypoint-3d.py'
 EPOCHS = 'pretrain/umurl_1xb64_synthetic.py'
 
@@ -45,6 +47,20 @@ def test_passes_are_the_length_but_not_fewer_than_the_least(
     assert (tmp_path / 'work' / f'iter_{steps}.pth').exists()
     log = next((tmp_path / 'work').rglob('*.log')).read_text()
     assert f'{steps} steps, about {steps / 3:.3g} passes over 12 clips' in log
+
+
+def test_validations_are_logged_at_their_step(tmp_path):
+    """TensorBoard would draw all of them at step 0."""
+    runner = build_runner(
+        tmp_path, STEPS, **{
+            'train_cfg.passes': 1,
+            'train_cfg.min_iters': 4,
+            'train_cfg.val_interval': 2
+        })
+    runner.train()
+    records = read_records(tmp_path / 'work')
+    steps = [x['step'] for _, x in records if 'retrieval/fused_top1' in x]
+    assert steps == [0, 2, 4]
 
 
 def test_a_schedule_without_an_end_follows_the_length(tmp_path):
