@@ -108,7 +108,7 @@ def test_the_page_shows_what_the_command_prints(tool, tmp_path, capsys):
     ([PRETRAIN / NTU60.replace('umurl_', 'umurl-unimodal-joint_')],
      "several modalities are wanted, it has ('joint',) only"),
     ([REPO / 'configs/umurl/knn/umurl-knn_synthetic.py'],
-     "a pre-training config is wanted, one with model.type='UmURL'"),
+     "a pre-training config with model.type='UmURL' is wanted; "),
     (['lost.py'], "config 'lost.py' is neither a file nor one of this"),
     (['--batch-size', 1], '--batch-size must be at least 2, got 1'),
     (['--cfg-options', 'model.backbone.embed_dims=33'],

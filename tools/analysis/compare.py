@@ -34,7 +34,6 @@ encoder = dict(...), or names of those in configs/_base_/models: aagcn, dste,
 hico_encoder, stgcn, stgcnpp. A method that cannot have an encoder is left out,
 and the table says why.
 '''
-RAW_JOINTS, UNTRAINED = 'raw joints', 'untrained'
 WARM_UP, TIMED = 2, 6
 
 
@@ -52,7 +51,7 @@ def measure_step(candidate: Any) -> float:
     from mmengine.hooks import Hook
     from pretraining import pretrain
 
-    from umurl_mmaction.analysis.comparison import shorten
+    from umurl_mmaction.analysis.candidates import shorten
 
     def clock() -> float:
         if get_device() == 'cpu':
@@ -114,7 +113,7 @@ def train(candidate: Any, seed: int, steps: int, folder: Path) -> Any:
     """Pre-train, or go on; return checkpoint and commit of the code."""
     from pretraining import pretrain
 
-    from umurl_mmaction.analysis.comparison import shorten
+    from umurl_mmaction.analysis.candidates import shorten
     from umurl_mmaction.engine.hooks.commit_hook import code_version
     from umurl_mmaction.fileio.atomic import write_text
     done = folder / 'done.json'
@@ -126,86 +125,24 @@ def train(candidate: Any, seed: int, steps: int, folder: Path) -> Any:
     return folder / content['checkpoint'], content['commit']
 
 
-class Comparison:
-    """The rows of a file, and what can be added to them.
-
-    Args:
-        args (Namespace): Those of the program.
-        budget (dict): Minutes or clips of a run.
-    """
-
-    def __init__(self, args: Namespace, budget: dict[str, Any]) -> None:
-        from umurl_mmaction.analysis.encoder_scores import EncoderScores
-        from umurl_mmaction.apis.loading import load_config
-        self.args = args
-        self.cfg = load_config(args.config, args.cfg_options)
-        self.head: dict[str, Any] = dict(
-            config=Path(args.config).name,
-            cfg_options=args.cfg_options or {},
-            train_options=args.train_options or {},
-            draws=args.draws,
-            budget=budget)
-        self.rows: list[dict[str, Any]] = []
-        self.left_out: dict[str, str] = {}
-        self._read()
-        if args.ann_file:
-            for loader in (self.cfg.model.gallery, self.cfg.test_dataloader):
-                loader.dataset.ann_file = str(args.ann_file)
-        self.score = EncoderScores(
-            self.cfg, (), args.draws, fractions=(args.share, ))
-
-    def _read(self) -> None:
-        if not self.args.json.is_file():
-            return
-        content = json.loads(self.args.json.read_text(encoding='utf-8'))
-        for key, value in self.head.items():
-            if content.get(key) != value:
-                raise ValueError(
-                    f'{self.args.json} has {key}={content.get(key)}, but '
-                    f'{value} is asked for; wanted is another --json')
-        self.rows, self.left_out = content['rows'], content['left_out']
-
-    def write(self) -> None:
-        """Write table and picture; what was not trained comes first."""
-        from umurl_mmaction.analysis.comparison import shorten_names
-        from umurl_mmaction.fileio.atomic import write_text
-        from umurl_mmaction.visualization.comparison import draw_comparison
-        from umurl_mmaction.visualization.saving import save_figure
-        self.rows.sort(key=lambda row: (row['method'] != RAW_JOINTS, 'steps' in
-                                        row))
-        content = dict(self.head, rows=self.rows, left_out=self.left_out)
-        write_text(self.args.json, json.dumps(content, indent=1) + '\n')
-        if self.args.plot:
-            columns = list(self.rows[0]['mean'])
-            figure = draw_comparison(shorten_names(self.rows), columns)
-            save_figure(figure, self.args.plot)
-
-    def missing(self, method: str, encoder: str,
-                seeds: Sequence[int]) -> list[int]:
-        """Seeds that the row does not have yet."""
-        row = self._find(method, encoder)
-        return [x for x in seeds if row is None or x not in row['seeds']]
-
-    def _find(self, method: str, encoder: str) -> Optional[dict[str, Any]]:
-        for row in self.rows:
-            if (row['method'], row['encoder']) == (method, encoder):
-                return row
-        return None
-
-    def add(self, facts: dict[str, Any], seed: int, model: Any,
-            commit: str) -> None:
-        """Evaluate an encoder, and add its scores to its row."""
-        from umurl_mmaction.analysis.comparison import summarize
-        old = self._find(facts['method'], facts['encoder'])
-        scores = dict(old['scores'] if old else {})
-        scores[str(seed)] = self.score(model, ['fused'])['fused']
-        commits = dict(old['commits'] if old else {}, **{str(seed): commit})
-        row = summarize(dict(facts, commits=commits), scores)
-        if old is None:
-            self.rows.append(row)
-        else:
-            self.rows[self.rows.index(old)] = row
-        self.write()
+def open_table(args: Namespace, budget: dict[str, Any]) -> tuple[Any, Any]:
+    """Return the retrieval config and the table, with the rows it has."""
+    from umurl_mmaction.analysis.comparison import Comparison
+    from umurl_mmaction.analysis.encoder_scores import EncoderScores
+    from umurl_mmaction.apis.loading import load_config
+    cfg = load_config(args.config, args.cfg_options)
+    head: dict[str, Any] = dict(
+        config=Path(args.config).name,
+        cfg_options=args.cfg_options or {},
+        train_options=args.train_options or {},
+        share=args.share,
+        draws=args.draws,
+        budget=budget)
+    if args.ann_file:
+        for loader in (cfg.model.gallery, cfg.test_dataloader):
+            loader.dataset.ann_file = str(args.ann_file)
+    score = EncoderScores(cfg, (), args.draws, fractions=(args.share, ))
+    return cfg, Comparison(args.json, head, score, args.plot)
 
 
 def encoder_cost(cfg: Any) -> dict[str, Any]:
@@ -231,7 +168,7 @@ def choose(args: Namespace) -> tuple[list[Any], dict[str, str]]:
     """
     from mmaction.registry import MODELS
 
-    from umurl_mmaction.analysis.comparison import cross
+    from umurl_mmaction.analysis.candidates import cross
     from umurl_mmaction.command_line import explain
     candidates, left_out = [], {}
     for candidate in cross(args.methods, args.encoders, args.train_options):
@@ -253,22 +190,23 @@ def choose(args: Namespace) -> tuple[list[Any], dict[str, str]]:
     return candidates, left_out
 
 
-def compare(args: Namespace, budget: dict[str, Any]) -> Comparison:
+def compare(args: Namespace, budget: dict[str, Any]) -> Any:
     """Do what is missing."""
     from mmaction.registry import MODELS
     from mmengine.runner import set_random_seed
 
+    from umurl_mmaction.analysis.comparison import RAW_JOINTS, UNTRAINED
     from umurl_mmaction.apis.loading import load_config, load_model
     from umurl_mmaction.engine.hooks.commit_hook import code_version
     from umurl_mmaction.models import RawJoints
     candidates, left_out = choose(args)
-    table = Comparison(args, budget)
+    knn, table = open_table(args, budget)
     table.left_out.update(left_out)
     for name, why in left_out.items():
         print(f'left out: {name}: {why}')
 
     def with_encoder(candidate: Any) -> Any:
-        cfg = load_config(table.cfg)
+        cfg = load_config(knn)
         cfg.model.backbone = candidate.encoder_cfg
         return cfg
 

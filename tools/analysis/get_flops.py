@@ -51,8 +51,9 @@ def build_model(cfg: Config) -> Any:
     """Build the model of a pre-training config, or raise ``ValueError``."""
     from mmaction.registry import MODELS
     if cfg.get('model', {}).get('type') != 'UmURL':
-        raise ValueError('a pre-training config is wanted, one with '
-                         "model.type='UmURL'")
+        raise ValueError("a pre-training config with model.type='UmURL' is "
+                         'wanted; tools/analysis/compare.py counts the '
+                         'encoders of other methods')
     return MODELS.build(cfg.model)
 
 

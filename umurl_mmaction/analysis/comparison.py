@@ -1,146 +1,98 @@
-"""Methods x encoders: the pre-trainings of a comparison, and its table."""
-import hashlib
+"""The table of a comparison, which is in a file and grows."""
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from mmengine.config import Config
+from ..fileio.atomic import write_text
+from ..visualization.comparison import draw_comparison
+from ..visualization.saving import save_figure
+from .encoder_scores import EncoderScores, make_row
 
-from ..apis.loading import configs_folder, load_config
-from .encoder_scores import make_row
-
-# An encoder that replaces another one sees the same clips, at its width.
-SHARED = ('ann_file', 'graph_cfg', 'in_channels', 'num_person', 'clip_len',
-          'modalities')
-WIDTH = 'embed_dims'
-OWN = 'own'
-STEP_LOOPS = ('IterBasedTrainLoop', 'PassesTrainLoop')
+RAW_JOINTS, UNTRAINED = 'raw joints', 'untrained'
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A method with an encoder.
+class Comparison:
+    """Rows of methods and encoders, kept in a JSON file.
 
     Attributes:
-        method (str): Base name of the pre-training config.
-        encoder (str): Name of the encoder.
-        cfg (Config): Its pre-training, at the config's own length.
-    """
-    method: str
-    encoder: str
-    cfg: Config
-
-    @property
-    def name(self) -> str:
-        return f'{self.method} x {self.encoder}'
-
-    @property
-    def digest(self) -> str:
-        """Tells the settings apart, whatever their budget."""
-        text = repr(self.cfg.to_dict())
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    @property
-    def encoder_cfg(self) -> dict[str, Any]:
-        return self.cfg.model.backbone.to_dict()
-
-
-def load_encoder(name: str) -> dict[str, Any]:
-    """Load the ``encoder`` of a file of configs.
+        rows (list[dict]): ``method``, ``encoder``, facts, and ``seeds``,
+            ``scores`` and ``commits`` of each, ``mean`` and ``deviation``.
+        left_out (dict[str, str]): Combinations that cannot be -> why.
 
     Args:
-        name (str): A path, or a name in ``configs/_base_/models``, such as
-            ``'stgcnpp'``.
+        path (Path): The file; its rows are kept.
+        head (dict): What all rows share, such as config and budget.
+        score (EncoderScores): Scores an encoder.
+        plot (Path, optional): Also draw the rows. Defaults to None.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it has no ``encoder``.
+        ValueError: If the file holds rows of another head.
     """
-    folder = configs_folder().parent / '_base_' / 'models'
-    path = Path(name) if Path(name).is_file() else folder / f'{name}.py'
-    known = [
-        file.stem for file in sorted(folder.glob('*.py'))
-        if '\nencoder = ' in file.read_text(encoding='utf-8')
-    ]
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'encoder {name!r} is neither a file nor one of {OWN}, '
-            f'{", ".join(known)}')
-    encoder = Config.fromfile(path).get('encoder')
-    if encoder is None:
-        raise ValueError(f'{path} has no encoder = dict(type=...)')
-    return encoder.to_dict()
 
+    def __init__(self,
+                 path: Path,
+                 head: dict[str, Any],
+                 score: EncoderScores,
+                 plot: Optional[Path] = None) -> None:
+        self.path, self.head, self.score, self.plot = path, head, score, plot
+        self.rows: list[dict[str, Any]] = []
+        self.left_out: dict[str, str] = {}
+        if path.is_file():
+            self._read()
 
-def _own_name(backbone: Mapping[str, Any]) -> str:
-    return (backbone['trunk'] if 'trunk' in backbone else backbone)['type']
+    def missing(self, method: str, encoder: str,
+                seeds: Sequence[int]) -> list[int]:
+        """List the seeds that a row does not have yet."""
+        row = self._find(method, encoder)
+        return [x for x in seeds if row is None or x not in row['seeds']]
 
+    def add(self, facts: Mapping[str, Any], seed: int, model: Any,
+            commit: str) -> None:
+        """Evaluate an encoder, add its scores to its row, write the file.
 
-def cross(methods: Sequence[str], encoders: Sequence[str],
-          cfg_options: Optional[Mapping[str, Any]]) -> list[Candidate]:
-    """Give each method each encoder.
+        Args:
+            facts (dict): ``method``, ``encoder`` and what else the row says.
+            seed (int): Seed of the run.
+            model (nn.Module): A model with the encoder.
+            commit (str): Version of the code that trained it.
+        """
+        old = self._find(facts['method'], facts['encoder'])
+        scores = dict(old['scores'] if old else {})
+        scores[str(seed)] = self.score(model, ['fused'])['fused']
+        commits = dict(old['commits'] if old else {}, **{str(seed): commit})
+        row = summarize(dict(facts, commits=commits), scores)
+        if old is None:
+            self.rows.append(row)
+        else:
+            self.rows[self.rows.index(old)] = row
+        self.write()
 
-    Args:
-        methods (sequence of str): Pre-training configs that count steps.
-        encoders (sequence of str): As for :func:`load_encoder`, or ``'own'``.
-        cfg_options (dict, optional): Settings of the pre-trainings to change.
+    def write(self) -> None:
+        """Write table and picture; what was not trained comes first."""
+        self.rows.sort(
+            key=lambda row: (row['method'] != RAW_JOINTS, 'steps' in row))
+        content = dict(self.head, rows=self.rows, left_out=self.left_out)
+        write_text(self.path, json.dumps(content, indent=1) + '\n')
+        if self.plot:
+            columns = list(self.rows[0]['mean'])
+            figure = draw_comparison(shorten_names(self.rows), columns)
+            save_figure(figure, self.plot)
 
-    Raises:
-        FileNotFoundError: If a config or an encoder is not there.
-        ValueError: If a config is none of a pre-training that counts steps.
-    """
-    loaded = {x: load_encoder(x) for x in encoders if x != OWN}
-    candidates = []
-    for method in methods:
-        cfg = load_config(method, cfg_options)
-        loop = cfg.get('train_cfg', {}).get('type')
-        if 'backbone' not in cfg.get('model', {}) or loop not in STEP_LOOPS:
-            raise ValueError(
-                f'{method} is no pre-training that counts steps; wanted is '
-                'one such as umurl-plus_1xb64-3k_synthetic.py, with '
-                "train_cfg of type 'PassesTrainLoop'")
-        for encoder in encoders:
-            mine = load_config(cfg)
-            name = Path(encoder).stem
-            if encoder == OWN:
-                name = _own_name(mine.model.backbone)
-            else:
-                own = mine.model.backbone
-                kept = [*SHARED, WIDTH] if WIDTH in loaded[encoder] else SHARED
-                mine.model.backbone = dict(
-                    loaded[encoder], **{k: own[k] for k in kept if k in own})
-            candidates.append(Candidate(Path(method).stem, name, mine))
-    return candidates
+    def _read(self) -> None:
+        content = json.loads(self.path.read_text(encoding='utf-8'))
+        for key, value in self.head.items():
+            if content.get(key) != value:
+                raise ValueError(
+                    f'{self.path} has {key}={content.get(key)}, but {value} '
+                    'is asked for; wanted is another --json')
+        self.rows, self.left_out = content['rows'], content['left_out']
 
-
-def shorten(cfg: Config, steps: int) -> Config:
-    """Make a pre-training of so many steps, without validations.
-
-    The milestones of its schedulers move with its end.
-
-    Args:
-        cfg (Config): Counts steps; it stays as it is.
-        steps (int): At least 1.
-    """
-    cfg = load_config(cfg)
-    train = cfg.train_cfg
-    nominal = train.get('max_iters') or train.get('min_iters', 3000)
-    for scheduler in cfg.param_scheduler:
-        for key in ('begin', 'end', 'T_max'):
-            if scheduler.get(key):
-                scheduler[key] = round(scheduler[key] * steps / nominal)
-        if 'milestones' in scheduler:
-            scheduler.milestones = [
-                round(x * steps / nominal) for x in scheduler.milestones
-            ]
-    cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=steps)
-    cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
-    cfg.default_hooks.checkpoint.update(
-        interval=max(1, min(500, steps // 4)), max_keep_ckpts=1)
-    # The length is meant.
-    cfg.default_hooks.pop('check_steps', None)
-    return cfg
+    def _find(self, method: str, encoder: str) -> Optional[dict[str, Any]]:
+        for row in self.rows:
+            if (row['method'], row['encoder']) == (method, encoder):
+                return row
+        return None
 
 
 def summarize(candidate: Mapping[str, Any],
