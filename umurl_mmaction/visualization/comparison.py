@@ -17,7 +17,7 @@ def draw_comparison(rows: Sequence[Mapping[str, Any]],
                     columns: Sequence[str]) -> Figure:
     """Draw a panel for each column, with a line for each row.
 
-    Points are seeds, bars are means, and a dotted line is where the raw
+    Points are seeds, strokes are means, and a dotted line is where the raw
     joints are.
 
     Args:
@@ -42,28 +42,27 @@ def draw_comparison(rows: Sequence[Mapping[str, Any]],
     for axes, column in zip(grid, columns):
         means = [row['mean'][column] for row in rows]
         seeds = [[x[column] for x in row['scores'].values()] for row in rows]
-        axes.barh(
-            places,
-            means,
-            height=0.62,
-            color=[colors[row['encoder']] for row in rows],
-            alpha=0.35)
         for place, values, row in zip(places, seeds, rows):
             axes.plot(
                 values, [place] * len(values),
                 '.',
                 color=colors[row['encoder']],
                 markersize=6)
-        for row, mean in zip(rows, means):
+        for place, row, mean in zip(places, rows, means):
+            axes.plot(
+                mean,
+                place,
+                '|',
+                color=colors[row['encoder']],
+                markersize=12,
+                markeredgewidth=2)
             if row['method'] == RAW_JOINTS:
                 axes.axvline(
                     mean, color='#555555', linestyle=':', linewidth=1.2)
-        low = min([*means, *(x for values in seeds for x in values)])
-        axes.set_xlim(left=max(0., low - 0.1))
         axes.set_title(column, fontsize=10)
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.tick_params(labelsize=9)
-        axes.grid(axis='x', color='#e5e5e5', linewidth=0.6)
+        axes.grid(color='#e5e5e5', linewidth=0.6)
         axes.set_axisbelow(True)
         axes.spines[['top', 'right']].set_visible(False)
     grid[0].set_yticks(places, names)
