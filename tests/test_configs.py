@@ -226,10 +226,13 @@ def test_config_runs_on_a_small_set(path, tmp_path):
     else:
         cfg.model.backbone.embed_dims = 16
     if 'neck' in cfg.model:
-        cfg.model.neck.update(hidden_channels=32, out_channels=64)
+        channels = 2 * 16
+        if cfg.model.neck.type != 'StandardizingProjector':
+            channels = 64
+            cfg.model.neck.update(hidden_channels=32, out_channels=channels)
         for head in cfg.model.heads.values():
             if 'channels' in head:
-                head.channels = 64
+                head.channels = channels
     if 'cls_head' in cfg.model:
         cfg.model.cls_head.in_channels = MODELS.build(
             cfg.model.backbone).out_channels

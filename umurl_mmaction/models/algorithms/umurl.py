@@ -53,7 +53,9 @@ class UmURL(SkeletonPretraining):
         ValueError: If the encoder has no part of such a name.
     """
 
-    checked_weights = {'neck.': '', 'part_necks.': None}
+    # A queue of another size would stay random, and no line would say so.
+    checked_weights = {'neck.': '', 'part_necks.': None, 'heads.': None}
+    size_settings = {'heads.': 'the settings of the heads'}
 
     def __init__(self,
                  backbone: dict,
