@@ -20,6 +20,7 @@ from .heads import (
     RelationConsistencyHead,
     VarianceCovarianceHead,
 )
+from .layers.clip_mixing import ClipMixing
 from .necks import (
     ContrastiveProjector,
     ModalityProjector,
@@ -28,8 +29,8 @@ from .necks import (
 from .recognizers import SkeletonKNN
 
 __all__ = [
-    'BarlowTwinsHead', 'ContrastiveHead', 'ContrastiveProjector', 'DSTE',
-    'EarlyFusionEncoder', 'HiCoBackbone', 'InstanceConsistencyHead',
+    'BarlowTwinsHead', 'ClipMixing', 'ContrastiveHead', 'ContrastiveProjector',
+    'DSTE', 'EarlyFusionEncoder', 'HiCoBackbone', 'InstanceConsistencyHead',
     'InterModalConsistencyHead', 'IntraModalConsistencyHead', 'LinearClsHead',
     'ModalityProjector', 'NearestNeighborContrastHead', 'OnlineTarget',
     'QueueContrastHead', 'RawJoints', 'RelationConsistencyHead',
