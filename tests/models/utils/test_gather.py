@@ -11,6 +11,7 @@ from distributed_step import build, step, work
     ((1, 2, 3), ('umurl', 'umurl')),
     ((4, 2), ('stgcnpp', 'umurl')),
     ((4, 2), ('umurl', 'skeletal_twins')),
+    ((3, 3), ('umurl', 'neighbor')),
 ], ids=str)
 def test_gradients_equal_those_of_the_whole_batch(shares, parts, tmp_path):
     address = f'file://{tmp_path}/rendezvous'
