@@ -357,6 +357,16 @@ def test_the_readmes_short_views_are_made(tmp_path):
     assert all(loss.isfinite() for loss in losses.values())
 
 
+def test_the_readmes_mixing_is_built(tmp_path):
+    cfg = readmes_config('ClipMixing', tmp_path)
+    cfg.model.backbone.update(num_person=1, embed_dims=16)
+    cfg.model.neck.out_channels = 8
+    model = MODELS.build(cfg.model)
+    assert (model.mixing.prob, model.mixing.part.ratio) == (0.5, (0.2, 0.6))
+    losses = model([torch.randn(4, 1, 64, 25, 3)] * 4, mode='loss')
+    assert all(loss.isfinite() for loss in losses.values())
+
+
 def test_the_other_schedule_is_taken_as_the_readme_says(tmp_path):
     path = tmp_path / 'my_config.py'
     path.write_text('''
