@@ -39,7 +39,15 @@ OBJECTIVES = dict(
         branches=dict(twin=None),
         heads=dict(
             barlow=dict(type='BarlowTwinsHead'),
-            instance=dict(type='InstanceConsistencyHead'))))
+            instance=dict(type='InstanceConsistencyHead'))),
+    neighbor=dict(
+        share_neck=True,
+        heads=dict(
+            neighbor=dict(
+                type='NearestNeighborContrastHead',
+                channels=24,
+                queue_size=12,
+                hidden_channels=16))))
 
 
 def build(encoder='umurl', objective='umurl'):

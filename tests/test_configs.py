@@ -238,10 +238,13 @@ def test_config_runs_on_a_small_set(path, tmp_path):
     else:
         cfg.model.backbone.embed_dims = 16
     if 'neck' in cfg.model:
-        cfg.model.neck.update(hidden_channels=32, out_channels=64)
+        channels = 2 * 16
+        if cfg.model.neck.type != 'StandardizingProjector':
+            channels = 64
+            cfg.model.neck.update(hidden_channels=32, out_channels=channels)
         for head in cfg.model.heads.values():
             if 'channels' in head:
-                head.channels = 64
+                head.channels = channels
     if 'cls_head' in cfg.model:
         cfg.model.cls_head.in_channels = MODELS.build(
             cfg.model.backbone).out_channels
@@ -363,6 +366,16 @@ def test_the_readmes_short_views_are_made(tmp_path):
         assert low - 1 <= span.min() < low + 5
         assert high - 5 < span.max() <= high
     losses = model([view[:4] for view in views], mode='loss')
+    assert all(loss.isfinite() for loss in losses.values())
+
+
+def test_the_readmes_mixing_is_built(tmp_path):
+    cfg = readmes_config('ClipMixing', tmp_path)
+    cfg.model.backbone.update(num_person=1, embed_dims=16)
+    cfg.model.neck.out_channels = 8
+    model = MODELS.build(cfg.model)
+    assert (model.mixing.prob, model.mixing.part.ratio) == (0.5, (0.2, 0.6))
+    losses = model([torch.randn(4, 1, 64, 25, 3)] * 4, mode='loss')
     assert all(loss.isfinite() for loss in losses.values())
 
 

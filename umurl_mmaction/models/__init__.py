@@ -15,19 +15,26 @@ from .heads import (
     InterModalConsistencyHead,
     IntraModalConsistencyHead,
     LinearClsHead,
+    NearestNeighborContrastHead,
     QueueContrastHead,
     RelationConsistencyHead,
     VarianceCovarianceHead,
 )
-from .necks import ContrastiveProjector, ModalityProjector
+from .layers.clip_mixing import ClipMixing
+from .necks import (
+    ContrastiveProjector,
+    ModalityProjector,
+    StandardizingProjector,
+)
 from .recognizers import SkeletonKNN
 
 __all__ = [
-    'BarlowTwinsHead', 'ContrastiveHead', 'ContrastiveProjector', 'DSTE',
-    'EarlyFusionEncoder', 'HiCoBackbone', 'InstanceConsistencyHead',
+    'BarlowTwinsHead', 'ClipMixing', 'ContrastiveHead', 'ContrastiveProjector',
+    'DSTE', 'EarlyFusionEncoder', 'HiCoBackbone', 'InstanceConsistencyHead',
     'InterModalConsistencyHead', 'IntraModalConsistencyHead', 'LinearClsHead',
-    'ModalityProjector', 'OnlineTarget', 'QueueContrastHead', 'RawJoints',
-    'RelationConsistencyHead', 'SkeletonDataPreprocessor', 'SkeletonEncoder',
-    'SkeletonKNN', 'SkeletonPretraining', 'UmURL', 'UmURLBackbone',
+    'ModalityProjector', 'NearestNeighborContrastHead', 'OnlineTarget',
+    'QueueContrastHead', 'RawJoints', 'RelationConsistencyHead',
+    'SkeletonDataPreprocessor', 'SkeletonEncoder', 'SkeletonKNN',
+    'SkeletonPretraining', 'StandardizingProjector', 'UmURL', 'UmURLBackbone',
     'VarianceCovarianceHead'
 ]

@@ -1,10 +1,14 @@
 """The terms against a queue, and the queue."""
 import pytest
 import torch
+from reference import nearest_neighbor
 from reference import online_target as plain
 
 from umurl_mmaction.models.layers.feature_queue import FeatureQueue
-from umurl_mmaction.models.losses.contrastive import queue_nce
+from umurl_mmaction.models.losses.contrastive import (
+    neighbor_nce,
+    queue_nce,
+)
 from umurl_mmaction.models.losses.relation import relation_consistency
 
 
@@ -39,6 +43,14 @@ def test_one_key_is_the_cross_entropy_of_moco():
         torch.nn.functional.cross_entropy(scores, torch.zeros(5).long()))
 
 
+def test_neighbours_equal_the_loop_over_clips():
+    prediction, neighbor = features(5, 6), features(5, 6)
+    assert_same(
+        neighbor_nce(prediction, neighbor, 0.07),
+        nearest_neighbor.nce(prediction, neighbor, 0.07),
+        [prediction, neighbor])
+
+
 def test_relation_equals_the_loop_over_clips():
     online, target = features(5, 6), features(5, 6)
     queue = plain.unit(features(7, 6)).detach()
@@ -63,12 +75,14 @@ def test_half_precision_is_widened():
     with torch.autocast('cpu', torch.bfloat16):
         got = [
             queue_nce(query, [key], queue, 0.2),
-            relation_consistency(query, key, queue, 0.1, 0.04)
+            relation_consistency(query, key, queue, 0.1, 0.04),
+            neighbor_nce(query, key, 0.07)
         ]
     wide = query.float(), key.float()
     expected = [
         plain.nce(wide[0], [wide[1]], queue, 0.2),
-        plain.relation(*wide, queue, 0.1, 0.04)
+        plain.relation(*wide, queue, 0.1, 0.04),
+        nearest_neighbor.nce(*wide, 0.07)
     ]
     assert {value.dtype for value in got} == {torch.float32}
     torch.testing.assert_close(got, expected)

@@ -12,6 +12,7 @@ from distributed_step import build, step, work
     ((4, 2), ('stgcnpp', 'umurl')),
     ((4, 2), ('umurl', 'skeletal_twins')),
     ((2, 1, 2, 1), ('umurl', 'usdrl')),
+    ((3, 3), ('umurl', 'neighbor')),
 ], ids=str)
 def test_gradients_equal_those_of_the_whole_batch(shares, parts, tmp_path):
     address = f'file://{tmp_path}/rendezvous'

@@ -4,8 +4,10 @@ from typing import Any, Optional
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
+from ...skeleton.mixing import mix_with_partner
 from ...skeleton.modalities import check_modalities
 from ..utils.gather import gather_batch
+from ..utils.step_generator import step_generator
 from .base import SkeletonPretraining
 
 # The projector of all branches.
@@ -41,6 +43,11 @@ class UmURL(SkeletonPretraining):
             whole feature counts.
         part_neck (dict, optional): Projector of a part, built once per part
             and branch for the channels of the part. Defaults to ``neck``.
+        mixing (dict, optional): ``ClipMixing``, which mixes clips in all
+            views but the last. The fused feature of the last view, which is
+            not mixed, is mixed alike before the projectors, so that the
+            target of a mixture is the mixture of the targets. Defaults to
+            None.
         data_preprocessor (dict): Defaults to ``SkeletonDataPreprocessor``.
         init_cfg (dict, optional): MMEngine's initialisation.
 
@@ -53,7 +60,9 @@ class UmURL(SkeletonPretraining):
         ValueError: If the encoder has no part of such a name.
     """
 
-    checked_weights = {'neck.': '', 'part_necks.': None}
+    # A queue of another size would stay random, and no line would say so.
+    checked_weights = {'neck.': '', 'part_necks.': None, 'heads.': None}
+    size_settings = {'heads.': 'the settings of the heads'}
 
     def __init__(self,
                  backbone: dict,
@@ -63,6 +72,7 @@ class UmURL(SkeletonPretraining):
                  parts: Optional[Mapping[str, float]] = None,
                  part_neck: Optional[Mapping] = None,
                  share_neck: bool = False,
+                 mixing: Optional[dict] = None,
                  data_preprocessor: Mapping = dict(
                      type='SkeletonDataPreprocessor'),
                  init_cfg: Optional[dict] = None) -> None:
@@ -92,6 +102,7 @@ class UmURL(SkeletonPretraining):
         self.heads = nn.ModuleDict(
             {name: MODELS.build(head)
              for name, head in heads.items()})
+        self.mixing: Any = MODELS.build(mixing) if mixing else None
 
     def loss(self, views: Sequence[Tensor]) -> dict[str, Tensor]:
         """Compute the terms of the heads over the batch of all ranks.
@@ -113,7 +124,7 @@ class UmURL(SkeletonPretraining):
             'each and one for all together; num_views of SkeletonMultiView '
             'makes them, and model.backbone.modalities or model.branches says '
             'how many are wanted')
-        features = self._encode(views)
+        features = self._encode_mixed(views)
         losses = self._compare(*self._project(self.neck, features))
         for part, weight in self.parts.items():
             channels = self.backbone.feature_parts[part]
@@ -149,6 +160,22 @@ class UmURL(SkeletonPretraining):
             self.backbone.streams(view, modalities)
             for view, modalities in zip(views, chosen)
         ])
+
+    def _encode_mixed(self, views: Sequence[Tensor]) -> list[Tensor]:
+        """Encode mixed views, and mix the fused feature alike."""
+        if self.mixing is None:
+            return self._encode(views)
+        *views, last = views
+        generator = step_generator(len(last), last.device)
+        # The views have drawn from the first sequences.
+        own = generator and generator.of_views(range(127, 128))
+        share = self.mixing(
+            len(last), last.shape[1:], self.backbone.layout, own)
+        joints = share.to(last.device)[:, None, :, :, None]
+        *features, fused = self._encode(
+            [*(mix_with_partner(view, joints) for view in views), last])
+        clips = joints.flatten(1).mean(dim=1, keepdim=True)
+        return [*features, mix_with_partner(fused, clips)]
 
     def _project(
         self, necks: nn.ModuleDict, features: Sequence[Tensor]

@@ -1,10 +1,7 @@
 from typing import Any, Optional, Union
 
-import numpy as np
 import torch
 from mmaction.registry import MODELS, TRANSFORMS
-from mmengine import dist
-from mmengine.logging import MessageHub
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
@@ -16,8 +13,8 @@ from ...skeleton.batch import (
     Views,
     fit_bodies,
 )
-from ...skeleton.clip_generator import ClipGenerator
 from ...skeleton.layout import LAYOUTS, Layout
+from ..utils.step_generator import step_generator
 
 
 @MODELS.register_module()
@@ -29,10 +26,8 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
     clips, or indices of clips that are kept on the device, become the views
     of pre-training, in few kernels for the whole batch.
 
-    In a training by MMEngine's Runner, the random numbers of a clip's views
-    depend on seed, epoch, iteration and the clip's place in the batch of all
-    ranks. MMEngine's samplers deal the clips to the ranks in turn, so any
-    number of ranks makes the same views of a batch.
+    In a training by MMEngine's Runner, any number of ranks makes the same
+    views of a batch: :func:`step_generator` draws them.
 
     Args:
         views (dict, optional): A ``SkeletonMultiView`` that makes views of
@@ -139,8 +134,9 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
         with torch.autocast(clips.frames.device.type, enabled=False):
             if not training:
                 return self.views.resize(clips, self.num_person).unsqueeze(1)
-            views = self.views.batch(clips, self.num_person,
-                                     self._generator(clips))
+            generator = step_generator(
+                len(clips.num_frames), clips.num_frames.device)
+            views = self.views.batch(clips, self.num_person, generator)
             return Views([view.float() for view in views])
 
     def _stack(self, samples: Any) -> Tensor:
@@ -152,16 +148,3 @@ class SkeletonDataPreprocessor(BaseDataPreprocessor):
             num_person = max(sample.shape[-4] for sample in samples)
             samples = [fit_bodies(sample, num_person) for sample in samples]
         return torch.stack(tuple(samples)).float()
-
-    @staticmethod
-    def _generator(clips: PackedClips) -> Optional[ClipGenerator]:
-        """Make a generator, seeded so that a resumed run draws the same."""
-        hub = MessageHub.get_current_instance()
-        if hub.get_info('loop_stage') != 'train':
-            return None
-        stand = [hub.get_info(key) for key in ('seed', 'epoch', 'iter')]
-        words = np.random.SeedSequence(stand).generate_state(1, np.uint64)
-        places = torch.arange(
-            len(clips.num_frames), device=clips.num_frames.device)
-        places = places * dist.get_world_size() + dist.get_rank()
-        return ClipGenerator(int(words.view(np.int64)[0]), places)

@@ -6,11 +6,16 @@ from .consistency_heads import (
 )
 from .contrastive_head import ContrastiveHead
 from .linear_cls_head import LinearClsHead
-from .queue_heads import QueueContrastHead, RelationConsistencyHead
+from .queue_heads import (
+    NearestNeighborContrastHead,
+    QueueContrastHead,
+    RelationConsistencyHead,
+)
 from .variance_covariance_head import VarianceCovarianceHead
 
 __all__ = [
     'BarlowTwinsHead', 'ContrastiveHead', 'InstanceConsistencyHead',
     'InterModalConsistencyHead', 'IntraModalConsistencyHead', 'LinearClsHead',
-    'QueueContrastHead', 'RelationConsistencyHead', 'VarianceCovarianceHead'
+    'NearestNeighborContrastHead', 'QueueContrastHead',
+    'RelationConsistencyHead', 'VarianceCovarianceHead'
 ]

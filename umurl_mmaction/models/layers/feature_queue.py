@@ -53,9 +53,19 @@ class FeatureQueue(nn.Module):
             keys (Tensor): Unit vectors, (B, D), the same on all ranks.
 
         Raises:
-            ValueError: If D differs, or a whole number of such batches does
-                not fill the queue: of each batch all keys are to stay for the
-                same number of steps.
+            ValueError: As of :meth:`check`.
+        """
+        self.check(keys)
+        rows, renewed = self.features, self.renewed
+        self.features = torch.cat([
+            keys.to(rows.dtype), rows[:renewed - len(keys)], rows[renewed:]
+        ])
+
+    def check(self, keys: Tensor) -> None:
+        """Raise ``ValueError`` if the keys of a batch do not fit, (B, D).
+
+        D may differ, or a whole number of such batches does not fill the
+        queue: of each batch all keys are to stay for the same number of steps.
         """
         rows, renewed = self.features, self.renewed
         if keys.shape[1] != rows.shape[1]:
@@ -68,6 +78,3 @@ class FeatureQueue(nn.Module):
                 f'{len(keys)} keys of a batch: change queue_size or '
                 'batch_size, and set train_dataloader.drop_last=True if it is '
                 'the last, smaller batch of an epoch')
-        self.features = torch.cat([
-            keys.to(rows.dtype), rows[:renewed - len(keys)], rows[renewed:]
-        ])

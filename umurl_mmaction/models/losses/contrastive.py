@@ -64,6 +64,29 @@ def queue_nce(query: Tensor, keys: Sequence[Tensor], queue: Tensor,
         return _nce(own, torch.cat([own, others], dim=1))
 
 
+def neighbor_nce(prediction: Tensor, neighbor: Tensor,
+                 temperature: float) -> Tensor:
+    """Tell the prediction that belongs to a neighbour from all others.
+
+    The term of NNCLR (Dwibedi et al., ICCV 2021), as in the code of STARS
+    (https://github.com/TaatiTeam/STARS): the cross entropy of
+    softmax(cosine(neighbour, predictions of the batch) / temperature).
+
+    Args:
+        prediction (Tensor): (B, D).
+        neighbor (Tensor): (B, D); row i is near to the sample of row i, and
+            samples may share one.
+        temperature (float): Above 0.
+
+    Returns:
+        Tensor: Scalar, the mean over the batch, float32 or wider.
+    """
+    with torch.autocast(prediction.device.type, enabled=False):
+        scores = unit_vectors(neighbor) @ unit_vectors(prediction).T
+        scores = scores / temperature
+        return _nce(scores.diagonal()[:, None], scores)
+
+
 def _nce(positives: Tensor, scores: Tensor) -> Tensor:
     """The mean of -log of the share of the positives in the softmax.
 
