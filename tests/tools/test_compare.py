@@ -9,12 +9,8 @@ from mmengine.config import Config
 from tiny_models import KNN, tiny_config
 from tools_loading import load_script, refusal
 
-from umurl_mmaction.analysis.comparison import (
-    load_encoder,
-    shorten,
-    shorten_names,
-    to_markdown,
-)
+from umurl_mmaction.analysis.candidates import load_encoder, shorten
+from umurl_mmaction.analysis.comparison import shorten_names, to_markdown
 from umurl_mmaction.analysis.encoder_scores import EncoderScores
 from umurl_mmaction.apis.loading import load_config, load_model
 from umurl_mmaction.fileio.checkpoints import load_checkpoint
@@ -187,6 +183,19 @@ def test_names_lose_the_end_that_all_methods_share():
     table = to_markdown([dict(rows[1], seeds=[0, 1], **score)])
     assert table.splitlines()[-1] == (
         '| umurl-plus_3k_set | x | 2 | 50.0 ± 1.0 | 2.00 | 3.000 | 12 | 1 |')
+
+
+def test_the_page_shows_the_measured_rows():
+    page = (REPO / 'configs/README.md').read_text()
+    paths = sorted((REPO / 'configs/results').glob('*.json'))
+    assert len(paths) == 4
+    for path in paths:
+        content = json.loads(path.read_text())
+        assert to_markdown(content['rows']) in page, path.name
+        for row in content['rows']:
+            assert set(row['commits']) == set(row['scores'])
+            load_config(row['method'] + '.py' if 'steps' in row else
+                        content['config'])
 
 
 def test_misuse_is_one_line(run, capsys):
