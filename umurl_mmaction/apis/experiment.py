@@ -199,7 +199,7 @@ def _choose_splits(splits: Mapping[str, Sequence[dict]], train: Optional[str],
     if not pairs:
         names = [x for x in filled if 'train' in x and x != test] or filled
         return _Splits(train or (names[0] if names else None), test)
-    spoilt = []
+    spoilt: list[_Splits] = []
     for pair in pairs:
         findings = find_in_pair(splits, *pair, center)
         if not findings:
