@@ -466,4 +466,4 @@ def test_missing_parts_of_utkinect(utkinect, capsys):
     assert [x['frame_dir'] for x in data['annotations']] == ['s10_e02_throw']
     labels.unlink()
     assert refuse('utkinect', capsys, utkinect) == (
-        f'{labels}: No such file or directory')
+        f'{utkinect}: no file actionLabel.txt')
