@@ -17,7 +17,7 @@ from tool_arguments import (
     add_format,
     add_model,
     build_inferencer,
-    check_frames,
+    check_format,
     make_parser,
 )
 
@@ -222,7 +222,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     if args.num_moments < 1:
         parser.error(f'--num-moments must be at least 1, got '
                      f'{args.num_moments}')
-    check_frames(parser, args)
+    check_format(parser, args)
 
     from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(str(args.out)):

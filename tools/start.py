@@ -35,7 +35,9 @@ def start(args: Namespace) -> None:
     if plan.without_test:
         print(f'no probe and no retrieval: {plan.without_test}')
     else:
-        print(f'trained on {plan.train!r}, tested on {plan.test!r}')
+        why = plan.why_splits and f': {plan.why_splits}'
+        print(f'trained on {plan.train!r}, tested on {plan.test!r}{why}')
+    print(f'normalisation: {plan.why_normalized}')
     print(f'written to {args.out}; to run:')
     for command in commands:
         print(f'  {command}')
@@ -56,7 +58,8 @@ def main(argv: Optional[list[str]] = None) -> None:
         'the only one with so many joints)')
     parser.add_argument(
         '--train', metavar='SPLIT',
-        help='split to train on (the first that has one to test on)')
+        help='split to train on (the first that has one to test on without '
+        'copies of its clips)')
     parser.add_argument(
         '--test', metavar='SPLIT',
         help='split to test on (the one that goes with that)')

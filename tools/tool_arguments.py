@@ -89,10 +89,14 @@ def describe_windows(windows: 'WindowDataset') -> str:
     return line
 
 
+# Of stick figures.
+FORMATS = ('png', 'gif', 'mp4', 'html')
+
+
 def add_format(parser: ArgumentParser) -> None:
     """Add ``--format`` of stick figures, and ``--frames``."""
     parser.add_argument(
-        '--format', choices=['png', 'gif', 'mp4', 'html'], default='png',
+        '--format', choices=FORMATS, default='png',
         help='a picture; an animation; or a page that plays, and can be '
         'turned (%(default)s)')
     parser.add_argument(
@@ -101,8 +105,13 @@ def add_format(parser: ArgumentParser) -> None:
         'page)')
 
 
-def check_frames(parser: ArgumentParser, args: Namespace) -> None:
-    """End the program if ``--frames`` is below 1; set its default."""
+def check_format(parser: ArgumentParser, args: Namespace) -> None:
+    """End the program where ``--out`` is meant as a file, which would become a
+    folder of that name, or ``--frames`` is below 1; set its default."""
+    ending = args.out.suffix[1:]
+    if ending in FORMATS:
+        parser.error(f'--out is a folder, got {args.out}: wanted are --format '
+                     f'{ending} and a folder')
     if args.frames is None:
         args.frames = 5 if args.format == 'png' else 32
     if args.frames < 1:

@@ -315,7 +315,7 @@ def test_what_cannot_be_known_is_asked_for(tool, src, capsys):
     assert line == f'{src} is no folder'
     src.mkdir()
     line = refuse(tool, capsys, 'mmpose', src, *PIXELS)
-    assert line == f'{src}: no files of mmpose'
+    assert line == f'{src}: no files of mmpose (.json)'
     write_video(src / 'a.json', body(4))
     assert 'SPLIT/CLASS/CLIP' in refuse(tool, capsys, 'mmpose', src, *PIXELS)
     (src / 'train').mkdir()
@@ -479,17 +479,61 @@ def test_results_of_mediapipe(tool, src, capsys, world, image):
             keypoint, want[..., :2] * [1280, 720], rtol=1e-6)
 
 
+# What programs around MediaPipe save of each frame.
+ITEMS = dict(
+    numbers=lambda x: x.tolist(),
+    line=lambda x: x.ravel().tolist(),
+    landmarks=lambda x: [landmark(joint) for joint in x],
+    message=lambda x: dict(landmark=[landmark(joint) for joint in x]),
+    messages=lambda x: [dict(landmark=[landmark(joint) for joint in x])],
+    result=lambda x: dict(
+        pose_world_landmarks=[landmark(joint) for joint in x]))
+
+
+@pytest.mark.parametrize('kind', ITEMS)
+@pytest.mark.parametrize('nobody', [None, []])
+def test_frames_as_people_save_them(tool, src, capsys, kind, nobody):
+    """Also where nobody was found, in the first frame and within."""
+    array = landmarks(1).repeat(4, axis=0)
+    array[..., 3] = .9
+    items = [ITEMS[kind](pose) for pose in array]
+    items[0] = items[2] = nobody
+    write(src / 'train' / 'a.json', items)
+    _, data = convert(tool, capsys, 'mediapipe', src)
+    clip, = data['annotations']
+    array[[0, 2]] = 0
+    np.testing.assert_array_equal(
+        clip['keypoint'][0], array[..., :3].astype(np.float32))
+
+
+def test_a_line_a_frame(tool, src, capsys):
+    (src / 'train').mkdir(parents=True)
+    for columns in (3, 4, 5):
+        array = landmarks(3)[..., :columns]
+        array[..., 3:] = .9
+        np.save(src / 'train' / f'{columns}.npy', array.reshape(3, -1))
+        write(src / 'train' / f'{columns}-too.json',
+              array.reshape(3, -1).tolist())
+    _, data = convert(tool, capsys, 'mediapipe', src)
+    assert len(data['annotations']) == 6
+    for clip in data['annotations']:
+        np.testing.assert_array_equal(
+            clip['keypoint'][0], landmarks(3)[..., :3].astype(np.float32))
+
+
 @pytest.mark.parametrize('data, message', [
-    (np.zeros((3, 17, 3)).tolist(), 'expected landmarks (T, 33, C) or (M, T, '
-     '33, C), C from 3 to 5, got float64 (3, 17, 3)'),
+    (np.zeros((3, 17, 3)).tolist(), 'expected landmarks (T, 33, C), (T, 33 x '
+     'C) or (M, T, 33, C), C from 3 to 5, got float64 (3, 17, 3)'),
+    ([], 'expected a list with an item for each frame, got []'),
+    (dict(a=1), "expected a list with an item for each frame, got {'a': 1}"),
     ([dict(pose_landmarks=[])], "frame 0: expected pose_world_landmarks or "
      "worldLandmarks, got 'pose_landmarks'"),
     ([dict(worldLandmarks=[[dict(x=1, y=2)]])],
      'frame 0: expected a landmark with x, y and z, got'),
     ([dict(worldLandmarks=[[dict(x=1, y=2, z=3)]])],
      'frame 0: expected 33 landmarks, got 1'),
-    ([dict(worldLandmarks=3)], 'frame 0: expected worldLandmarks to be a list '
-     'of people')])
+    ([dict(worldLandmarks=3)], 'frame 0: expected people, each a list of '
+     'landmarks, got 3')])
 def test_malformed_landmarks(tool, src, capsys, data, message):
     path = src / 'train' / 'a.json'
     write(path, data)

@@ -174,7 +174,8 @@ def test_malformed_utd_mhad(src, capsys):
     assert refuse('utd_mhad', capsys, src).startswith(
         f'{file}: no .mat that SciPy can read: ')
     file.unlink()
-    assert refuse('utd_mhad', capsys, src).startswith(f'{src}: no file a(')
+    assert refuse('utd_mhad', capsys, src) == (
+        f'{src}: no file aN_sN_tN_skeleton.mat')
     assert refuse('utd_mhad', capsys, src / 'none') == (
         f'{src}/none is no folder')
 
@@ -398,6 +399,17 @@ def test_utkinect(utkinect, capsys):
         '  1: frames that are there twice are kept once (s01_e01_walk)']
 
 
+def test_labels_of_utkinect_beside_the_joints(utkinect, capsys):
+    """The folder is searched to any depth, as of the other sets."""
+    table = utkinect / 'actionLabel.txt'
+    table.rename(utkinect / 'joints' / table.name)
+    lines, _ = convert('utkinect', capsys, utkinect)
+    assert lines[0].startswith('3 clips, ')
+    (utkinect / 'joints' / table.name).unlink()
+    assert refuse('utkinect', capsys, utkinect) == (
+        f'{utkinect}: no file actionLabel.txt')
+
+
 @pytest.mark.parametrize('old, new, message', [
     ('walk: 102', 'run: 102', 'line 2: expected one of walk, sitDown, '),
     ('walk: 102', 'walk 102', "line 2: expected a recording such as s01_e01, "
@@ -454,4 +466,4 @@ def test_missing_parts_of_utkinect(utkinect, capsys):
     assert [x['frame_dir'] for x in data['annotations']] == ['s10_e02_throw']
     labels.unlink()
     assert refuse('utkinect', capsys, utkinect) == (
-        f'{labels}: No such file or directory')
+        f'{utkinect}: no file actionLabel.txt')

@@ -1,5 +1,6 @@
 """`start`: configs for exactly the clips of a file."""
 import pickle
+import re
 import sys
 from pathlib import Path
 
@@ -145,6 +146,61 @@ def test_other_splits(tool):
         assert cfg.model.backbone.graph_cfg == dict(layout='msr')
 
 
+def leak(data):
+    """Two of three pairs of splits share clips."""
+    for clip in data['annotations']:
+        clip.pop('img_shape', None)
+    train, val = data['split']['train'], data['split']['val']
+    copy = dict(data['annotations'][0], frame_dir='copy')
+    copy['keypoint'] = copy['keypoint'] + np.float32(.5)
+    data['annotations'].append(copy)
+    data['split'] = dict(
+        train=train, val=[*val, 'copy'], val_clean=val, a_train=train[2:],
+        a_val=val[1:], b_train=train[2:], b_val=val[1:])
+
+
+def test_splits_that_share_no_clip_are_preferred(tool, capsys):
+    save(leak)
+    tool.main(['mine.pkl', '--layout', 'kinect-v1'])
+    printed = capsys.readouterr().out
+    assert '! copies' not in printed
+    why = ("'train' and 'val' come first in the file, but copies: 1 of 7 "
+           "clips of 'val' are in 'train' as well (0 equal to the bit, 1 "
+           'after centring)')
+    assert f"trained on 'a_train', tested on 'a_val': {why}\n" in printed
+    assert why in ' '.join(Path('mine/mine_probe.py').read_text().replace(
+        '#', '').split())
+    written = configs()
+    assert written['pretrain'].train_dataloader.dataset.split == 'a_train'
+    assert written['probe'].val_dataloader.dataset.split == 'a_val'
+
+
+@pytest.mark.parametrize('argv, pair, found', [
+    (['--train', 'train'], ('train', 'val_clean'), 0),
+    (['--test', 'val'], ('train', 'val'), 1),
+    # Named by hand, though their names do not go together.
+    (['--train', 'a_train', '--test', 'val'], ('a_train', 'val'), 0),
+    (['--train', 'train', '--test', 'val'], ('train', 'val'), 1)])
+def test_splits_that_are_named(tool, capsys, argv, pair, found):
+    save(leak)
+    tool.main(['mine.pkl', '--layout', 'kinect-v1', *argv])
+    printed = capsys.readouterr().out
+    assert f'trained on {pair[0]!r}, tested on {pair[1]!r}' in printed
+    assert printed.count('! copies: 1 of 7') == found
+
+
+def test_copies_in_splits_whose_names_do_not_go_together(tool, capsys):
+    def change(data):
+        leak(data)
+        data['split'] = dict(
+            b_train=data['split']['train'], val=data['split']['val'])
+    save(change)
+    tool.main(['mine.pkl', '--layout', 'msr', '--train', 'b_train', '--test',
+               'val'])
+    assert "! copies: 1 of 7 clips of 'val' are in 'b_train'" in (
+        capsys.readouterr().out)
+
+
 def mapped(change):
     def apply(data):
         for clip in data['annotations']:
@@ -165,7 +221,9 @@ def mapped(change):
                               -1),
      dict(type='SkeletonPreNormalize2D', scale_by='body')),
 ], ids=['metres', 'millimetres', 'pixels', 'shares', 'score'])
-def test_the_normalisation_suits_the_unit(tool, capsys, change, step):
+def test_the_normalisation_suits_the_unit(tool, capsys, request, change,
+                                          step):
+    step_id = request.node.callspec.id
     save(mapped(change))
     tool.main(['mine.pkl', '--layout', 'kinect-v1'])
     cfg = configs()['retrieve']
@@ -178,7 +236,12 @@ def test_the_normalisation_suits_the_unit(tool, capsys, change, step):
     assert found == step
     flat = step['type'].endswith('2D')
     assert cfg.model.backbone.in_channels == (2 if flat else 3)
-    assert '! units' not in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert '! units' not in printed
+    unit = 'pixels' if step_id == 'score' else step_id
+    assert re.search(f'clips looked at: a person spans .*, {unit};', printed)
+    assert ('normalisation: ' in printed) and (
+        'The unit is not the metre' in printed) == ('scale' in step)
 
 
 def test_joints_that_nobody_saw(tool):

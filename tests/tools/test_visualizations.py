@@ -479,6 +479,8 @@ def test_training_curves(folder, tmp_path, capsys):
      '--neighbors must be at least 1, got 0'),
     ('browse_skeleton', ['a.py', '--frames', '0', '--format', 'html'],
      '--frames must be at least 1, got 0'),
+    ('browse_skeleton', ['a.py', '--out', 'clip.html'], '--out is a folder, '
+     'got clip.html: wanted are --format html and a folder'),
     ('retrieval_gallery', ['a.py', 'a.pth', '--misses', '--queries', '1'],
      '--misses draws the queries itself: leave out --queries'),
     ('confusion_matrix', ['lost.pkl'], 'lost.pkl: No such file or directory'),

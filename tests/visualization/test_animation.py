@@ -108,7 +108,8 @@ def browser(tmp_path):
     def open_page(url, *options):
         return subprocess.run([
             program, '--headless', '--no-sandbox', '--disable-gpu',
-            '--disable-background-networking', '--window-size=600,400',
+            '--disable-dev-shm-usage', '--disable-background-networking',
+            '--window-size=600,400',
             f'--user-data-dir={tmp_path / "profile"}', *options, url
         ], capture_output=True, text=True, timeout=120, check=True).stdout
 

@@ -115,7 +115,7 @@ def convert(folder: Path, num_workers: int,
         find_recordings,
     )
     from umurl_mmaction.converters.shared import ClipCollector
-    table = folder / 'actionLabel.txt'
+    (_, table), = find_recordings(folder, r'actionLabel\.txt')
     labels = read_labels(table)
     found = {match[2]: (int(match[3]), path)
              for match, path in find_recordings(folder, NAME)}

@@ -12,7 +12,7 @@ from figure_arguments import (
     add_config,
     add_format,
     add_up,
-    check_frames,
+    check_format,
     figure_parser,
     load_config,
 )
@@ -101,7 +101,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     add_class_names(parser)
     add_up(parser)
     args = parser.parse_args(argv)
-    check_frames(parser, args)
+    check_format(parser, args)
 
     from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(str(args.out)):

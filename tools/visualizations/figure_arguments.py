@@ -12,11 +12,11 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from tool_arguments import (  # noqa: E402
     add_cfg_options,
     add_format,
-    check_frames,
+    check_format,
     make_parser,
 )
 
-__all__ = ['add_format', 'check_frames']
+__all__ = ['add_format', 'check_format']
 
 if TYPE_CHECKING:
     from mmengine.config import Config

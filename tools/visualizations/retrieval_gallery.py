@@ -12,7 +12,7 @@ from figure_arguments import (
     add_encoder,
     add_format,
     add_up,
-    check_frames,
+    check_format,
     figure_parser,
     load_config,
 )
@@ -138,7 +138,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         parser.error('--misses draws the queries itself: leave out --queries')
     if args.neighbors < 1:
         parser.error(f'--neighbors must be at least 1, got {args.neighbors}')
-    check_frames(parser, args)
+    check_format(parser, args)
 
     from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(str(args.out)):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 from mmaction.registry import TRANSFORMS
@@ -19,11 +19,12 @@ from ..datasets.inspection import (
     class_counts,
     clips_of_splits,
     find_all,
-    find_in_splits,
+    find_in_pair,
+    line_of,
+    split_pairs,
     torso_of,
     units_of,
 )
-from ..datasets.inspection.splits import split_pairs
 from ..datasets.inspection.steps import measure_steps
 from ..fileio.annotations import check_is_there, load_annotations
 from ..fileio.atomic import replacing_folder, write_text
@@ -74,6 +75,7 @@ class Experiment:
         bodies (Mapping[int, int]): Number of clips by number of bodies.
         train (str, optional): Split to train on; None is all clips.
         test (str, optional): Split to test on.
+        why_splits (str): Why these; empty if there is no other choice.
         num_train (int): Clips to train on.
         without_test (str): Why there is no probe and no retrieval; empty if
             there is.
@@ -89,6 +91,7 @@ class Experiment:
     bodies: Mapping[int, int]
     train: Optional[str]
     test: Optional[str]
+    why_splits: str
     num_train: int
     without_test: str
     prepare: Mapping[str, Any]
@@ -112,6 +115,23 @@ class Experiment:
         if self.prepare['type'] == 'SkeletonPreNormalize2D':
             return 2
         return self.facts.in_channels
+
+    @property
+    def why_normalized(self) -> str:
+        """What the normalisation does, and why so."""
+        if self.prepare['type'] == 'SkeletonPreNormalize2D':
+            return ('2D keypoints are centred and scaled by the bodies of the '
+                    "clip; scale_by='image' would keep where they are in the "
+                    'image.')
+        joints = self.layout.joints
+        said = f'The joint {joints[self.layout.center]!r} moves to 0'
+        if self.layout.shoulders is not None and self.coords == 3:
+            start, end = (joints[v] for v in self.layout.shoulders)
+            said += f', and the line from {start!r} to {end!r} turns onto +x'
+        if 'scale' in self.prepare:
+            said += ('. The unit is not the metre, so the median torso of the '
+                     'training clips becomes 1')
+        return f'{said}.'
 
     @property
     def checkpoint(self) -> str:
@@ -147,9 +167,21 @@ def _choose_layout(data: Mapping, facts: DataFacts, ann_file: str,
         f'{ann_file} NEW --skeleton FILE.json')
 
 
+class _Splits(NamedTuple):
+    """The splits of an experiment, and what is known of them."""
+    train: Optional[str]
+    test: Optional[str] = None
+    why: str = ''
+    findings: Sequence[Finding] = ()
+
+
 def _choose_splits(splits: Mapping[str, Sequence[dict]], train: Optional[str],
-                   test: Optional[str]) -> tuple[Optional[str], Optional[str]]:
-    """Complete the names of the training and the test split."""
+                   test: Optional[str], center: int) -> _Splits:
+    """Complete the names of the training and the test split.
+
+    Of the pairs that go together it is the first one in which the test says
+    what it seems to say: without copies of training clips.
+    """
     for name in filter(None, (train, test)):
         if not splits.get(name):
             known = ', '.join(x for x in splits if splits[x]) or 'none'
@@ -159,12 +191,24 @@ def _choose_splits(splits: Mapping[str, Sequence[dict]], train: Optional[str],
         pair for pair in split_pairs(filled)
         if train in (None, pair[0]) and test in (None, pair[1])
     ]
+    # 'train_b' goes with 'val_b' rather than 'train' does.
+    pairs.sort(key=lambda pair: pair[1] not in (
+        pair[0].replace('train', 'val'), pair[0].replace('train', 'test')))
     if train and test:
-        return train, test
-    if pairs:
-        return pairs[0]
-    names = [x for x in filled if 'train' in x and x != test] or filled
-    return train or (names[0] if names else None), test
+        pairs = [(train, test)]
+    if not pairs:
+        names = [x for x in filled if 'train' in x and x != test] or filled
+        return _Splits(train or (names[0] if names else None), test)
+    spoilt: list[_Splits] = []
+    for pair in pairs:
+        findings = find_in_pair(splits, *pair, center)
+        if not findings:
+            why = (f'{spoilt[0].train!r} and {spoilt[0].test!r} come first in '
+                   f'the file, but {spoilt[0].findings[0].text}'
+                   ) if spoilt else ''
+            return _Splits(*pair, why)
+        spoilt.append(_Splits(*pair, findings=findings))
+    return spoilt[0]
 
 
 def _measure(clips: Sequence[dict], layout: Layout,
@@ -211,7 +255,8 @@ def plan_experiment(ann_file: str,
         layout (str, optional): Name of a known layout. Defaults to that of
             the file, else to the only one with so many joints.
         train (str, optional): Split to train on. Defaults to the first that
-            has a split to test on, else to the first.
+            has a split to test on without copies of its clips, else to the
+            first.
         test (str, optional): Split to test on. Defaults to the one that
             goes with ``train``.
 
@@ -237,7 +282,8 @@ def plan_experiment(ann_file: str,
     facts = facts_of(data, ann_file)
     chosen = _choose_layout(data, facts, ann_file, layout)
     splits = clips_of_splits(data)
-    train, test = _choose_splits(splits, train, test)
+    used_splits = _choose_splits(splits, train, test, chosen.center)
+    train, test = used_splits[:2]
     training = clips if train is None else splits[train]
     if len(training) < 2:
         where = 'it' if train is None else f'split {train!r}'
@@ -246,7 +292,7 @@ def plan_experiment(ann_file: str,
     used = [*training, *(splits[test] if test else ())]
     named = facts.layout != chosen
     prepare = _choose_normalization(training, chosen, named)
-    pairs = {name: splits[name] for name in (train, test) if name}
+    measures = _measure(training, chosen, prepare)
     return Experiment(
         ann_file=ann_file,
         facts=facts,
@@ -255,19 +301,18 @@ def plan_experiment(ann_file: str,
         bodies=Counter(len(clip['keypoint']) for clip in used),
         train=train,
         test=test,
+        why_splits=used_splits.why,
         num_train=len(training),
         without_test=_why_no_test(test, used),
         prepare=prepare,
         nonfinite=not all(
             np.isfinite(clip['keypoint']).all() for clip in clips),
-        findings=[
-            *find_all(_measure(training, chosen, prepare)),
-            *find_in_splits(pairs, chosen.center)
-        ],
+        findings=[*find_all(measures), *used_splits.findings],
         summary=[
             f'{ann_file}: {len(clips)} clips, {class_counts(clips)}',
             *(f'split {name}: {len(some)} clips'
-              for name, some in splits.items())
+              for name, some in splits.items()),
+            line_of(measures)
         ])
 
 
@@ -298,7 +343,7 @@ def _data_lines(plan: Experiment) -> list[str]:
         'skeleton = dict(',
         f'    {skeleton}, in_channels={plan.coords}, '
         f'num_person={max(plan.bodies)})',
-        _comment(_why_so_normalized(plan)),
+        _comment(plan.why_normalized),
         f'prepare = [dict({step})]',
     ]
     settings = ['ann_file=ann_file', 'prepare=prepare']
@@ -307,22 +352,6 @@ def _data_lines(plan: Experiment) -> list[str]:
                               'joints that nobody saw.'))
         settings.append("nonfinite='missing'")
     return [*lines, f'data = dict({", ".join(settings)})']
-
-
-def _why_so_normalized(plan: Experiment) -> str:
-    if plan.prepare['type'] == 'SkeletonPreNormalize2D':
-        return ('2D keypoints are centred and scaled by the bodies of the '
-                "clip; scale_by='image' would keep where they are in the "
-                'image.')
-    joints = plan.layout.joints
-    said = f'The joint {joints[plan.layout.center]!r} moves to 0'
-    if plan.layout.shoulders is not None and plan.coords == 3:
-        start, end = (joints[v] for v in plan.layout.shoulders)
-        said += f', and the line from {start!r} to {end!r} turns onto +x'
-    if 'scale' in plan.prepare:
-        said += ('. The unit is not the metre, so the median torso of the '
-                 'training clips becomes 1')
-    return f'{said}.'
 
 
 def _pretrain(plan: Experiment) -> str:
@@ -378,7 +407,8 @@ def _probe(plan: Experiment) -> str:
     return '\n'.join([
         _comment(f'A linear classifier of {classes} classes on the frozen '
                  f'encoder, trained on {plan.train!r}, tested on '
-                 f'{plan.test!r}.'),
+                 f'{plan.test!r}.', f'{plan.why_splits}.' if plan.why_splits
+                 else ''),
         f"_base_ = '{BASE}/linear/umurl-linear_synthetic.py'", '',
         *_data_lines(plan), '',
         _comment('The encoder has the settings of the pre-training; its '

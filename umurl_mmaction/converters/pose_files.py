@@ -14,6 +14,12 @@ READERS = dict(
     openpose='openpose_json',
     mediapipe='mediapipe_landmarks',
     bvh='bvh')
+# How the names of their files end.
+ENDS = dict(
+    mmpose='.json',
+    openpose='_keypoints.json',
+    mediapipe='.json, .npy or .npz',
+    bvh='.bvh')
 
 
 class Video(NamedTuple):
@@ -61,7 +67,7 @@ def find_videos(source: str,
         if not others.intersection(path.resolve() for path in paths)
     }
     if not videos:
-        raise ValueError(f'{folder}: no files of {source}')
+        raise ValueError(f'{folder}: no files of {source} ({ENDS[source]})')
     return videos
 
 

@@ -54,7 +54,9 @@ def find_recordings(folder: Path,
                              f'{found[match[1]][1]} is another')
         found[match[1]] = (match, path)
     if not found:
-        raise ValueError(f'{folder}: no file {pattern}')
+        # N is any number; the rest of the signs reads like the name.
+        name = re.sub(r'[()\\?]', '', pattern.replace('[0-9]+', 'N'))
+        raise ValueError(f'{folder}: no file {name}')
     return [found[name] for name in sorted(found)]
 
 

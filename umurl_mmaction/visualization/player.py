@@ -10,7 +10,8 @@ PAGE = '''<!doctype html>
 <title>Stick figures</title>
 <style>
 body { font: 14px sans-serif; margin: 1em; }
-#strips { display: flex; flex-wrap: wrap; gap: 8px; }
+#strips { display: flex; flex-wrap: wrap; gap: 8px;
+  align-items: end; }
 figure { margin: 0; }
 figcaption { font-size: 12px; text-align: center; white-space: pre-line;
   max-width: 190px; min-height: 3em; }

@@ -16,11 +16,18 @@ from .measure import (
     measure_clip,
     measure_set,
 )
-from .splits import class_counts, clips_of_splits, find_in_splits
+from .splits import (
+    class_counts,
+    clips_of_splits,
+    find_in_pair,
+    find_in_splits,
+    split_pairs,
+)
 
 __all__ = [
     'Clip', 'Copies', 'Finding', 'SetMeasures', 'class_counts',
     'clips_of_splits', 'copies_line', 'find_all', 'find_copies',
-    'find_in_splits', 'layout_by_joints', 'line_of', 'measure_clip',
-    'measure_set', 'torso_of', 'units_of', 'up_axis'
+    'find_in_pair', 'find_in_splits', 'layout_by_joints', 'line_of',
+    'measure_clip', 'measure_set', 'split_pairs', 'torso_of', 'units_of',
+    'up_axis'
 ]

@@ -58,12 +58,16 @@ def class_counts(clips: Sequence[Mapping]) -> str:
     return text
 
 
-def find_in_splits(splits: Mapping[str, Sequence[dict]],
-                   center: int = 0) -> list[Finding]:
+def find_in_pair(splits: Mapping[str, Sequence[dict]],
+                 train: str,
+                 test: str,
+                 center: int = 0) -> list[Finding]:
     """Find what makes a test of one split on another worth little.
 
     Args:
         splits (Mapping): The annotations of each split.
+        train (str): Name of the training split.
+        test (str): Name of the split to test on.
         center (int): The centre joint. Defaults to 0.
 
     Returns:
@@ -71,17 +75,33 @@ def find_in_splits(splits: Mapping[str, Sequence[dict]],
         clip has.
     """
     found = []
-    for train, test in split_pairs(splits):
-        copies = find_copies([x['keypoint'] for x in splits[test]],
-                             [x['keypoint'] for x in splits[train]], center)
-        line = copies_line(copies, test, train)
-        if line:
-            found.append(Finding(line))
-        known, asked = ({clip['label'] for clip in splits[name]
-                         if clip.get('label') is not None}
-                        for name in (train, test))
-        if known and asked - known:
-            found.append(Finding(
-                f'classes: {sorted(asked - known)} of {test!r} have no clip '
-                f'in {train!r}'))
+    copies = find_copies([x['keypoint'] for x in splits[test]],
+                         [x['keypoint'] for x in splits[train]], center)
+    line = copies_line(copies, test, train)
+    if line:
+        found.append(Finding(line))
+    known, asked = ({clip['label'] for clip in splits[name]
+                     if clip.get('label') is not None}
+                    for name in (train, test))
+    if known and asked - known:
+        found.append(Finding(
+            f'classes: {sorted(asked - known)} of {test!r} have no clip '
+            f'in {train!r}'))
     return found
+
+
+def find_in_splits(splits: Mapping[str, Sequence[dict]],
+                   center: int = 0) -> list[Finding]:
+    """Find the same in all splits that go together.
+
+    Args:
+        splits (Mapping): The annotations of each split.
+        center (int): The centre joint. Defaults to 0.
+
+    Returns:
+        list[Finding]: Those of :func:`find_in_pair`.
+    """
+    return [
+        finding for pair in split_pairs(splits)
+        for finding in find_in_pair(splits, *pair, center)
+    ]
