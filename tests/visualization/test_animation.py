@@ -113,6 +113,10 @@ def browser(tmp_path):
             f'--user-data-dir={tmp_path / "profile"}', *options, url
         ], capture_output=True, text=True, timeout=120, check=True).stdout
 
+    try:
+        open_page('about:blank', '--dump-dom')
+    except (OSError, subprocess.SubprocessError) as error:
+        pytest.skip(f'{program} does not open an empty page: {error}')
     return open_page
 
 
