@@ -53,7 +53,11 @@ def run(ann_file, tmp_path):
             str(x) for x in (tmp_path / 'knn.py', '--methods', *methods,
                              '--encoders', 'own', tmp_path / 'gcn.py',
                              *budget, '--share', 0.5, '--draws', 2,
-                             '--work-dir', tmp_path / work_dir, *more)
+                             '--work-dir', tmp_path / work_dir,
+                             # A tuple, which JSON does not know.
+                             '--train-options',
+                             'model.backbone.modalities=(joint,bone,motion)',
+                             *more)
         ]
 
     def read(work_dir='work'):
@@ -201,6 +205,12 @@ def test_the_page_shows_the_measured_rows():
 def test_misuse_is_one_line(run, capsys):
     assert '--clips must be above 0, got 0' in refusal(
         TOOL, capsys, *run.argv(budget=('--clips', 0)))
+    table = run.folder / 'comparison.json'
+    table.parent.mkdir()
+    for text, message in (('[]', 'is no table of a comparison'),
+                          ('{', f'{table}: Expecting property name')):
+        table.write_text(text)
+        assert message in refusal(TOOL, capsys, *run.argv())
     assert "encoder 'gcnn' is neither a file nor one of own, aagcn" in refusal(
         TOOL, capsys, *run.argv('--encoders', 'gcnn'))
     argv = run.argv('--methods', 'umurl_1xb64_synthetic.py')

@@ -30,9 +30,9 @@ EPILOG = '''example:
       --minutes 5 --seeds 0 1 2 --work-dir work_dirs/utd_mhad
 
 --encoders: 'own' is the encoder of the method's config, others are files with
-encoder = dict(...), or names of those in configs/_base_/models: aagcn, dste,
-hico_encoder, stgcn, stgcnpp. A method that cannot have an encoder is left out,
-and the table says why.
+encoder = dict(...), or names of those in configs/_base_/models, such as
+stgcnpp. A method that cannot have an encoder is left out, and the table says
+why.
 '''
 WARM_UP, TIMED = 2, 6
 
@@ -59,20 +59,20 @@ def measure_step(candidate: Any) -> float:
         torch.cuda.synchronize()
         return time.perf_counter()
 
+    ends: list[float] = []
+
     class Clock(Hook):
         """Notes when each step ends."""
-        ends: list[float] = []
 
         def after_train_iter(self, *args: Any, **kwargs: Any) -> None:
-            self.ends.append(clock())
+            ends.append(clock())
 
-    hook = Clock()
-    hook.ends = []
     with TemporaryDirectory() as folder:
         pretrain(
-            shorten(candidate.cfg, WARM_UP + TIMED + 1), 0, Path(folder), hook)
-    ends = hook.ends[WARM_UP:]
-    return median(b - a for a, b in zip(ends, ends[1:]))
+            shorten(candidate.cfg, WARM_UP + TIMED + 1), 0, Path(folder),
+            Clock())
+    timed = ends[WARM_UP:]
+    return median(b - a for a, b in zip(timed, timed[1:]))
 
 
 def plan(candidate: Any, folder: Path, budget: dict[str, Any]) -> dict:
@@ -151,13 +151,12 @@ def encoder_cost(cfg: Any) -> dict[str, Any]:
     from mmaction.registry import MODELS
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    from umurl_mmaction.analysis.flops import count_flops
+    from umurl_mmaction.analysis.flops import count_flops, count_params
     with FakeTensorMode(), torch.no_grad():
         encoder = MODELS.build(cfg).eval()
         clip = torch.empty(1, *encoder.input_shape)
         flops = count_flops(partial(encoder, clip))
-    params = sum(x.numel() for x in encoder.parameters())
-    return dict(params=params, flops=flops)
+    return dict(params=count_params(encoder), flops=flops)
 
 
 def choose(args: Namespace) -> tuple[list[Any], dict[str, str]]:
@@ -195,10 +194,11 @@ def compare(args: Namespace, budget: dict[str, Any]) -> Any:
     from mmaction.registry import MODELS
     from mmengine.runner import set_random_seed
 
-    from umurl_mmaction.analysis.comparison import RAW_JOINTS, UNTRAINED
+    from umurl_mmaction.analysis.comparison import UNTRAINED
     from umurl_mmaction.apis.loading import load_config, load_model
     from umurl_mmaction.engine.hooks.commit_hook import code_version
     from umurl_mmaction.models import RawJoints
+    from umurl_mmaction.visualization.comparison import RAW_JOINTS
     candidates, left_out = choose(args)
     knn, table = open_table(args, budget)
     table.left_out.update(left_out)
@@ -223,11 +223,12 @@ def compare(args: Namespace, budget: dict[str, Any]) -> Any:
     for candidate in candidates:
         cfg = with_encoder(candidate)
         seeds = table.missing(UNTRAINED, candidate.encoder, args.seeds)
+        if not seeds:
+            continue
+        facts = with_facts(UNTRAINED, candidate.encoder, cfg.model.backbone)
         for seed in seeds:
             print(f'{UNTRAINED} {candidate.encoder}, seed {seed}')
             set_random_seed(seed)
-            facts = with_facts(UNTRAINED, candidate.encoder,
-                               cfg.model.backbone)
             table.add(facts, seed, MODELS.build(cfg.model), code_version())
     for i, candidate in enumerate(candidates, start=1):
         cfg = with_encoder(candidate)

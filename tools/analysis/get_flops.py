@@ -69,7 +69,7 @@ def measure(name: str, cfg: Config, batch_size: int) -> Cost:
     import torch
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    from umurl_mmaction.analysis.flops import count_flops
+    from umurl_mmaction.analysis.flops import count_flops, count_params
     with FakeTensorMode():
         model = build_model(cfg)
         shape = model.backbone.input_shape
@@ -83,10 +83,6 @@ def measure(name: str, cfg: Config, batch_size: int) -> Cost:
             test = count_flops(lambda: model(torch.empty(1, *shape)))
     return Cost(name, train / batch_size, count_params(model), test,
                 count_params(model.backbone))
-
-
-def count_params(module: Any) -> int:
-    return sum(p.numel() for p in module.parameters())
 
 
 def single_stream(cfg: Config, modality: str) -> Config:

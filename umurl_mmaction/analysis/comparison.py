@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..fileio.atomic import write_text
-from ..visualization.comparison import draw_comparison
+from ..visualization.comparison import RAW_JOINTS, draw_comparison
 from ..visualization.saving import save_figure
 from .encoder_scores import EncoderScores, make_row
 
-RAW_JOINTS, UNTRAINED = 'raw joints', 'untrained'
+UNTRAINED = 'untrained'
 
 
 class Comparison:
@@ -35,7 +35,9 @@ class Comparison:
                  head: dict[str, Any],
                  score: EncoderScores,
                  plot: Optional[Path] = None) -> None:
-        self.path, self.head, self.score, self.plot = path, head, score, plot
+        self.path, self.score, self.plot = path, score, plot
+        # As the file will have it, where a tuple is a list.
+        self.head: dict[str, Any] = json.loads(json.dumps(head))
         self.rows: list[dict[str, Any]] = []
         self.left_out: dict[str, str] = {}
         if path.is_file():
@@ -80,7 +82,12 @@ class Comparison:
             save_figure(figure, self.plot)
 
     def _read(self) -> None:
-        content = json.loads(self.path.read_text(encoding='utf-8'))
+        try:
+            content = json.loads(self.path.read_text(encoding='utf-8'))
+        except ValueError as error:
+            raise ValueError(f'{self.path}: {error}') from error
+        if not isinstance(content, dict) or 'rows' not in content:
+            raise ValueError(f'{self.path} is no table of a comparison')
         for key, value in self.head.items():
             if content.get(key) != value:
                 raise ValueError(

@@ -16,3 +16,8 @@ def count_flops(run: Callable[[], Any]) -> int:
             SDPBackend.MATH):
         run()
     return counter.get_total_flops()
+
+
+def count_params(module: Any) -> int:
+    """Count the parameters of a module."""
+    return sum(p.numel() for p in module.parameters())
