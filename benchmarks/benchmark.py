@@ -122,14 +122,15 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
 def check_possible(parser: argparse.ArgumentParser,
                    args: argparse.Namespace) -> None:
     """Refuse options that cannot run here, and set the device."""
+    if args.device == 'cpu':
+        # Without this, MMEngine would use the GPU. It looks for one when it
+        # is imported, as the next line does.
+        os.environ['CUDA_VISIBLE_DEVICES'] = ''
     from parts.plain import plain
     try:
         plain('augment')
     except FileNotFoundError as error:
         parser.error(str(error))
-    if args.device == 'cpu':
-        # Without this, MMEngine would use the GPU.
-        os.environ['CUDA_VISIBLE_DEVICES'] = ''
     # Silence the profiler, which counts memory.
     os.environ.setdefault('KINETO_LOG_LEVEL', '99')
     import torch

@@ -1,4 +1,5 @@
 """Each gap fails without its mend, works with it, or needs none."""
+import ast
 import importlib.util
 import os
 import shutil
@@ -195,7 +196,50 @@ def test_present_importlib_metadata_is_left_alone(monkeypatch, tmp_path):
     assert 'mmaction.utils.dependency' not in sys.modules
 
 
-# 3. pkg_resources
+# 3. transformers
+
+
+@pytest.mark.filterwarnings('ignore:invalid escape')
+@pytest.mark.parametrize('version', [4, 5])
+def test_vindlu_is_left_out_with_a_transformers_that_moved_its_names(
+        tmp_path, version):
+    """As version 5 has it: installed, but functions have moved."""
+    folder = Path(compat._mmaction_path('models', 'multimodal', 'vindlu'))
+    names = set()
+    for path in folder.glob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith(
+                    'transformers.'):
+                names |= {(node.module, alias.name) for alias in node.names}
+    moved = ('transformers.modeling_utils', 'apply_chunking_to_forward')
+    assert moved in names
+    for module, name in names - ({moved} if version == 5 else set()):
+        path = tmp_path.joinpath(*module.split('.')).with_suffix('.py')
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open('a') as file:
+            file.write(f'class {name}: ...\n')
+    (tmp_path / 'transformers/__init__.py').touch()
+    metadata = tmp_path / f'transformers-{version}.30.0.dist-info/METADATA'
+    metadata.parent.mkdir()
+    metadata.write_text('Metadata-Version: 2.1\nName: transformers\n'
+                        f'Version: {version}.30.0\n')
+    run_python(f'''
+        sys.path.insert(0, {str(tmp_path)!r})
+        compat = load_compat()
+        compat._mend_missing_drn()
+        compat._mend_importlib_metadata()
+        from mmaction.utils import dependency
+        assert dependency.WITH_MULTIMODAL
+        compat._mend_multimodal()
+        assert dependency.WITH_MULTIMODAL == ({version} == 4)
+        if {version} == 5:
+            compat.apply()
+            from mmaction.registry import MODELS
+            assert 'multi-modal' in error_of(MODELS.get('VindLUVQA'))
+    ''')
+
+
+# 4. pkg_resources
 
 
 def test_package_look_up_without_pkg_resources(tmp_path):
@@ -258,7 +302,7 @@ def test_present_pkg_resources_is_left_alone(monkeypatch):
     assert all(a is b for a, b in zip(patched_names(), before))
 
 
-# 4. Editable installs
+# 5. Editable installs
 
 
 @pytest.mark.parametrize('hidden', ['', 'pkg_resources'])
@@ -316,7 +360,7 @@ def test_regular_install_is_left_alone(monkeypatch):
     assert all(a is b for a, b in zip(patched_names(), before))
 
 
-# 6. Launchers without an accelerator
+# 7. Launchers without an accelerator
 
 
 def test_launchers_on_cpu():
@@ -533,7 +577,7 @@ def test_config_with_amp_trains_on_cpus(tmp_path):
         cwd=tmp_path)
 
 
-# 7. AMP on the CPU
+# 8. AMP on the CPU
 
 
 @pytest.mark.skipif(
@@ -572,7 +616,7 @@ def test_amp_on_cpu(monkeypatch):
             pass
 
 
-# 8. Scores in bfloat16
+# 9. Scores in bfloat16
 
 
 def test_stock_head_trains_in_bfloat16():

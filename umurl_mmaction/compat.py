@@ -7,16 +7,20 @@ a machine with a GPU. :func:`apply` runs all of them, and must run before
 ``mmaction.models`` is imported. ``fileio/checkpoints.py`` mends the loading of
 checkpoints.
 """
+import ast
 import functools
 import importlib
 import importlib.metadata
 import os
 import os.path as osp
+import re
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec
+from pathlib import Path
 from typing import Any, Callable, Optional
 
 import torch
@@ -28,6 +32,7 @@ def apply() -> None:
     """Close the gaps of the installed versions; a second call does nothing."""
     _mend_missing_drn()
     _mend_importlib_metadata()
+    _mend_multimodal()
     _mend_pkg_resources()
     _mend_editable_install()
     _mend_cpu_launchers()
@@ -143,7 +148,61 @@ def _mend_importlib_metadata() -> None:
         del sys.modules[alias]
 
 
-# 3. pkg_resources
+# 3. transformers
+
+
+def _absent_names(folder: str) -> list[str]:
+    """Return what files of ``folder`` import from transformers in vain.
+
+    Read in the sources: importing transformers takes seconds.
+    """
+    spec = find_spec('transformers')
+    roots = list(spec.submodule_search_locations or []) if spec else []
+    if not roots:
+        return []
+    absent = []
+    for path in sorted(Path(folder).glob('*.py')):
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # some have odd escapes
+            tree = ast.parse(path.read_text(encoding='utf-8'))
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.ImportFrom) and node.module
+                    and node.module.startswith('transformers.')):
+                continue
+            base = Path(roots[0], *node.module.split('.')[1:])
+            # A folder's names are those of its files, loaded on demand.
+            files = [base.with_suffix('.py'), *base.glob('*.py')]
+            text = ''.join(
+                file.read_text(encoding='utf-8') for file in files
+                if file.exists())
+            absent += [
+                f'{node.module}.{alias.name}' for alias in node.names
+                if not re.search(rf'\b{alias.name}\b', text)
+            ]
+    return absent
+
+
+def _mend_multimodal() -> None:
+    """Leave out MMAction2's VindLU where transformers lacks what it imports.
+
+    MMAction2 leaves it out where transformers is not installed, and takes any
+    version since 4.28, but transformers 5 has moved some of the functions.
+
+    Symptom: ``ImportError: cannot import name 'apply_chunking_to_forward'
+    from 'transformers.modeling_utils'`` from ``import mmaction.models``.
+    Versions: mmaction2 1.2.0 with transformers 5.
+    Remove when mmaction2 imports them from where they are.
+    """
+    folder = _mmaction_path('models', 'multimodal', 'vindlu')
+    if ('mmaction.models.multimodal' in sys.modules or folder is None
+            or not _absent_names(folder)):
+        return
+    module = importlib.import_module('mmaction.utils.dependency')
+    if hasattr(module, 'WITH_MULTIMODAL'):
+        setattr(module, 'WITH_MULTIMODAL', False)  # noqa: B010
+
+
+# 4. pkg_resources
 
 
 def _location(dist: importlib.metadata.Distribution) -> str:
@@ -216,7 +275,7 @@ def _mend_pkg_resources() -> None:
             _rebind(old, new)
 
 
-# 4. Editable installs
+# 5. Editable installs
 
 
 def _lost_by_metadata() -> bool:
@@ -252,9 +311,9 @@ def _mend_editable_install() -> None:
     _rebind(old, get_installed_path)
 
 
-# 5. Checkpoints and `weights_only`: see fileio/checkpoints.py
+# 6. Checkpoints and `weights_only`: see fileio/checkpoints.py
 
-# 6. Launchers without an accelerator
+# 7. Launchers without an accelerator
 
 
 @contextmanager
@@ -332,7 +391,7 @@ def _mend_cpu_ddp() -> None:
         Ddp.__init__ = _without_device_ids(Ddp.__init__)
 
 
-# 7. AMP on the CPU
+# 8. AMP on the CPU
 
 
 def _mend_cpu_amp() -> None:
@@ -356,7 +415,7 @@ def _mend_cpu_amp() -> None:
         module.is_cuda_available = lambda: True
 
 
-# 8. Scores in bfloat16
+# 9. Scores in bfloat16
 
 
 def _in_float32(loss_by_feat: Callable) -> Callable:

@@ -19,7 +19,9 @@ def test_ranks_share_the_statistics_of_the_whole_batch(world_size, tmp_path):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs CUDA')
+@pytest.mark.skipif(
+    not torch.cuda.is_available(),
+    reason='needs CUDA, and UMURL_TEST_GPU=1')
 def test_ranks_share_the_statistics_on_cuda(tmp_path):
     mp.spawn(work, (2, f'file://{tmp_path}/rendezvous', 'cuda'), nprocs=2)
 

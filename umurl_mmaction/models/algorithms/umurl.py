@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ...skeleton.mixing import mix_with_partner
 from ...skeleton.modalities import check_modalities
-from ..utils.gather import gather_batch
+from ..utils.gather import distinct, gather_batch
 from ..utils.step_generator import step_generator
 from .base import SkeletonPretraining
 
@@ -200,10 +200,11 @@ class UmURL(SkeletonPretraining):
                  decomposed: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute the terms of the heads over the batch of all ranks."""
         # Branches may share a projection.
-        own = {id(x): x for x in (*uni.values(), *decomposed.values())}
-        whole = dict(zip(own, gather_batch(list(own.values()))))
+        own = distinct([*uni.values(), *decomposed.values()])
+        pairs = list(zip(own, gather_batch(own)))
         uni, decomposed = ({
-            name: whole[id(x)] for name, x in projections.items()
+            name: next(whole for mine, whole in pairs if mine is x)
+            for name, x in projections.items()
         } for projections in (uni, decomposed))
         losses = {}
         for head in self.heads.values():

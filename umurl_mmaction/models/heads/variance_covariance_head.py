@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ..layers.all_reduce import AllReduceSum
 from ..losses.variance_covariance import variance_covariance
+from ..utils.gather import distinct
 
 
 @MODELS.register_module()
@@ -34,10 +35,9 @@ class VarianceCovarianceHead(BaseModule):
         A projection that several branches share counts once.
         """
         shard = get_rank(), get_world_size()
-        features = {id(x): x for x in (*uni.values(), *decomposed.values())}
+        features = distinct([*uni.values(), *decomposed.values()])
         variances, covariances = zip(
-            *(variance_covariance(feature, shard)
-              for feature in features.values()))
+            *(variance_covariance(feature, shard) for feature in features))
         loss_var = torch.stack(variances).sum()
         loss_cov = AllReduceSum.apply(torch.stack(covariances).sum())
         return dict(

@@ -24,7 +24,8 @@ class _SyncBatchNorm(_BatchNorm):
 
         Args:
             input (Tensor): (N, C, ...) as torch's layer takes, floating
-                point; N may be 0.
+                point; N may be 0. On CUDA, torch gives such a rank no
+                gradients, where the others have theirs.
 
         Returns:
             Tensor: Same shape and dtype as ``input``.

@@ -1,4 +1,5 @@
 """Gathering of a batch that is split over the ranks."""
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -23,6 +24,18 @@ class _AllGather(torch.autograd.Function):
         grad = grad.contiguous()
         dist.all_reduce(grad)
         return grad[dist.get_rank()]
+
+
+def distinct(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """Leave out what comes a second time, by identity; the order is kept.
+
+    A dict by ``id`` would break the graph of ``torch.compile``.
+    """
+    found: list[Tensor] = []
+    for tensor in tensors:
+        if not any(tensor is other for other in found):
+            found.append(tensor)
+    return found
 
 
 def gather_batch(features: list[Tensor]) -> list[Tensor]:
