@@ -329,6 +329,22 @@ def test_convert_there_and_back(tmp_path, capsys, tool, rich):
     assert_same(pickle.loads(last.read_bytes()), rich)
 
 
+def test_convert_keeps_x_and_y(tmp_path, capsys, tool):
+    data = make_annotations()
+    deep, flat = (tmp_path / f'{name}.pkl' for name in ('deep', 'flat'))
+    save_annotations(data, deep)
+    tool.main([str(deep), str(flat), '--xy'])
+    made = load_annotations(flat)
+    for clip, other in zip(made['annotations'], data['annotations']):
+        np.testing.assert_array_equal(clip['keypoint'],
+                                      other['keypoint'][..., :2])
+        assert clip['keypoint'].shape[-1] == 2
+    assert made['split'] == data['split']
+    line = refusal(tool, capsys, flat, tmp_path / 'flatter.pkl', '--xy')
+    assert "clip 'clip000' has 2 coordinates; --xy wants x, y and z" in line
+    assert not (tmp_path / 'flatter.pkl').exists()
+
+
 def test_convert_refuses(tmp_path, capsys, tool):
     save_annotations(make_annotations(), tmp_path / 'a.pkl')
     (tmp_path / 'evil.pkl').write_bytes(pickle.dumps(datetime.date.min))

@@ -2,15 +2,31 @@
 
 Both hold the same. An .npz holds arrays only, so that nobody who gets one has
 to trust it; MMAction2's own datasets read the pickle only. --skeleton adds
-what the joints are.
+what the joints are, --xy makes 2D clips of 3D ones.
 """
 import argparse
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 EPILOG = '''example:
   python tools/data/convert_annotations.py ntu60_3d.pkl ntu60_3d.npz
+  python tools/data/convert_annotations.py utd_mhad.pkl utd_mhad_2d.pkl --xy
 '''
+
+
+def drop_depth(clips: list[dict[str, Any]], path: Path) -> None:
+    """Keep x and y of 3D clips, in place.
+
+    Raises:
+        ValueError: If a clip is not 3D.
+    """
+    for clip in clips:
+        coordinates = clip['keypoint'].shape[-1]
+        if coordinates != 3:
+            raise ValueError(
+                f'{path}: clip {clip["frame_dir"]!r} has {coordinates} '
+                'coordinates; --xy wants x, y and z')
+        clip['keypoint'] = clip['keypoint'][..., :2]
 
 
 def main(argv: Optional[list[str]] = None) -> None:
@@ -30,6 +46,10 @@ def main(argv: Optional[list[str]] = None) -> None:
         '--skeleton', metavar='FILE.json',
         help='skeleton of the clips: a .json file, or the name of a layout '
         '(as in SRC)')
+    parser.add_argument(
+        '--xy', action='store_true',
+        help='write x and y of each joint only: what a camera far in front of '
+        'a 3D skeleton sees')
     args = parser.parse_args(argv)
     # Imported late: --help needs none of it.
     from umurl_mmaction.fileio.annotations import (
@@ -48,6 +68,8 @@ def main(argv: Optional[list[str]] = None) -> None:
             for clip in data['annotations']:
                 layout.check(clip['keypoint'].shape,
                              f'{args.src}: clip {clip["frame_dir"]!r}')
+        if args.xy:
+            drop_depth(data['annotations'], args.src)
         save_annotations(data, args.dst)
     print(f'{summarize(data)}\nwritten to {args.dst}')
 
