@@ -81,7 +81,8 @@ def browse(cfg: 'Config', args: Namespace) -> None:
         save_strips(
             figure, args.out / f'{name.replace("/", "_")}.{args.format}')
         log_figure(figure.figure, args.tensorboard, f'clip/{name}')
-    print(f'{len(clips)} pictures in {args.out}')
+    what = 'page' if args.format == 'html' else 'picture'
+    print(f'{len(clips)} {what}{"s" if len(clips) > 1 else ""} in {args.out}')
 
 
 def main(argv: Optional[list[str]] = None) -> None:
