@@ -76,8 +76,11 @@ def probe(ann_file, tmp_path, capfd):
     """Train a classifier for an epoch; return the lines about its weights."""
 
     def run(path, **settings):
+        # MMEngine names a logger by the second: that of another test would
+        # write to a stream that is closed.
         cfg = linear_config(
             ann_file, tmp_path / 'linear', load_from=path,
+            experiment_name=tmp_path.name,
             **{'train_cfg.max_epochs': 1, 'model.backbone.embed_dims': 16,
                'model.cls_head.in_channels': 32}, **settings)
         runner = Runner.from_cfg(cfg)
