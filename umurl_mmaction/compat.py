@@ -151,35 +151,29 @@ def _mend_importlib_metadata() -> None:
 # 3. transformers
 
 
-def _absent_names(folder: str) -> list[str]:
-    """Return what files of ``folder`` import from transformers in vain.
-
-    Read in the sources: importing transformers takes seconds.
-    """
-    spec = find_spec('transformers')
-    roots = list(spec.submodule_search_locations or []) if spec else []
-    if not roots:
-        return []
-    absent = []
+def _transformers_imports(folder: str) -> Iterator[tuple[str, str]]:
+    """Yield module and name of what files of ``folder`` import."""
     for path in sorted(Path(folder).glob('*.py')):
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # some have odd escapes
             tree = ast.parse(path.read_text(encoding='utf-8'))
         for node in ast.walk(tree):
-            if not (isinstance(node, ast.ImportFrom) and node.module
+            if (isinstance(node, ast.ImportFrom) and node.module
                     and node.module.startswith('transformers.')):
-                continue
-            base = Path(roots[0], *node.module.split('.')[1:])
-            # A folder's names are those of its files, loaded on demand.
-            files = [base.with_suffix('.py'), *base.glob('*.py')]
-            text = ''.join(
-                file.read_text(encoding='utf-8') for file in files
-                if file.exists())
-            absent += [
-                f'{node.module}.{alias.name}' for alias in node.names
-                if not re.search(rf'\b{alias.name}\b', text)
-            ]
-    return absent
+                yield from ((node.module, alias.name) for alias in node.names)
+
+
+def _lacks(root: str, module: str, name: str) -> bool:
+    """Tell whether a module of transformers, in ``root``, lacks a name.
+
+    Read in the sources: importing transformers takes seconds.
+    """
+    base = Path(root, *module.split('.')[1:])
+    # A folder's names are those of its files, loaded on demand.
+    files = [base.with_suffix('.py'), *base.glob('*.py')]
+    return not any(
+        re.search(rf'\b{name}\b', file.read_text(encoding='utf-8'))
+        for file in files if file.exists())
 
 
 def _mend_multimodal() -> None:
@@ -194,8 +188,14 @@ def _mend_multimodal() -> None:
     Remove when mmaction2 imports them from where they are.
     """
     folder = _mmaction_path('models', 'multimodal', 'vindlu')
+    spec = find_spec('transformers')
+    roots = list(spec.submodule_search_locations or []) if spec else []
     if ('mmaction.models.multimodal' in sys.modules or folder is None
-            or not _absent_names(folder)):
+            or not roots):
+        return
+    if not any(
+            _lacks(roots[0], *wanted)
+            for wanted in _transformers_imports(folder)):
         return
     module = importlib.import_module('mmaction.utils.dependency')
     if hasattr(module, 'WITH_MULTIMODAL'):

@@ -15,6 +15,7 @@ from figure_arguments import (
     check_format,
     figure_parser,
     load_config,
+    tell_written,
 )
 
 if TYPE_CHECKING:
@@ -81,8 +82,7 @@ def browse(cfg: 'Config', args: Namespace) -> None:
         save_strips(
             figure, args.out / f'{name.replace("/", "_")}.{args.format}')
         log_figure(figure.figure, args.tensorboard, f'clip/{name}')
-    what = 'page' if args.format == 'html' else 'picture'
-    print(f'{len(clips)} {what}{"s" if len(clips) > 1 else ""} in {args.out}')
+    tell_written(len(clips), args)
 
 
 def main(argv: Optional[list[str]] = None) -> None:

@@ -38,6 +38,12 @@ def figure_parser(description: Optional[str], example: str, out: str,
     return parser
 
 
+def tell_written(number: int, args: Namespace) -> None:
+    """Print how many pictures, or pages, are in ``--out`` now."""
+    what = 'page' if args.format == 'html' else 'picture'
+    print(f'{number} {what}{"" if number == 1 else "s"} in {args.out}')
+
+
 def add_config(parser: ArgumentParser,
                name: str = 'config',
                what: str = 'an experiment') -> None:

@@ -15,6 +15,7 @@ from figure_arguments import (
     check_format,
     figure_parser,
     load_config,
+    tell_written,
 )
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def draw(cfg: 'Config', args: Namespace) -> None:
         save_strips(
             figure, args.out / f'{name.replace("/", "_")}.{args.format}')
         log_figure(figure.figure, args.tensorboard, f'retrieval/{name}')
-    print(f'{len(chosen)} pictures in {args.out}')
+    tell_written(len(chosen), args)
 
 
 def main(argv: Optional[list[str]] = None) -> None:
