@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import ENVIRONMENT, free_port
+from torch.torch_version import TorchVersion
 
 from umurl_mmaction import compat
 
@@ -630,3 +631,40 @@ def test_stock_head_trains_in_bfloat16():
     half = stock(head, scores.half(), samples)
     kept = head.loss_by_feat(scores.half(), samples)
     assert all(torch.equal(kept[key], half[key]) for key in half)
+
+
+# 10. Compiled steps under AMP
+
+
+def test_a_compiled_step_under_amp(monkeypatch):
+    from mmengine.runner import amp
+    from mmengine.utils import digit_version
+
+    def step(x):
+        with amp.autocast(device_type='cpu', dtype=torch.bfloat16):
+            return x @ x
+
+    def compiled(x):
+        torch.compiler.reset()
+        return torch.compile(step, backend='eager')(x)
+
+    x = torch.randn(4, 4)
+    monkeypatch.setattr(amp, 'digit_version', digit_version)
+    if torch.__version__ < (2, 13):
+        with pytest.raises(Exception, match='digit_version'):
+            compiled(x)
+    else:
+        compiled(x)
+        compat._mend_compiled_amp()
+        assert amp.digit_version is digit_version
+        monkeypatch.setattr(torch, '__version__', TorchVersion('2.11.0+cu130'))
+
+    compat._mend_compiled_amp()
+    mended = amp.digit_version
+    for version in (torch.__version__, '1.5.0', '1.10.0', '3.1'):
+        assert mended(version) == digit_version(version)
+    assert compiled(x).dtype == torch.bfloat16
+    assert torch.equal(compiled(x), step(x))
+    # A second mend finds nothing to do.
+    compat._mend_compiled_amp()
+    assert amp.digit_version is mended

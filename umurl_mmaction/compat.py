@@ -39,6 +39,7 @@ def apply() -> None:
     _mend_cpu_ddp()
     _mend_cpu_amp()
     _mend_bfloat16_scores()
+    _mend_compiled_amp()
 
 
 def _missing(name: str) -> bool:
@@ -443,3 +444,35 @@ def _mend_bfloat16_scores() -> None:
     loss = BaseHead.loss_by_feat
     if 'numpy' in loss.__code__.co_names and not hasattr(loss, '__wrapped__'):
         BaseHead.loss_by_feat = _in_float32(loss)
+
+
+# 10. Compiled steps under AMP
+
+
+def _mend_compiled_amp() -> None:
+    """Let torch compile a step under AMP (``compile = True``).
+
+    MMEngine's ``autocast`` parses versions at every call, and torch before
+    2.13 cannot trace what the parser of packaging 26 raises. The versions
+    that are asked for are parsed here, once.
+
+    Symptom: ``InternalTorchDynamoError: ... has no attribute 'call_setattr'``
+    in ``digit_version``.
+    Versions: torch 2.11 with mmengine 0.10.7 and packaging 26.3.
+    Remove when torch 2.13 is the oldest that is supported.
+    """
+    if torch.__version__ >= (2, 13):
+        return
+    from mmengine.runner import amp
+    from mmengine.utils import digit_version as stock
+    if amp.digit_version is not stock:
+        return
+    known = {
+        version: stock(version)
+        for version in (amp.TORCH_VERSION, '1.5.0', '1.10.0')
+    }
+
+    def digit_version(version: str) -> tuple:
+        return known[version] if version in known else stock(version)
+
+    amp.digit_version = digit_version
