@@ -118,6 +118,12 @@ def test_the_card_knows_the_other_methods(tool):
     assert card['Metadata']['Training Data'] == 'GTU 3D Actions'
 
 
+def test_the_card_of_a_run_that_counts_steps(tool):
+    card = tool.make_card(
+        dict(epoch=0, iter=3000), 'mine', 'mine.pth', 'my_config.py')
+    assert card['Metadata'] == dict(Architecture='UmURL', Iterations=3000)
+
+
 def test_it_retrieves_the_same(published, trained, ann_file):
     cfg = tiny_config(ann_file, KNN)
     first, second = (

@@ -83,8 +83,11 @@ def make_card(meta: dict[str, Any], name: str, weights: str,
     card = next((model for model in listed if model['Name'] == stem), card)
     card.setdefault('In Collection', 'UmURL')
     card.setdefault('Metadata', dict(Architecture='UmURL'))
-    if meta.get('epoch') is not None:
-        card['Metadata']['Epochs'] = meta['epoch']
+    # A run that counts steps has no epochs.
+    for key, field in (('epoch', 'Epochs'), ('iter', 'Iterations')):
+        if meta.get(key):
+            card['Metadata'][field] = meta[key]
+            break
     card['Weights'] = weights
     return card
 
