@@ -269,10 +269,9 @@ def test_config_runs_on_a_small_set(path, tmp_path):
 def test_supervised_config_runs_on_a_small_set(path, tmp_path):
     cfg = Config.fromfile(path)
     graph = MODELS.build(cfg.model.backbone).graph
-    data = make_annotations(num_joints=graph.num_node)
-    for clip in data['annotations']:
-        in_channels = cfg.model.backbone.get('in_channels', 3)
-        clip['keypoint'] = clip['keypoint'][..., :in_channels]
+    data = make_annotations(
+        num_joints=graph.num_node,
+        coords=cfg.model.backbone.get('in_channels', 3))
     for split in ('train', 'val'):
         data['split'][f'{split}_nodup'] = data['split'][split]
     mmengine.dump(data, tmp_path / 'tiny.pkl')
