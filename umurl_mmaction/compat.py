@@ -461,7 +461,7 @@ def _mend_compiled_amp() -> None:
     Versions: torch 2.11 with mmengine 0.10.7 and packaging 26.3.
     Remove when torch 2.13 is the oldest that is supported.
     """
-    if torch.__version__ >= (2, 13):
+    if torch.__version__ >= '2.13':  # it compares as a version
         return
     from mmengine.runner import amp
     from mmengine.utils import digit_version as stock
