@@ -14,7 +14,6 @@ import mmengine.config.config  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
-from mmengine.logging import MMLogger  # noqa: E402
 
 import umurl_mmaction  # noqa: F401, E402
 
@@ -126,13 +125,6 @@ def ann_file(tmp_path_factory):
 def default_scope():
     """As MMEngine's Runner does from a config."""
     mmengine.registry.init_default_scope('mmaction')
-
-
-@pytest.fixture(autouse=True)
-def own_logger():
-    """MMEngine names a logger by config and second; the next test's is new."""
-    yield
-    MMLogger._instance_dict.clear()
 
 
 @pytest.fixture(scope='session')
