@@ -28,7 +28,9 @@ def pretrain(cfg: Any, seed: int, folder: Path,
         cfg,
         dict(
             work_dir=str(folder),
-            experiment_name=f'seed-{seed}',
+            # MMEngine keeps loggers by name and second: runs in other
+            # folders have other names.
+            experiment_name='_'.join(folder.resolve().parts[-2:]),
             log_level='ERROR',
             resume=True,
             randomness=dict(seed=seed)))
