@@ -28,8 +28,8 @@ def pretrain(cfg: Any, seed: int, folder: Path,
         cfg,
         dict(
             work_dir=str(folder),
-            # MMEngine keeps loggers by name and second: runs in other
-            # folders have other names.
+            # MMEngine keeps loggers and visualizers by name and second: runs
+            # in other folders have other names.
             experiment_name='_'.join(folder.resolve().parts[-2:]),
             log_level='ERROR',
             resume=True,

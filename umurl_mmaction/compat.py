@@ -452,9 +452,9 @@ def _mend_bfloat16_scores() -> None:
 def _mend_compiled_amp() -> None:
     """Let torch compile a step under AMP (``compile = True``).
 
-    MMEngine's ``autocast`` parses versions at every call, and torch before
-    2.13 cannot trace what the parser of packaging 26 raises. The versions
-    that are asked for are parsed here, once.
+    MMEngine's ``autocast`` parses versions at every call, and torch 2.11
+    cannot trace what the parser of packaging 26 raises; 2.13 can, those
+    between were not seen. The versions asked for are parsed here, once.
 
     Symptom: ``InternalTorchDynamoError: ... has no attribute 'call_setattr'``
     in ``digit_version``.
