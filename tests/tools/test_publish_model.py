@@ -89,7 +89,11 @@ def test_the_card_says_what_is_known(tool, published, trained, tmp_path,
     listed = mmengine.load(str(REPO / 'configs/umurl/metafile.yml'))['Models']
     entry = next(x for x in listed if x['Name'] == 'umurl_1xb64_synthetic')
     entry['Metadata']['Epochs'] = 1
-    assert card == dict(entry, Weights=published.name)
+    sha256 = hashlib.sha256(published.read_bytes()).hexdigest()
+    assert card == {
+        **entry, 'Weights': published.name,
+        'Weights SHA-256': sha256
+    }
     capsys.readouterr()
     tool.main([
         str(trained), str(tmp_path / 'mine'), '--config', 'cfgs/my_config.py',
@@ -107,21 +111,37 @@ def test_the_card_says_what_is_known(tool, published, trained, tmp_path,
             'Epochs': 1
         },
         'Weights':
-        f'https://example.org/models/{path.with_suffix(".pth").name}'
+        f'https://example.org/models/{path.with_suffix(".pth").name}',
+        'Weights SHA-256':
+        sha256
     }]
 
 
 def test_the_card_knows_the_other_methods(tool):
     name = 'skeletal-twins_1xb64-3k_gtu-keypoint-3d'
-    card = tool.make_card({}, 'mine', 'mine.pth', f'{name}.py')
+    card = tool.make_card({}, 'mine', 'mine.pth', '0' * 64, f'{name}.py')
     assert card['In Collection'] == 'Skeletal Twins'
     assert card['Metadata']['Training Data'] == 'GTU 3D Actions'
 
 
 def test_the_card_of_a_run_that_counts_steps(tool):
     card = tool.make_card(
-        dict(epoch=0, iter=3000), 'mine', 'mine.pth', 'my_config.py')
+        dict(epoch=0, iter=3000), 'mine', 'mine.pth', '0' * 64, 'my_config.py')
     assert card['Metadata'] == dict(Architecture='UmURL', Iterations=3000)
+
+
+def test_the_card_states_results_of_the_measured_file_only(tool):
+    name = 'umurl-plus_1xb64-3k_gtu-keypoint-3d'
+    listed = mmengine.load(str(REPO / 'configs/umurl/metafile.yml'))['Models']
+    entry = next(x for x in listed if x['Name'] == name)
+    assert {'Results', 'Training Log', 'Weights SHA-256'} < set(entry)
+    measured = entry['Weights SHA-256']
+    card = tool.make_card({}, 'mine', 'mine.pth', measured, f'{name}.py')
+    assert card == {**entry, 'Config': card['Config'], 'Weights': 'mine.pth'}
+    # Another seed, or other options, by the same config.
+    other = tool.make_card({}, 'mine', 'mine.pth', '0' * 64, f'{name}.py')
+    assert set(card) - set(other) == {'Results', 'Training Log'}
+    assert other['Weights SHA-256'] == '0' * 64
 
 
 def test_it_retrieves_the_same(published, trained, ann_file):
@@ -184,7 +204,8 @@ def test_a_classifier_keeps_its_head(tool, ann_file, tmp_path, capsys):
         'Metadata': {
             'Architecture': 'UmURL'
         },
-        'Weights': path.name
+        'Weights': path.name,
+        'Weights SHA-256': hashlib.sha256(path.read_bytes()).hexdigest()
     }
 
 

@@ -56,17 +56,19 @@ def config_name(meta: dict[str, Any]) -> Optional[str]:
     return found[1] if found else None
 
 
-def make_card(meta: dict[str, Any], name: str, weights: str,
+def make_card(meta: dict[str, Any], name: str, weights: str, sha256: str,
               config: Optional[str]) -> dict[str, Any]:
     """Make the model's entry of a metafile.
 
     For a config of this package it starts from the entry in this package's
-    metafiles.
+    metafiles. The results and the log that stand there are those of one
+    file, and stay only with it.
 
     Args:
         meta (dict): ``meta`` of the checkpoint.
         name (str): The name of the model if its config is not known.
         weights (str): The path or URL of the published file.
+        sha256 (str): The hash of the published file, 64 hex digits.
         config (str, optional): The config, if ``meta`` does not name it.
     """
     import mmengine
@@ -88,7 +90,10 @@ def make_card(meta: dict[str, Any], name: str, weights: str,
         if meta.get(key):
             card['Metadata'][field] = meta[key]
             break
-    card['Weights'] = weights
+    if card.get('Weights SHA-256') != sha256:
+        for field in ('Results', 'Training Log'):
+            card.pop(field, None)
+    card.update({'Weights': weights, 'Weights SHA-256': sha256})
     return card
 
 
@@ -119,11 +124,11 @@ def publish(src: str, prefix: Path, url: str = '',
     # torch.save to a file would store the file's name, and change the hash.
     buffer = io.BytesIO()
     torch.save(stripped, buffer)
-    digest = hashlib.sha256(buffer.getbuffer()).hexdigest()[:8]
+    sha256 = hashlib.sha256(buffer.getbuffer()).hexdigest()
     stem = prefix.name[:-4] if prefix.suffix == '.pth' else prefix.name
-    path = prefix.with_name(f'{stem}-{digest}.pth')
+    path = prefix.with_name(f'{stem}-{sha256[:8]}.pth')
     weights = f'{url.rstrip("/")}/{path.name}' if url else path.name
-    card = make_card(stripped['meta'], path.stem, weights, config)
+    card = make_card(stripped['meta'], path.stem, weights, sha256, config)
     text = mmengine.dump(
         dict(Models=[card]), file_format='yaml', sort_keys=False)
     with replacing(path) as part:
