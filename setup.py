@@ -22,7 +22,7 @@ EXTRAS = {
     'mim': ['openmim', 'opendatalab<0.0.10'],
     'test': ['pytest'],
     # For tools/visualizations.
-    'visualization': ['scikit-learn', 'tensorboard'],
+    'visualization': ['scikit-learn'],
 }
 # What an empty environment needs for every command of the pages. MMAction2
 # 1.2 refuses MMCV 2.2.

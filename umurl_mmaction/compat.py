@@ -7,15 +7,12 @@ a machine with a GPU. :func:`apply` runs all of them, and must run before
 ``mmaction.models`` is imported. ``fileio/checkpoints.py`` mends the loading of
 checkpoints.
 """
-import ast
 import functools
 import importlib
 import importlib.metadata
 import os
 import os.path as osp
-import re
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
@@ -152,40 +149,15 @@ def _mend_importlib_metadata() -> None:
 # 3. transformers
 
 
-def _transformers_imports(folder: str) -> Iterator[tuple[str, str]]:
-    """Yield module and name of what files of ``folder`` import."""
-    for path in sorted(Path(folder).glob('*.py')):
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # some have odd escapes
-            tree = ast.parse(path.read_text(encoding='utf-8'))
-        for node in ast.walk(tree):
-            if (isinstance(node, ast.ImportFrom) and node.module
-                    and node.module.startswith('transformers.')):
-                yield from ((node.module, alias.name) for alias in node.names)
-
-
-def _lacks(root: str, module: str, name: str) -> bool:
-    """Tell whether a module of transformers, in ``root``, lacks a name.
-
-    Read in the sources: importing transformers takes seconds.
-    """
-    base = Path(root, *module.split('.')[1:])
-    # A folder's names are those of its files, loaded on demand.
-    files = [base.with_suffix('.py'), *base.glob('*.py')]
-    return not any(
-        re.search(rf'\b{name}\b', file.read_text(encoding='utf-8'))
-        for file in files if file.exists())
-
-
 def _mend_multimodal() -> None:
     """Leave out MMAction2's VindLU where transformers lacks what it imports.
 
     MMAction2 leaves it out where transformers is not installed, and takes any
-    version since 4.28, but transformers 5 has moved some of the functions.
+    version since 4.28, but later ones have moved three functions, together.
 
     Symptom: ``ImportError: cannot import name 'apply_chunking_to_forward'
     from 'transformers.modeling_utils'`` from ``import mmaction.models``.
-    Versions: mmaction2 1.2.0 with transformers 5.
+    Versions: mmaction2 1.2.0 with transformers 4.57 and 5.
     Remove when mmaction2 imports them from where they are.
     """
     folder = _mmaction_path('models', 'multimodal', 'vindlu')
@@ -194,9 +166,13 @@ def _mend_multimodal() -> None:
     if ('mmaction.models.multimodal' in sys.modules or folder is None
             or not roots):
         return
-    if not any(
-            _lacks(roots[0], *wanted)
-            for wanted in _transformers_imports(folder)):
+    # Read in the sources: importing transformers takes seconds.
+    imports, has = (
+        path.is_file()
+        and 'apply_chunking_to_forward' in path.read_text(encoding='utf-8')
+        for path in (Path(folder, 'modeling_bert.py'),
+                     Path(roots[0], 'modeling_utils.py')))
+    if has or not imports:
         return
     module = importlib.import_module('mmaction.utils.dependency')
     if hasattr(module, 'WITH_MULTIMODAL'):

@@ -109,3 +109,17 @@ def test_a_random_pipeline_is_refused(train):
 
     with pytest.raises(ValueError, match='wants a deterministic pipeline'):
         train('random', change=shake)
+
+
+@pytest.mark.parametrize('step', [
+    dict(type='RandomApply', prob=0.5, transforms=[dict(type='PoseShear')]),
+    # Clips of up to 64 frames stay whole.
+    dict(type='TemporalCropResize', ratio=(0.5, 1.0)),
+])
+def test_a_pipeline_is_random_that_spares_some_clips(train, step):
+
+    def shake(cfg):
+        cfg.train_dataloader.dataset.pipeline.insert(0, step)
+
+    with pytest.raises(ValueError, match='wants a deterministic pipeline'):
+        train('sometimes', change=shake)

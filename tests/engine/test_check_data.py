@@ -121,3 +121,34 @@ def test_nan_is_named(train):
 
     refused(train, "'clip005' of .* is not finite at body 0, frame 7, joint 3",
             PRETRAIN, tamper)
+
+
+@pytest.mark.parametrize('count, interval, says', [
+    (1, None, []),
+    (3, None, ['optim_wrapper.accumulative_counts=3: the terms compare the 4 '
+               'clips of a batch, which no accumulation makes more']),
+    (3, 1, ['optim_wrapper.accumulative_counts=3: .*',
+            'model.update_interval=1, but the weights change every 3 '
+            'batches: set model.update_interval=3']),
+    (3, 3, ['optim_wrapper.accumulative_counts=3: .*']),
+])
+def test_accumulated_gradients_are_warned_of(train, count, interval, says):
+
+    def change(cfg):
+        cfg.optim_wrapper.accumulative_counts = count
+        if interval:
+            srcl = REPO / 'configs/srcl/srcl_1xb64-3k_synthetic.py'
+            model = Config.fromfile(srcl).model
+            model.update(
+                backbone=cfg.model.backbone,
+                data_preprocessor=cfg.model.data_preprocessor,
+                update_interval=interval)
+            model.heads.relation.queue_size = 8
+            cfg.model = model
+
+    train(PRETRAIN, lambda data: None, change=change)
+    log, = train.folder.glob('*/*.log')
+    found = re.findall('WARNING - (optim_wrapper.accum.*|model.update.*)',
+                       log.read_text())
+    assert len(found) == len(says)
+    assert all(map(re.fullmatch, says, found))

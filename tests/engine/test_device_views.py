@@ -161,3 +161,17 @@ def test_compile_of_mmengine_compiles_once(run):
     with torch._dynamo.config.patch(error_on_recompile=True):
         run('compiled', watch=False, compile=dict(backend='eager'))
     torch._dynamo.reset()
+
+
+@pytest.mark.parametrize('pipeline, named', [
+    ([dict(type='SkeletonPreNormalize'),
+      dict(type='PackSkeletonInputs', ragged=True)], 'SkeletonPreNormalize'),
+    ([dict(type='PackSkeletonInputs')], 'PackSkeletonInputs'),
+])
+def test_keeping_drops_no_transform(run, pipeline, named):
+    with pytest.raises(
+            ValueError,
+            match=f'ragged=True alone, got also .*{named}.*: put transforms'):
+        run('more',
+            custom_hooks=[dict(type='KeepOnDeviceHook')],
+            train_dataloader=dict(dataset=dict(pipeline=pipeline)))

@@ -66,3 +66,7 @@ def test_parts_and_settings():
     assert '\n' not in str(error.value)
     with pytest.raises(ValueError, match='gap=0 must be at least 1'):
         DSTE(embed_dims=8, gap=0)
+    with pytest.raises(ValueError, match='alpha=7.0 must be within 0..1'):
+        DSTE(embed_dims=8, alpha=7.)
+    with pytest.raises(ValueError, match='drop_path_rate=1.0 must be at'):
+        DSTE(embed_dims=8, drop_path_rate=1.)

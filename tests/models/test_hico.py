@@ -116,3 +116,12 @@ def test_the_switch_is_in_the_config():
     heads = MODELS.build(cfg.model).heads
     assert {name: head.queue.renewed
             for name, head in heads.items()} == dict.fromkeys(heads, 2048)
+
+
+def test_drop_path_takes_the_place_of_dropout():
+    x = torch.randn(16, 2, 8, 25, 3)
+    encoder = HiCoBackbone(
+        embed_dims=8, clip_len=8, dropout=0., drop_path_rate=0.5)
+    assert not torch.equal(encoder(x), encoder(x))
+    with pytest.raises(ValueError, match='0.5 and dropout=0.1 exclude each'):
+        HiCoBackbone(embed_dims=8, clip_len=8, drop_path_rate=0.5)

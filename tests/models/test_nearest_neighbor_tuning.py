@@ -170,3 +170,11 @@ def test_what_does_not_fit_ends_the_first_step_in_one_line(
     with pytest.raises(ValueError, match=message) as error:
         build(**settings)(make_views(views), mode='loss')
     assert explain(error.value) == str(error.value)
+
+
+def test_parts_do_not_enter_the_queue():
+    with pytest.raises(
+            ValueError,
+            match=r'model\.heads\.neighbor keeps a queue, which parts .*: '
+            r"leave out model\.parts=\{'temporal': 0\.5\}"):
+        build(parts=dict(temporal=0.5))

@@ -202,6 +202,7 @@ def test_a_queue_has_the_size_of_the_pre_training():
      r"model\.heads\.relation asks for the part 'hand', but model\.levels "
      r"projects \['instance'\]"),
     (dict(momentum=1), 'momentum=1 must be above 0 and below 1'),
+    (dict(update_interval=0), 'update_interval=0 must be at least 1'),
     ({'heads.relation.temperature': 0}, 'temperature=0 must be above 0'),
     ({'heads.relation.target_temperature': 0.2},
      r'target_temperature=0\.2 must be below temperature=0\.1'),
@@ -224,3 +225,39 @@ def test_wrong_batches_are_refused():
     assert explain(error.value) == str(error.value)
     with pytest.raises(ValueError, match='batch of one sample'):
         model(*make_views(1, batch=1), mode='loss')
+
+
+def test_each_of_two_heads_counts():
+    parts = {'levels': dict(temporal=['temporal'], spatial=['spatial'])}
+    head = dict(type='RelationConsistencyHead', channels=12, queue_size=10)
+    temporal = dict(head, part='temporal', name='temporal')
+    spatial = dict(head, part='spatial')
+    heads = dict(relation=temporal, other=spatial)
+    losses = build(heads=heads, **parts)(*make_views(1), mode='loss')
+    assert set(losses) == {'loss_temporal', 'loss_relation'}
+    heads['other'] = dict(spatial, name='temporal')
+    with pytest.raises(
+            ValueError,
+            match=r"model\.heads\.other computes 'loss_temporal', as another"):
+        build(heads=heads, **parts)(*make_views(1), mode='loss')
+
+
+def test_the_target_follows_once_per_update_of_the_weights():
+    """Of four batches, whose gradients two optimizer steps accumulate."""
+    batches = make_views(4)
+    torch.manual_seed(0)
+    plain_run = build()
+    torch.manual_seed(0)
+    accumulated = build(update_interval=2)
+    for model, interval in ((plain_run, 1), (accumulated, 2)):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for i, views in enumerate(batches):
+            if interval == 1 and i % 2:
+                continue  # the target of the other depends on its steps only
+            model(views, mode='loss')
+            if (i + 1) % interval == 0:
+                for weight in model.parameters():
+                    weight.grad = torch.ones_like(weight)
+                optimizer.step()
+    for name, value in accumulated.target.module.named_parameters():
+        assert_close(value, plain_run.target.module.get_parameter(name))

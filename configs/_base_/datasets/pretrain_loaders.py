@@ -39,6 +39,10 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     collate_fn=dict(type='pack_collate'),
     # File, preparation and split ('val' for 'train') follow the training set.
-    dataset=dict(pipeline=train_pipeline, label_fraction=1.0, test_mode=True))
+    dataset=dict(
+        pipeline=train_pipeline,
+        label_fraction=1.0,
+        clips_per_class=None,
+        test_mode=True))
 val_cfg = dict(type='NearestNeighborValLoop')
 val_evaluator = dict(type='NearestNeighborMetric')

@@ -358,3 +358,15 @@ def test_normalising_again_changes_only_bodies_whose_last_frame_is_empty():
         assert ends_empty == (gap == 3)
         changed = abs(once - again).max(axis=(0, 2, 3)) > 1e-5
         assert changed.tolist() == [False] * 11 + [ends_empty]
+
+
+def test_what_one_pipeline_changes_no_other_sees():
+
+    def shift(results):
+        results['keypoint'] += 1
+        return results
+
+    joints = clip(8)
+    views = SkeletonMultiView([[shift], []])(dict(keypoint=joints.copy()))
+    np.testing.assert_array_equal(views['views'][1], joints)
+    np.testing.assert_array_equal(views['views'][0], joints + 1)

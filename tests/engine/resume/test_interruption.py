@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from conftest import REPO, free_port
 from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
 from small_runs import (
     Training,
     ask_all_to_stop,
@@ -22,6 +24,7 @@ from small_runs import (
     load,
 )
 
+from umurl_mmaction.engine.resume.preemption_hook import SIGNALS
 from umurl_mmaction.fileio.folder_lock import FolderLock
 
 
@@ -244,8 +247,58 @@ def test_sigterm_in_the_last_iteration_of_an_epoch(small, whole, runs):
     output = Training(small('at-the-end'), actions={7: ask}).end(143)
     stopped(output, folder, 8)
     assert latest(folder)['meta']['epoch'] == 2
-    assert 'goes on after' not in go_on(small, 'at-the-end')
+    output = go_on(small, 'at-the-end')
+    assert 'goes on after' not in output
     assert_same_training(folder, whole)
+    # The validation that came next is made up for.
+    assert validations(output) == validations(
+        (whole / 'output.txt').read_text())
+
+
+def validations(output):
+    """What they have found, without the time it took."""
+    return [
+        x.split(' - ')[-1].partition('data_time')[0]
+        for x in output.splitlines() if '(val)' in x
+    ]
+
+
+@pytest.mark.parametrize('by_epoch', [True, False])
+def test_sigterm_before_the_last_validation(small, whole, runs, by_epoch):
+    name = f'before-the-end-{by_epoch}'
+    change = None if by_epoch else partial(by_iterations, 'InfiniteSampler')
+    last = 24 if by_epoch else 14
+    ask = partial(kill, signal.SIGTERM)
+    output = Training(
+        small(name, change=change), actions={last - 1: ask}).end(143)
+    assert latest(runs / name)['meta']['iter'] == last
+    before = validations(output)
+    after = validations(go_on(small, name, change=change))
+    assert len(after) == len(before) + 1
+    assert f'(val) [{6 if by_epoch else 0}]' in after[-1]
+
+
+def test_a_notebook_goes_on_after_a_stop_or_an_error(small, runs):
+    """Its process lives on, and Ctrl-C interrupts as before."""
+    before = [signal.getsignal(x) for x in SIGNALS]
+    for name, error, reason in (('stop', SystemExit, '130'),
+                                ('error', ZeroDivisionError, 'error')):
+
+        class Interrupt(Hook):
+
+            def before_train_iter(self, runner, name=name, **kwargs):
+                if runner.iter == 2:
+                    if name == 'error':
+                        raise ZeroDivisionError(name)
+                    signal.raise_signal(signal.SIGINT)
+
+        runner = Runner.from_cfg(small(f'notebook-{name}', custom_hooks=[]))
+        runner.register_hook(Interrupt())
+        with pytest.raises(error, match=reason):
+            runner.train()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert [signal.getsignal(x) for x in SIGNALS] == before
 
 
 def test_another_batch_size_goes_on_at_the_same_clip(small, runs):

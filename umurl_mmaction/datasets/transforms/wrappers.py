@@ -208,7 +208,10 @@ class SkeletonMultiView(BaseTransform):
         """Add ``views``, a list of joint arrays (M, T, V, C)."""
         layout = results.get('layout') or self.layout
         results['views'] = [
-            pipeline(dict(results, layout=layout))['keypoint']
+            pipeline(
+                dict(
+                    results, layout=layout,
+                    keypoint=results['keypoint'].copy()))['keypoint']
             for pipeline, count in zip(self.pipelines, self.num_views)
             for _ in range(count)
         ]

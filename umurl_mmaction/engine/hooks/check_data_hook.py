@@ -29,7 +29,8 @@ class CheckDataHook(Hook):
     Views that workers make get the number, length and layout of the model.
     Pre-training leaves out the last batch of an epoch if it is a single clip,
     over which no variance is defined. The log says so in one line, and warns
-    of a classifier with more classes than the training set.
+    of a classifier with more classes than the training set, and of gradients
+    that are accumulated over batches which the terms compare one by one.
 
     Raises:
         ValueError: If a setting's name is almost that of one that MMEngine
@@ -59,6 +60,7 @@ class CheckDataHook(Hook):
         if hasattr(model, 'project'):
             self._leave_out_single_clip(loader)
             self._fit_views(unwrapped(loader.dataset), model)
+            self._warn_of_accumulation(runner.optim_wrapper, loader, model)
         datasets = [unwrapped(loader.dataset)]
         if runner.val_loop is not None:
             datasets.append(unwrapped(runner.val_loop.dataloader.dataset))
@@ -135,6 +137,22 @@ class CheckDataHook(Hook):
             if isinstance(transform, SkeletonMultiView):
                 transform.fit(model.num_views, model.backbone.input_shape[1],
                               model.backbone.layout)
+
+    @staticmethod
+    def _warn_of_accumulation(wrapper: Any, loader: Any, model: Any) -> None:
+        count = getattr(wrapper, '_accumulative_counts', 1)
+        interval = getattr(model, 'update_interval', count)
+        if count > 1:
+            print_log(
+                f'optim_wrapper.accumulative_counts={count}: the terms '
+                f'compare the {loader.batch_size * dist.get_world_size()} '
+                'clips of a batch, which no accumulation makes more',
+                'current', logging.WARNING)
+        if count != interval:
+            print_log(
+                f'model.update_interval={interval}, but the weights change '
+                f'every {count} batches: set model.update_interval={count}',
+                'current', logging.WARNING)
 
     @staticmethod
     def _check_shapes(dataset: Any, model: Any) -> None:

@@ -1,3 +1,6 @@
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from mmaction.registry import HOOKS
 from mmaction.structures import ActionDataSample
@@ -6,6 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from ...datasets.transforms import PackSkeletonInputs
 from ...skeleton.batch import ClipIndex, PackedClips, pack_clips
 from ..unwrap import bare_model
 
@@ -27,11 +31,12 @@ class KeepOnDeviceHook(Hook):
 
     The loader then gives indices only, and no clip is copied to the device
     twice. The set must fit: NTU RGB+D 120 takes about 3 GB in float32. The
-    dataset must give ragged clips (``PackSkeletonInputs`` with
-    ``ragged=True``).
+    training pipeline must be ``PackSkeletonInputs`` with ``ragged=True``, and
+    nothing else: each clip is read once.
 
     Raises:
-        ValueError: If the data preprocessor makes no views.
+        ValueError: If the data preprocessor makes no views, or the pipeline
+            does more than to pack.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -42,6 +47,7 @@ class KeepOnDeviceHook(Hook):
             raise ValueError('KeepOnDeviceHook wants views that are made on '
                              'the device: set model.data_preprocessor.views')
         dataset = runner.train_dataloader.dataset
+        self._check_pipeline(dataset.pipeline.transforms)
         num_person = model.backbone.input_shape[0]
         clips = pack_clips([
             torch.from_numpy(dataset.get_data_info(i)['keypoint'][:num_person])
@@ -54,3 +60,16 @@ class KeepOnDeviceHook(Hook):
         print_log(
             f'{len(dataset)} clips are kept on {preprocessor.device}: '
             f'{size / 2**20:.0f} MiB', 'current')
+
+    @staticmethod
+    def _check_pipeline(transforms: Sequence[Any]) -> None:
+        others = [
+            type(x).__name__ for x in transforms
+            if not (isinstance(x, PackSkeletonInputs) and x.ragged)
+        ]
+        if others or len(transforms) != 1:
+            raise ValueError(
+                'KeepOnDeviceHook wants a pipeline of PackSkeletonInputs with '
+                f'ragged=True alone, got also {others}: put transforms of '
+                'whole clips into prepare of the dataset, and augmentations '
+                'into model.data_preprocessor.views')

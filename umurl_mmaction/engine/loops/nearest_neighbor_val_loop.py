@@ -8,6 +8,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.evaluator import Evaluator
 from mmengine.logging import print_log
 from mmengine.runner import Runner, ValLoop
+from mmengine.runner.amp import autocast
 from torch.utils.data import DataLoader
 
 from ...datasets.collate import pack_collate
@@ -117,7 +118,8 @@ class NearestNeighborValLoop(ValLoop):
         self.runner.call_hook(
             'before_val_iter', batch_idx=idx, data_batch=data_batch)
         data = model.data_preprocessor(data_batch, False)
-        features = extract_features(model, data['inputs'], kinds)
+        with autocast(enabled=self.fp16):
+            features = extract_features(model, data['inputs'], kinds)
         for feature in features.values():
             check_finite(feature, names_of(data['data_samples']))
         outputs = self._retrieve(features, data['data_samples'])
@@ -142,13 +144,14 @@ class NearestNeighborValLoop(ValLoop):
             return {}
         kinds = kinds_of(model.backbone)
         galleries = self._encode_gallery(model, kinds)
-        features, samples = encode_dataset(
-            model,
-            self.dataloader.dataset,
-            kinds,
-            batch_size=self.dataloader.batch_size,
-            num_workers=self.dataloader.num_workers,
-            collate_fn=pack_collate)
+        with autocast(enabled=self.fp16):
+            features, samples = encode_dataset(
+                model,
+                self.dataloader.dataset,
+                kinds,
+                batch_size=self.dataloader.batch_size,
+                num_workers=self.dataloader.num_workers,
+                collate_fn=pack_collate)
         truth = torch.cat([sample.gt_label for sample in samples])
         found = {}
         for kind, gallery in galleries.items():
@@ -162,13 +165,14 @@ class NearestNeighborValLoop(ValLoop):
         # A copy that shares the arrays with the training set.
         dataset, queries = copy.copy(train.dataset), self.dataloader.dataset
         dataset.pipeline = queries.pipeline  # type: ignore[attr-defined]
-        features, samples = encode_dataset(
-            model,
-            dataset,
-            kinds,
-            batch_size=train.batch_size,
-            num_workers=train.num_workers,
-            collate_fn=pack_collate)
+        with autocast(enabled=self.fp16):
+            features, samples = encode_dataset(
+                model,
+                dataset,
+                kinds,
+                batch_size=train.batch_size,
+                num_workers=train.num_workers,
+                collate_fn=pack_collate)
         return {
             kind: build_gallery(feature, samples, self.standardize)
             for kind, feature in features.items()

@@ -1,8 +1,8 @@
 """Checkpoints that survive interruptions, and runs that resume exactly.
 
-This folder is the only place that uses private or undocumented state of
-MMEngine's runner, loops and hooks and of torch's data loader. Check this list
-on each update of MMEngine or torch. All names exist in MMEngine 0.10.0 to
+This folder uses private or undocumented state of MMEngine's runner, loops and
+hooks and of torch's data loader. Check this list on each update of MMEngine or
+torch. All names exist in MMEngine 0.10.0 to
 0.10.7 (``setup.py`` asks for 0.10); "since" names the first release that is
 known to have them.
 
@@ -23,11 +23,19 @@ IterBasedTrainLoop (MMEngine, since 0.7.0), replaced in ``resume_hook.py``:
     ``dataloader_iterator``: the loop makes this iterator before the hook can
     number the passes over the set.
 
+Both training loops (MMEngine, since 0.7.0), called in ``resume_hook.py``:
+    ``_decide_current_val_interval``: tells whether a validation was due.
+
 DataLoader (torch, since 1.7), set in ``resume_hook.py``:
     ``_iterator``: with persistent workers, a new iterator would reuse the
     workers and the plain indices that they have begun to load.
 
-Two other modules need a private name where they stand:
+Other modules need a private name where they stand:
+    ``loops/passes_train_loop.py`` sets ``_max_iters`` of its parent, and
+    ``silent_settings.py`` reads it and ``_max_epochs`` (MMEngine, since
+    0.7.0).
+    ``datasets/skeleton_dataset.py`` fills ``BaseDataset._metainfo``, and
+    ``apis/loading.py`` reads ``Config._cfg_dict`` (same).
     ``registry.py`` reads ``Registry._locations`` (MMEngine, since 0.7.0), to
     give the scope of this package the locations of its parent.
     ``fileio/checkpoints.py`` lets checkpoints name ``_annealing_cos`` and

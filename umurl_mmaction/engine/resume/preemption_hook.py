@@ -81,6 +81,8 @@ class PreemptionHook(Hook):
                 'that takes SafeCheckpointHook, and the main thread')
             return
         self._pid = os.getpid()
+        self._asked = 0
+        self._code = type(runner.train_loop).run.__code__
         self._previous = {
             number: signal.signal(number, self._on_signal)
             for number in SIGNALS
@@ -95,6 +97,11 @@ class PreemptionHook(Hook):
             _end_by(number)
         # torchrun may hand on a Ctrl-C that the ranks had from the terminal.
         launched = 'TORCHELASTIC_RUN_ID' in os.environ
+        if not self._trains(frame):  # a stop or an error has ended it
+            self._restore()
+            if not launched:  # torchrun ends ranks that end by themselves
+                signal.raise_signal(number)
+            return
         if self._asked != number:
             self._asked, self._time = number, time.monotonic()
         elif launched and time.monotonic() > self._time + 1:
@@ -102,6 +109,12 @@ class PreemptionHook(Hook):
         if number == signal.SIGINT and not launched:
             # The second one does not wait until Python can look at it.
             signal.signal(number, signal.SIG_DFL)
+
+    def _trains(self, frame: Any) -> bool:
+        """Tell whether the interrupted frame is within the training."""
+        while frame is not None and frame.f_code is not self._code:
+            frame = frame.f_back
+        return frame is not None
 
     def _agreed(self) -> int:
         """Return the signal that any rank has received; 0 if none has."""
@@ -127,15 +140,25 @@ class PreemptionHook(Hook):
         by_epoch = isinstance(loop, EpochBasedTrainLoop)
         if by_epoch and self.end_of_epoch(loop.dataloader, batch_idx):
             return  # other hooks first complete the epoch
-        self._stop(runner, number, runner.epoch, runner.iter + 1,
-                   batch_idx + 1 if by_epoch else 0)
+        self._stop(
+            runner,
+            number,
+            runner.epoch,
+            runner.iter + 1,
+            num_batches=batch_idx + 1 if by_epoch else 0,
+            validated=by_epoch)
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Stop after an epoch, if a rank has received the signal."""
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
             number = self._agreed()
             if number:
-                self._stop(runner, number, runner.epoch + 1, runner.iter)
+                self._stop(
+                    runner,
+                    number,
+                    runner.epoch + 1,
+                    runner.iter,
+                    validated=False)
 
     def after_val_epoch(self,
                         runner: Runner,
@@ -147,6 +170,9 @@ class PreemptionHook(Hook):
 
     def after_train(self, runner: Runner) -> None:
         """Restore the earlier signal handlers."""
+        self._restore()
+
+    def _restore(self) -> None:
         if self._saver is not None:
             for number, handler in self._previous.items():
                 signal.signal(number, handler)
@@ -157,10 +183,11 @@ class PreemptionHook(Hook):
               number: int,
               epoch: int,
               iteration: int,
-              num_batches: int = 0) -> NoReturn:
+              num_batches: int = 0,
+              validated: bool = True) -> NoReturn:
         assert self._saver is not None
         path = self._saver.save_interrupted(
-            runner, dict(epoch=epoch, iter=iteration), num_batches)
+            runner, dict(epoch=epoch, iter=iteration), num_batches, validated)
         runner.visualizer.close()
         runner.logger.warning(
             f'{signal.Signals(number).name}: the training stops after '
@@ -168,5 +195,7 @@ class PreemptionHook(Hook):
             'from there')
         # The launcher kills the other ranks as soon as one rank exits.
         dist.barrier()
+        # A notebook lives on, where one Ctrl-C does not mean its end.
+        signal.signal(signal.SIGINT, self._on_signal)
         # A queue can recognise it.
         raise SystemExit(128 + number)

@@ -48,6 +48,7 @@ class ResumeHook(Hook):
     device, losses and weights equal those of an uninterrupted run, bit for
     bit:
 
+    - A run that was stopped right before a validation starts with it.
     - The hook restores the random states of Python, NumPy, torch and the
       GPU, separately for each rank. Ranks that the first run did not have
       keep the states of their seed. A validation does not change the random
@@ -122,12 +123,14 @@ class ResumeHook(Hook):
         self._sampler = number_passes(loader,
                                       getattr(sampler, 'seed', runner.seed))
         self._samples = state.get('samples', 0)
+        self._validated = state.get('validated', True)
         states = state.get('random', [])
         if dist.get_rank() < len(states):
             set_random_state(states[dist.get_rank()])
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Number the epoch, and skip the batches before the interruption."""
+        self._make_up_validation(runner)
         if self._sampler is None:
             return
         loop = runner.train_loop
@@ -148,6 +151,25 @@ class ResumeHook(Hook):
                                 had * loader.batch_sampler.batch_size)
             runner.logger.info(f'epoch {runner.epoch + 1} goes on after '
                                f'{had} of {whole} batches')
+
+    def after_train(self, runner: Runner) -> None:
+        """Make up for the validation of a run that stopped at its end."""
+        self._make_up_validation(runner)
+
+    def _make_up_validation(self, runner: Runner) -> None:
+        """Run the validation that the stop has left out, if one was due."""
+        if self._validated:
+            return
+        self._validated = True
+        loop = runner.train_loop
+        loop._decide_current_val_interval()
+        step, last = (
+            (runner.epoch, loop.max_epochs)
+            if isinstance(loop, EpochBasedTrainLoop) else
+            (runner.iter, loop.max_iters))
+        if (runner.val_loop is not None and step >= loop.val_begin
+                and (step % loop.val_interval == 0 or step == last)):
+            runner.val_loop.run()
 
     def before_val(self, runner: Runner) -> None:
         """Keep the random states of the training."""

@@ -49,7 +49,9 @@ def batch_size_of_all_ranks(loader: Any) -> int:
     return loader.batch_sampler.batch_size * dist.get_world_size()
 
 
-def collect(runner: Runner, num_batches: int = 0) -> dict[str, Any]:
+def collect(runner: Runner,
+            num_batches: int = 0,
+            validated: bool = True) -> dict[str, Any]:
     """Return the state of a run between two iterations, on every rank.
 
     Args:
@@ -57,15 +59,20 @@ def collect(runner: Runner, num_batches: int = 0) -> dict[str, Any]:
         num_batches (int): The number of batches since the start of the
             epoch, or since the run was resumed within it; 0 between two
             epochs. Defaults to 0.
+        validated (bool): Whether no validation is left out if the resumed
+            run goes on with the next iteration. Defaults to True.
 
     Returns:
-        dict: ``random``, the :func:`random_state` of each rank;
+        dict: ``validated``; ``random``, the :func:`random_state` of each rank;
         ``sampler_seed``, if the sampler has a seed; ``samples``, the number
         of the sampler's indices that the epoch has used, over all ranks.
     """
     loader = runner.train_loop.dataloader
     sampler = inner_sampler(loader)
-    state = dict(random=dist.all_gather_object(random_state()), samples=0)
+    state = dict(
+        random=dist.all_gather_object(random_state()),
+        samples=0,
+        validated=validated)
     if isinstance(sampler, PassSampler):
         if num_batches:
             state['samples'] = (

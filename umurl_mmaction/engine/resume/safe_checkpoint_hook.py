@@ -89,8 +89,8 @@ class SafeCheckpointHook(CheckpointHook):
                     f'save_best={name!r} is none of the scores of a '
                     f'validation, {", ".join(known)}')
 
-    def save_interrupted(self, runner: Runner, meta: dict,
-                         num_batches: int) -> str:
+    def save_interrupted(self, runner: Runner, meta: dict, num_batches: int,
+                         validated: bool) -> str:
         """Save ``interrupted.pth``; every rank has to call this.
 
         The next regular checkpoint removes the file again.
@@ -99,17 +99,19 @@ class SafeCheckpointHook(CheckpointHook):
             runner (Runner): The runner of the training.
             meta (dict): ``epoch`` and ``iter`` to resume from.
             num_batches (int): As in :func:`collect`.
+            validated (bool): As in :func:`collect`.
 
         Returns:
             str: The path of the file.
         """
-        return self._write(runner, INTERRUPTED, meta, num_batches)
+        return self._write(runner, INTERRUPTED, meta, num_batches, validated)
 
     def _write(self,
                runner: Runner,
                filename: str,
                meta: dict,
-               num_batches: int = 0) -> str:
+               num_batches: int = 0,
+               validated: bool = True) -> str:
         path = self.file_backend.join_path(self.out_dir, filename)
         self.last_ckpt = path
         runner.message_hub.update_info('last_ckpt', path)
@@ -119,7 +121,7 @@ class SafeCheckpointHook(CheckpointHook):
             self.file_client_args,
             save_optimizer=self.save_optimizer,
             save_param_scheduler=self.save_param_scheduler,
-            meta=dict(meta, run_state=collect(runner, num_batches)),
+            meta=dict(meta, run_state=collect(runner, num_batches, validated)),
             by_epoch=self.by_epoch,
             backend_args=self.backend_args,
             **self.args)

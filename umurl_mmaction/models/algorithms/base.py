@@ -6,6 +6,7 @@ from mmaction.registry import MODELS
 from mmengine.dist import get_world_size
 from mmengine.model import BaseModel
 from torch import Tensor
+from torch.nn import ModuleDict
 
 from ..backbones import SkeletonEncoder
 from ..data_preprocessors import SkeletonDataPreprocessor
@@ -15,8 +16,8 @@ from ..official.checks import check_weights
 class SkeletonPretraining(BaseModel, metaclass=ABCMeta):
     """Base class of methods that compare views of a clip.
 
-    A subclass sets ``num_views`` by :meth:`fit_views` and writes
-    :meth:`loss` and :meth:`project`.
+    A subclass sets ``num_views`` by :meth:`fit_views`, and ``heads``, and
+    writes :meth:`loss` and :meth:`project`.
 
     Args:
         backbone (dict): A ``SkeletonEncoder``, which determines the layout.
@@ -27,6 +28,8 @@ class SkeletonPretraining(BaseModel, metaclass=ABCMeta):
         modalities (tuple[str]): Modalities that are fused, those of the
             encoder.
         num_views (int): Views of a sample.
+        heads (ModuleDict): Loss terms by name; each maps two dicts of
+            projections to a dict of losses.
     """
 
     # The start of weights whose shapes are checked on loading -> that of
@@ -35,6 +38,7 @@ class SkeletonPretraining(BaseModel, metaclass=ABCMeta):
     # The settings that give them their shapes, if not those of the neck.
     size_settings: dict[str, str] = {}
     num_views: int
+    heads: ModuleDict
 
     def __init__(self,
                  backbone: dict,
@@ -127,6 +131,31 @@ class SkeletonPretraining(BaseModel, metaclass=ABCMeta):
             raise ValueError('pre-training on a batch of one sample: the '
                              'variance over the batch is not defined; set '
                              'batch_size to 2 or more')
+
+    def apply_heads(self, first: dict[str, Tensor],
+                    second: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute the terms of all heads.
+
+        Args:
+            first (dict[str, Tensor]): Projections by name, (B, D).
+            second (dict[str, Tensor]): Those they are compared with.
+
+        Returns:
+            dict[str, Tensor]: Scalars.
+
+        Raises:
+            ValueError: If two heads compute terms of one name, of which one
+                would be lost.
+        """
+        losses: dict[str, Tensor] = {}
+        for name, head in self.heads.items():
+            for term, value in head(first, second).items():
+                if term in losses:
+                    raise ValueError(
+                        f'model.heads.{name} computes {term!r}, as another '
+                        'head does: give them names of their own')
+                losses[term] = value
+        return losses
 
     def _check_weights(self, state_dict: dict[str, Tensor], prefix: str,
                        *args: Any) -> None:

@@ -43,6 +43,9 @@ class OnlineTarget(SkeletonPretraining):
             feature. Defaults to ``dict(instance=('instance', ))``.
         momentum (float): Share of the online weights in each update, as
             MMEngine has it. Defaults to 0.001: MoCo's m = 0.999.
+        update_interval (int): Batches between two updates of the target. Where
+            the optimizer accumulates gradients, set it to the wrapper's
+            ``accumulative_counts``. Defaults to 1.
         data_preprocessor (dict): Defaults to ``SkeletonDataPreprocessor``.
         init_cfg (dict, optional): MMEngine's initialisation.
 
@@ -55,7 +58,8 @@ class OnlineTarget(SkeletonPretraining):
 
     Raises:
         ValueError: If the encoder has no part of such a name, a head wants a
-            part that no level has, or the momentum is out of its range.
+            part that no level has, or the momentum or the interval is out of
+            its range.
     """
 
     # A queue of another size would stay random, and no line would say so.
@@ -72,6 +76,7 @@ class OnlineTarget(SkeletonPretraining):
                  heads: Mapping[str, dict],
                  levels: Optional[Mapping[str, Sequence[str]]] = None,
                  momentum: float = 0.001,
+                 update_interval: int = 1,
                  data_preprocessor: Mapping = dict(
                      type='SkeletonDataPreprocessor'),
                  init_cfg: Optional[dict] = None) -> None:
@@ -93,7 +98,12 @@ class OnlineTarget(SkeletonPretraining):
             raise ValueError(f'momentum={momentum} must be above 0 and below '
                              '1; it is the share of the online weights, 0.001 '
                              "for MoCo's m = 0.999")
-        self.target = ExponentialMovingAverage(self._online(), momentum)
+        if update_interval < 1:
+            raise ValueError(f'update_interval={update_interval} must be at '
+                             'least 1')
+        self.update_interval = update_interval
+        self.target = ExponentialMovingAverage(
+            self._online(), momentum, interval=update_interval)
         self._register_load_state_dict_pre_hook(self._start_target)
 
     def loss(self, views: Sequence[Tensor]) -> dict[str, Tensor]:
@@ -118,10 +128,7 @@ class OnlineTarget(SkeletonPretraining):
         whole = gather_batch([*queries.values(), *keys.values()])
         queries = dict(zip(queries, whole))
         keys = dict(zip(keys, whole[len(queries):]))
-        losses = {}
-        for head in self.heads.values():
-            losses.update(head(queries, keys))
-        return losses
+        return self.apply_heads(queries, keys)
 
     def project(
         self, views: Sequence[Tensor]

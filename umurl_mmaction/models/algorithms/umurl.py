@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ...skeleton.mixing import mix_with_partner
 from ...skeleton.modalities import check_modalities
+from ..layers.feature_queue import FeatureQueue
 from ..utils.gather import distinct, gather_batch
 from ..utils.step_generator import step_generator
 from .base import SkeletonPretraining
@@ -43,6 +44,8 @@ class UmURL(SkeletonPretraining):
             whole feature counts.
         part_neck (dict, optional): Projector of a part, built once per part
             and branch for the channels of the part. Defaults to ``neck``.
+        share_neck (bool): One projector for all branches, so that the fused
+            feature has a single projection. Defaults to False.
         mixing (dict, optional): ``ClipMixing``, which mixes clips in all
             views but the last. The fused feature of the last view, which is
             not mixed, is mixed alike before the projectors, so that the
@@ -57,7 +60,8 @@ class UmURL(SkeletonPretraining):
         num_views (int): Views of a sample, one more than branches.
 
     Raises:
-        ValueError: If the encoder has no part of such a name.
+        ValueError: If the encoder has no part of such a name, or a head that
+            keeps a queue is to compare parts.
     """
 
     # A queue of another size would stay random, and no line would say so.
@@ -102,6 +106,8 @@ class UmURL(SkeletonPretraining):
         self.heads = nn.ModuleDict(
             {name: MODELS.build(head)
              for name, head in heads.items()})
+        if self.parts:
+            self._check_heads()
         self.mixing: Any = MODELS.build(mixing) if mixing else None
 
     def loss(self, views: Sequence[Tensor]) -> dict[str, Tensor]:
@@ -206,10 +212,16 @@ class UmURL(SkeletonPretraining):
             name: next(whole for mine, whole in pairs if mine is x)
             for name, x in projections.items()
         } for projections in (uni, decomposed))
-        losses = {}
-        for head in self.heads.values():
-            losses.update(head(uni, decomposed))
-        return losses
+        return self.apply_heads(uni, decomposed)
+
+    def _check_heads(self) -> None:
+        """Refuse heads that would put parts into the queue of the feature."""
+        for name, head in self.heads.items():
+            if any(isinstance(x, FeatureQueue) for x in head.modules()):
+                raise ValueError(
+                    f'model.heads.{name} keeps a queue, which parts of the '
+                    f'feature cannot share: leave out model.parts='
+                    f'{self.parts}')
 
     def _build_part_necks(self, part: str, neck: Mapping) -> nn.ModuleDict:
         """Build the projectors of a part, one per branch."""

@@ -51,10 +51,17 @@ class DSTE(UmURLBackbone):
                  init_cfg: Mapping = dict(
                      type='TruncNormal', layer='Linear', std=0.02),
                  **kwargs: Any) -> None:
-        super().__init__(embed_dims, num_heads, init_cfg=init_cfg, **kwargs)
+        super().__init__(
+            embed_dims,
+            num_heads,
+            drop_path_rate=drop_path_rate,
+            init_cfg=init_cfg,
+            **kwargs)
         if num_layers < 1 or gap < 1:
             raise ValueError(f'num_layers={num_layers} and gap={gap} must be '
                              'at least 1')
+        if not 0 <= alpha <= 1:
+            raise ValueError(f'alpha={alpha} must be within 0..1')
         num_person, _, num_joints, _ = self.input_shape
         learned = torch.empty(num_person * num_joints, embed_dims)
         nn.init.normal_(learned, std=0.02)

@@ -39,6 +39,8 @@ class HiCoBackbone(UmURLBackbone):
         dropout (float): Of the transformers, in training. Its draws are
             torch's own, and depend on the number of processes. Defaults to
             0.1.
+        drop_path_rate (float): Drop path in place of ``dropout``, which must
+            be 0 then. Defaults to 0.
         init_cfg (dict): Defaults to Xavier's uniform linear weights and zero
             biases; there the biases are torch's.
         kwargs: Settings of :class:`SkeletonEncoder`, except for
@@ -55,10 +57,16 @@ class HiCoBackbone(UmURLBackbone):
                  num_layers: int = 1,
                  granularities: int = 4,
                  dropout: float = 0.1,
+                 drop_path_rate: float = 0.,
                  init_cfg: Mapping = dict(
                      type='Xavier', layer='Linear', distribution='uniform'),
                  **kwargs: Any) -> None:
-        super().__init__(embed_dims, num_heads, init_cfg=init_cfg, **kwargs)
+        super().__init__(
+            embed_dims,
+            num_heads,
+            drop_path_rate=drop_path_rate,
+            init_cfg=init_cfg,
+            **kwargs)
         num_person, clip_len, num_joints, _ = self.input_shape
         tokens = min(clip_len, num_person * num_joints)
         if granularities < 1 or tokens < 2**(granularities - 1):
@@ -71,7 +79,7 @@ class HiCoBackbone(UmURLBackbone):
         del self.positions
         self.encoder = nn.ModuleDict({
             axis: TransformerEncoder(
-                embed_dims, num_heads, num_layers, dropout=dropout)
+                embed_dims, num_heads, num_layers, drop_path_rate, dropout)
             for axis in TOKENS
         })
         if granularities > 1:

@@ -87,6 +87,8 @@ class RelationConsistencyHead(BaseModule):
     """Gives a clip the target's similarities to the clips of a queue.
 
     Args:
+        name (str): Name of the term, ``loss_NAME``. Defaults to
+            ``'relation'``.
         part (str): Part of the feature whose projections are compared.
             Defaults to ``'instance'``: the whole feature.
         channels (int): Channels of the projections. Defaults to 128.
@@ -105,6 +107,7 @@ class RelationConsistencyHead(BaseModule):
     """
 
     def __init__(self,
+                 name: str = 'relation',
                  part: str = 'instance',
                  channels: int = 128,
                  queue_size: int = 2048,
@@ -117,6 +120,7 @@ class RelationConsistencyHead(BaseModule):
         if target_temperature >= temperature:
             raise ValueError(f'target_temperature={target_temperature} must '
                              f'be below temperature={temperature}')
+        self.name = name
         self.part = part
         self.parts = (part, )
         self.temperature = temperature
@@ -131,7 +135,7 @@ class RelationConsistencyHead(BaseModule):
                                     self.queue.features, self.temperature,
                                     self.target_temperature)
         self.queue.push(unit_vectors(target[self.part]))
-        return dict(loss_relation=self.loss_weight * loss)
+        return {f'loss_{self.name}': self.loss_weight * loss}
 
 
 @MODELS.register_module()

@@ -42,6 +42,9 @@ class EncoderLayer(nn.TransformerEncoderLayer):
             training (Huang et al., ECCV 2016). Defaults to 0.
         dropout (float): PyTorch's dropout in training, in place of drop path.
             Defaults to 0.
+
+    Raises:
+        ValueError: If both rates are set.
     """
 
     def __init__(self,
@@ -49,6 +52,9 @@ class EncoderLayer(nn.TransformerEncoderLayer):
                  num_heads: int,
                  drop_path_rate: float = 0.,
                  dropout: float = 0.) -> None:
+        if drop_path_rate and dropout:
+            raise ValueError(f'drop_path_rate={drop_path_rate} and dropout='
+                             f'{dropout} exclude each other: set one to 0')
         super().__init__(
             embed_dims,
             num_heads,
