@@ -36,7 +36,7 @@ def build_runner(tmp_path, config, **settings):
 # 12 clips in batches of 4 are 3 steps a pass.
 @pytest.mark.parametrize('passes, min_iters, steps', [(1, 7, 7), (4, 7, 12)])
 def test_passes_are_the_length_but_not_fewer_than_the_least(
-        tmp_path, caplog, passes, min_iters, steps):
+        tmp_path, passes, min_iters, steps):
     runner = build_runner(
         tmp_path, STEPS, **{
             'train_cfg.passes': passes,

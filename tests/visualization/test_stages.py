@@ -166,3 +166,23 @@ def test_the_layout_is_the_encoders_else_the_datas(cfg):
     del cfg.model.backbone['graph_cfg']
     assert find_layout(cfg, Dataset).name == 'openpose'
     assert find_layout(cfg, object()).name == 'nturgb+d'
+
+
+@pytest.mark.parametrize('name, names', [
+    ('umurl/pretrain/umurl-stgcnpp_1xb64_synthetic.py',
+     ['joint', 'bone', 'motion', 'all']),
+    ('umurl/pretrain/umurl-dste_1xb64_synthetic.py',
+     ['joint', 'bone', 'motion', 'all']),
+    ('skeletal_twins/skeletal-twins_1xb64-3k_synthetic.py', ['twin', 'all']),
+    # An online network and its target do not say what each view is for.
+    ('hico/hico_1xb64-3k_synthetic.py', None),
+    ('srcl/srcl_1xb64-3k_synthetic.py', None),
+])
+def test_views_of_every_method_and_encoder(ann_file, name, names):
+    cfg = Config.fromfile(REPO / 'configs' / name)
+    cfg.train_dataloader.dataset.ann_file = ann_file
+    source = StageSource(cfg)
+    assert source.names == (names or [])
+    views = source[0].views
+    assert len(views) == len(names or 'ab')
+    assert {view.shape[1] for view in views} == {64}

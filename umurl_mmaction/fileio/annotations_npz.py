@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, NamedTuple, Union
 
 import numpy as np
 
-from .npz import PlainNpz
+from .npz import PlainNpz, write_member
 
 FORMAT = 'umurl_mmaction annotations 1'
 _SCALARS: dict[type, str] = {
@@ -132,8 +132,6 @@ def _unstack(data: np.ndarray, shapes: np.ndarray,
 class _Writer:
     """Writes the members of an .npz; a context manager.
 
-    ``np.savez`` would need a copy of all coordinates in one array.
-
     Args:
         file (BinaryIO): Where to write.
     """
@@ -152,14 +150,7 @@ class _Writer:
         """Write one member; ``arrays`` are its rows, one after the other."""
         if f'{name}.npy' in self.archive.namelist():
             raise ValueError(f'two things would be called {name!r}')
-        header = dict(
-            descr=np.lib.format.dtype_to_descr(dtype),
-            fortran_order=False,
-            shape=shape)
-        with self.archive.open(f'{name}.npy', 'w', force_zip64=True) as f:
-            np.lib.format.write_array_header_1_0(f, header)
-            for array in arrays:
-                f.write(array.tobytes())
+        write_member(self.archive, name, dtype, shape, arrays)
 
     def write_array(self, name: str, array: Any) -> None:
         array = np.asarray(array)

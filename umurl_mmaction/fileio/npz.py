@@ -9,7 +9,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Union
@@ -176,20 +176,34 @@ def save_joined(path: Union[str, Path],
             # Strings of different parts have different lengths.
             dtype = np.result_type(*(part.dtype for part in parts))
             shape = (sum(map(len, parts)), *parts[0].shape[1:])
-            header = dict(
-                descr=np.lib.format.dtype_to_descr(dtype),
-                fortran_order=False,
-                shape=shape)
-            with archive.open(f'{name}.npy', 'w', force_zip64=True) as f:
-                np.lib.format.write_array_header_1_0(f, header)
-                for file in files:
-                    with _reading(file) as arrays:
-                        # Unlike a mapped array, this one was checked.
-                        part = np.ascontiguousarray(arrays[name], dtype)
-                    f.write(part.tobytes())
+            write_member(archive, name, dtype, shape,
+                         _checked_parts(files, name, dtype))
         for name, array in more.items():
-            with archive.open(f'{name}.npy', 'w', force_zip64=True) as f:
-                np.lib.format.write_array(f, array, allow_pickle=False)
+            write_member(archive, name, array.dtype, array.shape, [array])
+
+
+def write_member(archive: zipfile.ZipFile, name: str, dtype: np.dtype,
+                 shape: tuple[int, ...], arrays: Iterable[np.ndarray]) -> None:
+    """Write an array of an .npz; ``arrays`` are its rows, one after another.
+
+    ``np.savez`` would need a copy of all of them in one array.
+    """
+    header = dict(
+        descr=np.lib.format.dtype_to_descr(dtype),
+        fortran_order=False,
+        shape=shape)
+    with archive.open(f'{name}.npy', 'w', force_zip64=True) as f:
+        np.lib.format.write_array_header_1_0(f, header)
+        for array in arrays:
+            f.write(array.tobytes())
+
+
+def _checked_parts(files: Sequence[Union[str, Path]], name: str,
+                   dtype: np.dtype) -> Iterator[np.ndarray]:
+    for file in files:
+        with _reading(file) as arrays:
+            # Unlike a mapped array, this one was checked.
+            yield np.ascontiguousarray(arrays[name], dtype)
 
 
 @contextmanager

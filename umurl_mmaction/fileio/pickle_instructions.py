@@ -192,14 +192,6 @@ def _stack_global(reader: 'PickleReader') -> Any:
     return reader.find(module, name)
 
 
-def _reduce(reader: 'PickleReader') -> Any:
-    return reader.call(*reader.pop(2))
-
-
-def _build(reader: 'PickleReader') -> Any:
-    return reader.build(*reader.pop(2))
-
-
 def _newobj(reader: 'PickleReader') -> Any:
     return reader.make(*reader.pop(2))
 
@@ -236,11 +228,9 @@ RARE: dict[int, Callable[['PickleReader'], None]] = {
         POP_MARK=_pop_mark,
         NONE=_push(lambda reader: None),
         NEWTRUE=_push(lambda reader: True),
-        NEWFALSE=_push(lambda reader: False),
         INT=_push(_line_of_integer),
         LONG=_push(_line_of_integer),
         BININT=_push(_unpack('<i')),
-        BININT2=_push(_unpack('<H')),
         LONG1=_push(_long(1)),
         LONG4=_push(_long(4)),
         FLOAT=_push(lambda reader: float(reader.line())),
@@ -257,9 +247,7 @@ RARE: dict[int, Callable[['PickleReader'], None]] = {
         BINBYTES8=_push(_bytes(8)),
         BYTEARRAY8=_push(lambda reader: reader.take_array(reader.number(8))),
         EMPTY_TUPLE=_push(lambda reader: ()),
-        TUPLE1=_push(lambda reader: tuple(reader.pop(1))),
         TUPLE2=_push(lambda reader: tuple(reader.pop(2))),
-        TUPLE3=_push(lambda reader: tuple(reader.pop(3))),
         EMPTY_LIST=_push(lambda reader: []),
         LIST=_push(lambda reader: reader.since_mark()),
         APPEND=_fill(_fill_list, 1),
@@ -275,8 +263,6 @@ RARE: dict[int, Callable[['PickleReader'], None]] = {
         PUT=_put(lambda reader: int(reader.line())),
         GLOBAL=_push(_global),
         STACK_GLOBAL=_push(_stack_global),
-        REDUCE=_push(_reduce),
-        BUILD=_push(_build),
         NEWOBJ=_push(_newobj),
         PERSID=_push(lambda reader: reader.refer(reader.line().decode())),
         BINPERSID=_push(lambda reader: reader.refer(*reader.pop(1))),

@@ -1,13 +1,15 @@
 """The steps from an annotated clip to the views of pre-training."""
 import copy
 from collections.abc import Sequence
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
-from mmaction.registry import DATASETS, TRANSFORMS
+import torch
+from mmaction.registry import DATASETS, MODELS, TRANSFORMS
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
+from ..datasets.transforms import SkeletonMultiView
 from ..skeleton.layout import Layout, build_layout
 
 MULTI_VIEW = 'SkeletonMultiView'
@@ -21,12 +23,10 @@ class ConfigSteps(NamedTuple):
         dataset (dict): Config of the dataset without any transform.
         prepare (list[dict]): Transforms of every clip, before the views.
         views (dict, optional): Config of the ``SkeletonMultiView``.
-        names (list[str]): The stream of each view.
     """
     dataset: dict
     prepare: list[dict]
     views: Optional[dict]
-    names: list[str]
 
 
 class ClipStages(NamedTuple):
@@ -90,28 +90,37 @@ def find_steps(cfg: Config, loader: str) -> ConfigSteps:
         if step['type'] == MULTI_VIEW or step['type'].startswith('Pack'):
             break
         prepare.append(step)
-    branches = (
-        cfg.model.get('branches') or cfg.model.backbone.get('modalities', ()))
-    names = [*branches, 'all']
     preprocessor = cfg.model.get('data_preprocessor') or {}
     if views is None and loader == 'train_dataloader':
         views = preprocessor.get('views')
-    if views:
-        views = _fit_views(views, len(names),
-                           cfg.model.backbone.get('clip_len', 64))
-    return ConfigSteps(dataset, prepare, views, names)
+    return ConfigSteps(dataset, prepare, views)
 
 
-def _fit_views(views: Any, num_views: int, clip_len: int) -> dict:
-    """Set number and length of the views to the model's."""
-    views = copy.deepcopy(views)
-    if len(views['transforms']) == 1 and views.get('num_views') is None:
-        views['num_views'] = num_views
-    for pipeline in views['transforms']:
-        for step in pipeline:
-            if step['type'] == RESIZE:
-                step['clip_len'] = clip_len
-    return views
+def build_views(
+        model: dict,
+        views: dict) -> tuple[list[SkeletonMultiView], list[str]]:
+    """Build each view that a model takes.
+
+    Args:
+        model (dict): Config of the model.
+        views (dict): Config of the ``SkeletonMultiView``.
+
+    Returns:
+        tuple[list[SkeletonMultiView], list[str]]: A transform that makes a
+        single view, for each; and the stream that each view gives, none if
+        the model does not say so.
+    """
+    with torch.device('meta'):  # without weights
+        algorithm = MODELS.build(model)
+    transform = TRANSFORMS.build(views)
+    transform.fit(algorithm.num_views, algorithm.backbone.input_shape[1])
+    built = [
+        SkeletonMultiView([pipeline.transforms])
+        for pipeline, count in zip(transform.pipelines, transform.num_views)
+        for _ in range(count)
+    ]
+    branches = getattr(algorithm, 'branches', None)
+    return built, [*branches, 'all'] if branches else []
 
 
 def find_layout(cfg: Config, dataset: Any) -> Layout:
@@ -165,16 +174,10 @@ class StageSource:
         self._normalize = Compose(steps.prepare[:resize])
         self._resize = Compose(steps.prepare[resize:])
         # Each view is a call of its own, to keep its notes apart.
-        self._views: list[Callable] = []
+        self._views: list[SkeletonMultiView] = []
+        self.names: list[str] = []
         if steps.views is not None:
-            pipelines = steps.views['transforms']
-            counts = TRANSFORMS.build(steps.views).num_views
-            for pipeline, count in zip(pipelines, counts):
-                view = TRANSFORMS.build(
-                    dict(type=MULTI_VIEW, transforms=[pipeline]))
-                self._views += [view] * count
-        self.names = (
-            steps.names if len(steps.names) == len(self._views) else [])
+            self._views, self.names = build_views(cfg.model, steps.views)
 
     def pick(self, wanted: Sequence[str], seed: int) -> list[int]:
         """Find clips by their names or numbers, or draw three at random.

@@ -48,10 +48,6 @@ def within(count, total, probability):
     return abs(count - total * probability) < 5 * deviation
 
 
-def bone_lengths(x, layout):
-    return np.linalg.norm(x - x[..., list(layout.bone_starts), :], axis=-1)
-
-
 @pytest.mark.parametrize('mirror', [True, False])
 @pytest.mark.parametrize('name, coords', [('nturgb+d', 3), ('coco', 2)])
 def test_sides_are_swapped_as_in_the_plain_form(name, coords, mirror):
@@ -157,7 +153,7 @@ def test_noise_of_the_smallest_and_the_largest_number_is_finite(monkeypatch):
 
 @pytest.mark.parametrize('coords', [2, 3])
 def test_one_axis_is_dropped(coords):
-    maps = AxisDrop().draw_maps(3000, 25, coords)
+    maps = AxisDrop().draw(3000, (1, 1, 25, coords), NTU)
     assert (maps == maps[:, :1]).all()
     dropped = (maps[:, 0].diagonal(dim1=-2, dim2=-1) == 0)
     assert (dropped.sum(-1) == 1).all()

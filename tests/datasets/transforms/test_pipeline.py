@@ -17,10 +17,11 @@ from umurl_mmaction.datasets.transforms import (
     TemporalCropResize,
     wrappers,
 )
-from umurl_mmaction.skeleton import crop_resize, pack_clips
+from umurl_mmaction.skeleton import LAYOUTS, crop_resize, pack_clips
 from umurl_mmaction.skeleton.batch import RaggedClip, Streams
 from umurl_mmaction.skeleton.clip_generator import ClipGenerator
 
+NTU = LAYOUTS['nturgb+d']
 AUGMENT = [
     dict(type='TemporalCropResize'),
     dict(
@@ -75,7 +76,7 @@ def test_at_test_time_the_whole_clip_is_resized():
 
 def test_corrupted_joints_are_drawn_uniformly():
     draws = 4000
-    maps = JointCorruption().draw_maps(draws, 25, 3)
+    maps = JointCorruption().draw(draws, (1, 1, 25, 3), NTU)
     changed = (maps != torch.eye(3)).any(-1).any(-1)
     assert (changed.sum(1) == 15).all()
     assert all(within(n, draws, 15 / 25) for n in changed.sum(0).numpy())
@@ -105,7 +106,7 @@ def test_corruption_is_zero_or_one_matrix_for_the_whole_clip():
 
 
 def test_matrix_entries_are_uniform():
-    maps = PoseShear().draw_maps(4000, 25, 3)
+    maps = PoseShear().draw(4000, (1, 1, 25, 3), NTU)
     assert (maps == maps[:, :1]).all()
     draws = maps[:, 0].numpy()
     off = draws[:, ~np.eye(3, dtype=bool)].ravel()
@@ -126,8 +127,8 @@ def test_rotation_keeps_heights_and_distances():
         np.linalg.norm(y[:, :, 1:] - y[:, :, :-1], axis=-1),
         np.linalg.norm(x[:, :, 1:] - x[:, :, :-1], axis=-1),
         rtol=1e-4)
-    cosine = PoseRotation(0.5).draw_maps(4000, 25, 3)[:, 0, 0, 0]
-    sine = PoseRotation(0.5).draw_maps(4000, 25, 3)[:, 0, 0, 2]
+    cosine = PoseRotation(0.5).draw(4000, (1, 1, 25, 3), NTU)[:, 0, 0, 0]
+    sine = PoseRotation(0.5).draw(4000, (1, 1, 25, 3), NTU)[:, 0, 0, 2]
     angle = sine.asin().numpy()
     assert cosine.min() > np.cos(0.5) - 1e-6 and 0.49 < angle.max() <= 0.5
     histogram = np.histogram(angle, bins=10, range=(-0.5, 0.5))[0]

@@ -28,7 +28,7 @@ def draw_matrices(num: int, num_coords: int,
 class JointMapTransform(ViewTransform):
     """Multiply each joint by a random matrix.
 
-    A subclass writes ``draw_maps`` and ``describe``.
+    A subclass writes ``draw``, of maps (num, V, C, C), and ``describe``.
 
     Required Keys:
 
@@ -40,37 +40,6 @@ class JointMapTransform(ViewTransform):
         - augmentations (optional): a list of str; the result of ``describe``
           is appended
     """
-
-    def draw_maps(self,
-                  num: int,
-                  num_joints: int,
-                  num_coords: int,
-                  generator: Optional[ClipGenerator] = None) -> Tensor:
-        """Draw independent maps for several clips.
-
-        Args:
-            num (int): Number of clips.
-            num_joints (int): Joints V.
-            num_coords (int): Coordinates C.
-            generator (ClipGenerator, optional): That of the clips. Defaults to
-                torch's own.
-
-        Returns:
-            Tensor: (num, V, C, C) on the generator's device.
-        """
-        raise NotImplementedError
-
-    def describe(self, maps: Tensor) -> str:
-        """Describe the maps (V, C, C) of a clip in a few words."""
-        raise NotImplementedError
-
-    def draw(self,
-             num: int,
-             shape: tuple[int, ...],
-             layout: Layout,
-             generator: Optional[ClipGenerator] = None) -> Tensor:
-        """Draw the maps: (num, V, C, C)."""
-        return self.draw_maps(num, shape[2], shape[3], generator)
 
     def apply(self, joints: Tensor, drawn: Tensor, layout: Layout) -> Tensor:
         """Multiply each joint by its map."""
@@ -187,12 +156,13 @@ class JointCorruption(JointMapTransform):
             raise ValueError(f'ratio={ratio} must lie within 0..1')
         self.ratio = ratio
 
-    def draw_maps(self,
-                  num: int,
-                  num_joints: int,
-                  num_coords: int,
-                  generator: Optional[ClipGenerator] = None) -> Tensor:
+    def draw(self,
+             num: int,
+             shape: tuple[int, ...],
+             layout: Layout,
+             generator: Optional[ClipGenerator] = None) -> Tensor:
         """Draw maps that change round(ratio * V) joints of each clip."""
+        num_joints, num_coords = shape[2:]
         draws = uniform(generator, num, num_joints + 1)
         chosen = draws[:, 1:].topk(
             round(self.ratio * num_joints), largest=False,
@@ -238,12 +208,13 @@ class PoseShear(JointMapTransform):
             raise ValueError(f'amplitude={amplitude} must not be negative')
         self.amplitude = amplitude
 
-    def draw_maps(self,
-                  num: int,
-                  num_joints: int,
-                  num_coords: int,
-                  generator: Optional[ClipGenerator] = None) -> Tensor:
+    def draw(self,
+             num: int,
+             shape: tuple[int, ...],
+             layout: Layout,
+             generator: Optional[ClipGenerator] = None) -> Tensor:
         """Draw one matrix with unit diagonal for all joints of a clip."""
+        num_joints, num_coords = shape[2:]
         matrices = self.amplitude * draw_matrices(num, num_coords, generator)
         matrices.diagonal(dim1=1, dim2=2).fill_(1)
         return shear_map(matrices, num_joints)
@@ -284,12 +255,13 @@ class PoseRotation(JointMapTransform):
             raise ValueError(f'angle={angle} must not be negative')
         self.angle = angle
 
-    def draw_maps(self,
-                  num: int,
-                  num_joints: int,
-                  num_coords: int,
-                  generator: Optional[ClipGenerator] = None) -> Tensor:
+    def draw(self,
+             num: int,
+             shape: tuple[int, ...],
+             layout: Layout,
+             generator: Optional[ClipGenerator] = None) -> Tensor:
         """Draw one rotation for all joints of a clip."""
+        num_joints, num_coords = shape[2:]
         draws = uniform(generator, num)
         return rotation_map(self.angle * (2 * draws - 1), num_joints,
                             num_coords)
@@ -317,12 +289,13 @@ class AxisDrop(JointMapTransform):
         - augmentations (optional): a list of str; the change is appended
     """
 
-    def draw_maps(self,
-                  num: int,
-                  num_joints: int,
-                  num_coords: int,
-                  generator: Optional[ClipGenerator] = None) -> Tensor:
+    def draw(self,
+             num: int,
+             shape: tuple[int, ...],
+             layout: Layout,
+             generator: Optional[ClipGenerator] = None) -> Tensor:
         """Draw the coordinate of each clip."""
+        num_joints, num_coords = shape[2:]
         axis = (num_coords * uniform(generator, num)).long()
         # The product may be rounded up to the excluded end.
         axis = axis.clamp(max=num_coords - 1)
