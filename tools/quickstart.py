@@ -4,12 +4,12 @@ Each step runs a config of this package through MMEngine's Runner, and prints
 the command that does the same. The table and the picture put the pre-trained
 encoder beside the raw joints and an untrained encoder.
 """
-import argparse
 import os
 import os.path as osp
 import subprocess
 import sys
 import time
+from argparse import Namespace
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Optional
@@ -29,6 +29,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, set_random_seed
 from progress_hook import ProgressHook
+from tool_arguments import make_parser
 
 import umurl_mmaction  # noqa: F401
 from umurl_mmaction.analysis.curves import Curve, read_run
@@ -50,7 +51,7 @@ EPILOG = '''example:
 '''
 
 
-def build_runner(config: str, args: argparse.Namespace, name: str,
+def build_runner(config: str, args: Namespace, name: str,
                  **settings: Any) -> Runner:
     """Build the runner of a config, which shows only a progress bar."""
     cfg = Config.fromfile(CONFIGS / config)
@@ -76,7 +77,7 @@ def announce(what: str, command: str) -> None:
     print(f'\n== {what}\n   {command}', file=sys.__stdout__, flush=True)
 
 
-def write_untrained(args: argparse.Namespace) -> str:
+def write_untrained(args: Namespace) -> str:
     """Write the model before the first step, and return the path."""
     cfg = Config.fromfile(CONFIGS / PRETRAIN)
     init_default_scope('mmaction')
@@ -86,7 +87,7 @@ def write_untrained(args: argparse.Namespace) -> str:
     return path
 
 
-def pretrain(args: argparse.Namespace) -> tuple[str, float]:
+def pretrain(args: Namespace) -> tuple[str, float]:
     """Pre-train, and return the checkpoint and the seconds."""
     # In few steps a narrower projector learns more (configs/umurl/README.md);
     # the learning rate falls as late as in 3,000 steps.
@@ -121,7 +122,7 @@ def encoder_options(checkpoint: Optional[str]) -> dict[str, Any]:
     }
 
 
-def retrieve(args: argparse.Namespace, name: str,
+def retrieve(args: Namespace, name: str,
              checkpoint: Optional[str]) -> tuple[float, Gallery]:
     """Retrieve, and return 1-NN top-1 in percent and the encoded gallery."""
     command = f'mim test umurl_mmaction {Path(KNN).name}'
@@ -134,7 +135,7 @@ def retrieve(args: argparse.Namespace, name: str,
     return 100 * accuracy, runner.model.encoded_gallery
 
 
-def probe(args: argparse.Namespace, name: str,
+def probe(args: Namespace, name: str,
           checkpoint: Optional[str]) -> float:
     """Train a classifier on the frozen encoder, and return its top-1."""
     options = encoder_options(checkpoint)
@@ -232,10 +233,7 @@ def verdict(scores: dict[str, list[float]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, EPILOG)
     parser.add_argument(
         '--data', default='data/synthetic.pkl',
         help='file of the set (default: %(default)s)')

@@ -116,3 +116,8 @@ def test_the_page_shows_what_the_command_prints(tool, tmp_path, capsys):
 ])
 def test_misuse_ends_in_one_clear_line(tool, capsys, argv, message):
     assert message in refusal(tool, capsys, *argv)
+
+
+def test_a_setting_without_a_value_is_refused(tool, capsys):
+    assert refusal(tool, capsys, '--cfg-options', 'foo').endswith(
+        "error: --cfg-options wants KEY=VALUE, got 'foo'")

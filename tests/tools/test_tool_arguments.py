@@ -17,16 +17,14 @@ try:
 finally:
     print(sorted({'torch', 'mmaction', 'umurl_mmaction'} & set(sys.modules)))
 '''
+# These run MMEngine's runner, whose arguments they take.
+RUNNERS = ('train.py', 'test.py', 'quickstart.py')
+SCRIPTS = sorted(
+    str(path.relative_to(TOOLS)) for path in TOOLS.rglob('*.py')
+    if '__main__' in path.read_text() and path.name not in RUNNERS)
 
 
-@pytest.mark.parametrize('name', [
-    'extract_features.py', 'predict.py', 'motion_search.py',
-    'deploy/export.py',
-    'visualizations/browse_skeleton.py', 'visualizations/confusion_matrix.py',
-    'visualizations/feature_map.py', 'visualizations/retrieval_gallery.py',
-    'visualizations/training_curves.py', 'visualizations/draw_layouts.py',
-    'data/pose_estimates.py', 'data/utd_mhad.py'
-])
+@pytest.mark.parametrize('name', SCRIPTS)
 def test_help_imports_nothing_heavy(name, tmp_path):
     done = subprocess.run(
         [sys.executable, '-c', HELP, TOOLS / name],
@@ -34,7 +32,7 @@ def test_help_imports_nothing_heavy(name, tmp_path):
     assert done.returncode == 0, done.stderr
     *usage, modules = done.stdout.splitlines()
     assert modules == '[]'
-    assert usage[0].startswith(f'usage: {name.split("/")[-1]}')
-    assert ('[--cfg-options KEY=VALUE [KEY=VALUE ...]]' in done.stdout) == (
-        not name.startswith('data/')
-        and not name.endswith(('training_curves.py', 'draw_layouts.py')))
+    assert usage[0].startswith('usage: ')
+    assert ('--cfg-options' in done.stdout) == (
+        '[--cfg-options KEY=VALUE [KEY=VALUE ...]]' in done.stdout)
+    assert 'example' in done.stdout

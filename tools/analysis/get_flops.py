@@ -5,15 +5,20 @@ table shows both side by side, in training (forward and backward of the
 pre-training loss for a sample) and at test time (the encoder for a clip).
 Nothing is computed: the matrix products are counted from their shapes.
 """
-import argparse
 import copy
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
-from mmengine.config import Config, DictAction
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from tool_arguments import add_cfg_options, make_parser  # noqa: E402
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 DEFAULT = 'umurl_4xb128-451e_ntu60-xsub-keypoint-3d.py'
 UNIT = ('One multiply-add is 2 FLOPs. Matrix products are counted (linear '
@@ -47,7 +52,7 @@ class Cost:
     test_params: int
 
 
-def build_model(cfg: Config) -> Any:
+def build_model(cfg: 'Config') -> Any:
     """Build the model of a pre-training config, or raise ``ValueError``."""
     from mmaction.registry import MODELS
     if cfg.get('model', {}).get('type') != 'UmURL':
@@ -57,7 +62,7 @@ def build_model(cfg: Config) -> Any:
     return MODELS.build(cfg.model)
 
 
-def measure(name: str, cfg: Config, batch_size: int) -> Cost:
+def measure(name: str, cfg: 'Config', batch_size: int) -> Cost:
     """Count the cost of the model of a pre-training config.
 
     The loss is that of ``batch_size`` samples: the cost of the covariances
@@ -85,7 +90,7 @@ def measure(name: str, cfg: Config, batch_size: int) -> Cost:
                 count_params(model.backbone))
 
 
-def single_stream(cfg: Config, modality: str) -> Config:
+def single_stream(cfg: 'Config', modality: str) -> 'Config':
     """Make the config of a stream of late fusion: two views of a modality."""
     cfg = copy.deepcopy(cfg)
     cfg.model.pop('branches', None)
@@ -93,7 +98,7 @@ def single_stream(cfg: Config, modality: str) -> Config:
     return cfg
 
 
-def compare(cfg: Config, batch_size: int) -> list[Cost]:
+def compare(cfg: 'Config', batch_size: int) -> list[Cost]:
     """Count the fused model, its first modality alone, and late fusion.
 
     Raises:
@@ -137,19 +142,14 @@ def to_markdown(costs: Sequence[Cost]) -> str:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, EPILOG)
     parser.add_argument(
         'config', nargs='?', default=DEFAULT,
         help='path or base name of a pre-training config (%(default)s)')
     parser.add_argument(
         '--batch-size', type=int,
         help="samples of a loss (default: the config's whole batch)")
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-        help='settings that replace those of the config')
+    add_cfg_options(parser)
     parser.add_argument(
         '--json', type=Path, help='also write the numbers to this file')
     args = parser.parse_args(argv)

@@ -6,12 +6,16 @@ validation (of probes and of retrieval; the table adds the best one if it was
 another) and from the last test. Times are of training iterations, without
 validations. A folder that holds several runs gives a row for each.
 """
-import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Optional
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from tool_arguments import make_parser  # noqa: E402
 
 EPILOG = '''example:
   python tools/analysis/summarize.py work_dirs/pretrain work_dirs/linear \\
@@ -20,11 +24,7 @@ EPILOG = '''example:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, EPILOG)
     parser.add_argument(
         'folders', nargs='+', type=Path, metavar='WORK_DIR',
         help='folder of a run, or of several')

@@ -1,20 +1,12 @@
 """Convert a checkpoint of the paper's code for this package, and back."""
-import argparse
 import os.path as osp
+import sys
+from pathlib import Path
 from typing import Any
 
-import torch
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from umurl_mmaction.command_line import one_line_errors
-from umurl_mmaction.fileio.atomic import replacing
-from umurl_mmaction.fileio.checkpoints import load_checkpoint
-from umurl_mmaction.models.official.files import (
-    count_parameters,
-    is_official,
-    measure,
-    to_official,
-    to_ours,
-)
+from tool_arguments import make_parser  # noqa: E402
 
 EPILOG = '''example:
   python tools/convert/convert_umurl_checkpoint.py \\
@@ -52,6 +44,10 @@ def convert(checkpoint: Any, dst: str, official: bool = False) -> int:
     Raises:
         ValueError: If ``checkpoint`` is no such checkpoint.
     """
+    import torch
+
+    from umurl_mmaction.fileio.atomic import replacing
+    from umurl_mmaction.models.official.files import to_official, to_ours
     converted = (to_official if official else to_ours)(checkpoint)
     with replacing(dst) as part:
         torch.save(converted, part)
@@ -64,6 +60,11 @@ def describe(checkpoint: Any) -> str:
     Raises:
         ValueError: If it is no such checkpoint.
     """
+    from umurl_mmaction.models.official.files import (
+        count_parameters,
+        is_official,
+        measure,
+    )
     official = is_official(checkpoint)
     size = measure(checkpoint)
     meta = checkpoint if official else checkpoint.get('meta') or {}
@@ -91,10 +92,7 @@ def describe(checkpoint: Any) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, EPILOG)
     parser.add_argument('src', help='checkpoint to read')
     parser.add_argument(
         'dst', nargs='?', help='checkpoint to write; not needed with --info')
@@ -109,6 +107,8 @@ def main() -> None:
         parser.error(f'{args.src} is not there')
     if args.dst is None and not args.info:
         parser.error('DST is missing: the checkpoint to write')
+    from umurl_mmaction.command_line import one_line_errors
+    from umurl_mmaction.fileio.checkpoints import load_checkpoint
     with one_line_errors(str(args.dst or args.src)):
         checkpoint = load_checkpoint(args.src)
         try:

@@ -4,12 +4,16 @@ The file leaves out what only training needs: projectors, optimizer, schedule
 and logs. Its name ends with the start of its SHA-256, as with MMAction2's own
 tool. The card is an entry of Models in a metafile.yml.
 """
-import argparse
 import hashlib
 import io
 import re
+import sys
 from pathlib import Path
 from typing import Any, Optional
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from tool_arguments import make_parser  # noqa: E402
 
 EPILOG = '''example:
   python tools/convert/publish_model.py \\
@@ -138,11 +142,7 @@ def publish(src: str, prefix: Path, url: str = '',
 
 
 def main(argv: Optional[list[str]] = None) -> None:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, EPILOG)
     parser.add_argument(
         'src', metavar='IN', help='path or URL of a checkpoint')
     parser.add_argument(

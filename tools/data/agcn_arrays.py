@@ -4,10 +4,10 @@ A split is three files: PREFIX_data_joint.npy, clips padded to the same length
 (N, C, T, V, M); PREFIX_num_frame.npy, their real lengths (N, ); and
 PREFIX_label.pkl, a pair of their names and their classes.
 """
-import argparse
 import functools
 import os
 import pickle
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 import numpy as np
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from tool_arguments import make_parser  # noqa: E402
 
 if TYPE_CHECKING:
     from umurl_mmaction.converters.shared import ClipCollector
@@ -280,11 +284,7 @@ def write_arrays(annotations: Sequence[dict[str, Any]],
 
 
 def main(argv: Optional[list[str]] = None) -> None:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, EPILOG)
     commands = parser.add_subparsers(dest='command', required=True)
     command = commands.add_parser(
         'to-pickle', allow_abbrev=False, help='arrays to annotations')

@@ -4,9 +4,13 @@ Both hold the same. An .npz holds arrays only, so that nobody who gets one has
 to trust it; MMAction2's own datasets read the pickle only. --skeleton adds
 what the joints are, --xy makes 2D clips of 3D ones.
 """
-import argparse
+import sys
 from pathlib import Path
 from typing import Any, Optional
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from tool_arguments import make_parser  # noqa: E402
 
 EPILOG = '''example:
   python tools/data/convert_annotations.py ntu60_3d.pkl ntu60_3d.npz
@@ -30,11 +34,7 @@ def drop_depth(clips: list[dict[str, Any]], path: Path) -> None:
 
 
 def main(argv: Optional[list[str]] = None) -> None:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, EPILOG)
     parser.add_argument(
         'src', type=Path, metavar='SRC', help='annotations, .pkl or .npz')
     parser.add_argument(
