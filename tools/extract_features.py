@@ -52,8 +52,8 @@ def build_dataset(inferencer: 'UmURLInferencer', dataset: dict[str, Any],
     windows = WindowDataset(
         read_recordings(
             Path(dataset['ann_file']), inferencer.model.backbone.input_shape,
-            dataset.get('split')), inferencer.pipeline, args.window,
-        args.stride, inferencer.nonfinite)
+            dataset.get('split'), inferencer.pipeline.takes_score),
+        inferencer.pipeline, args.window, args.stride, inferencer.nonfinite)
     print(describe_windows(windows))
     return windows
 

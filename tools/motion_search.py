@@ -8,6 +8,7 @@ import csv
 import io
 import re
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -39,7 +40,7 @@ EPILOG = '''example:
 
 
 def read_query(args: Namespace, search: 'MotionSearch',
-               input_shape: tuple[int, ...]
+               inferencer: 'UmURLInferencer'
                ) -> tuple['Window', dict[str, Any]]:
     """Read the clip to look for.
 
@@ -52,10 +53,15 @@ def read_query(args: Namespace, search: 'MotionSearch',
     from umurl_mmaction.apis import Window
     from umurl_mmaction.apis.windows import cut_frames
     from umurl_mmaction.fileio.recordings import read_recordings
+    read = partial(
+        read_recordings,
+        input_shape=inferencer.model.backbone.input_shape,
+        split=None,
+        takes_score=inferencer.pipeline.takes_score)
     stretch = re.fullmatch(r'(.*)\[(\d+):(\d+)\]', args.query)
     name = stretch[1] if stretch else args.query
     if Path(name).is_file():
-        clips = read_recordings(Path(name), input_shape, None)
+        clips = read(Path(name))
         if len(clips) > 1:
             raise ValueError(
                 f'{name} has {len(clips)} clips: give the name of one as '
@@ -63,8 +69,7 @@ def read_query(args: Namespace, search: 'MotionSearch',
     else:
         path = args.query_data or args.data or search.about['ann_file']
         clips = [
-            clip for clip in read_recordings(Path(path), input_shape, None)
-            if clip['frame_dir'] == name
+            clip for clip in read(Path(path)) if clip['frame_dir'] == name
         ]
         if not clips:
             raise ValueError(f'QUERY {name!r} is neither a file nor the name '
@@ -106,7 +111,8 @@ def draw_figures(args: Namespace, inferencer: 'UmURLInferencer',
     recordings = {
         x['frame_dir']: x for x in read_recordings(
             path, inferencer.model.backbone.input_shape,
-            None if args.data else search.about['split'])
+            None if args.data else search.about['split'],
+            inferencer.pipeline.takes_score)
     }
     layout = inferencer.model.backbone.layout
     # Without the score, which pixels may have as third coordinate.
@@ -158,8 +164,7 @@ def find(args: Namespace) -> list['Moment']:
     search = MotionSearch(args.features, args.kind)
     inferencer = build_inferencer(args)
     search.check_encoder(inferencer)
-    query, clip = read_query(args, search,
-                             inferencer.model.backbone.input_shape)
+    query, clip = read_query(args, search, inferencer)
     feature = inferencer.extract_features(clip, (args.kind, ))[args.kind]
     cosines = search.cosines(feature[0])
     moments = search.find(cosines, args.num_moments, exclude=query)

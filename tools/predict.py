@@ -73,30 +73,35 @@ def make_rows(names: list[str], result: dict[str, Any],
     Returns:
         list[dict]: ``name``, ``label``, ``class`` (if classes have names),
         ``score`` and, with a gallery, ``nearest``: a list of dicts with
-        ``name``, ``label``, ``class`` and ``similarity``.
+        ``name``, ``label``, ``class`` and ``similarity``. A gallery without
+        labels leaves out all of ``label``, ``class`` and ``score``.
 
     Raises:
         ValueError: If a class has no name.
     """
-    num_classes = result['scores'].shape[1]
+    labelled = 'labels' in result
+    num_classes = result['scores'].shape[1] if labelled else 0
     if classes is not None and len(classes) < num_classes:
         raise ValueError(f'--classes must name {num_classes} classes, got '
                          f'{len(classes)}')
+
+    def describe(name: str, label: Any) -> dict[str, Any]:
+        row = dict(name=name, label=int(label))
+        return row if classes is None else {**row, 'class': classes[label]}
+
     rows = []
     for i, name in enumerate(names):
-        label = int(result['labels'][i])
-        row: dict[str, Any] = dict(name=name, label=label)
-        if classes is not None:
-            row['class'] = classes[label]
-        row['score'] = float(result['scores'][i, label])
+        row: dict[str, Any] = dict(name=name)
+        if labelled:
+            label = result['labels'][i]
+            row = describe(name, label)
+            row['score'] = float(result['scores'][i, label])
         if 'similarities' in result:
             row['nearest'] = []
-            for near, of, cosine in zip(
-                    result['nearest_names'][i], result['nearest_labels'][i],
-                    result['similarities'][i]):
-                entry: dict[str, Any] = dict(name=str(near), label=int(of))
-                if classes is not None:
-                    entry['class'] = classes[of]
+            for k, cosine in enumerate(result['similarities'][i]):
+                near = str(result['nearest_names'][i, k])
+                entry = describe(near, result['nearest_labels'][i, k]
+                                 ) if labelled else dict(name=near)
                 row['nearest'].append(
                     dict(entry, similarity=float(cosine)))
         rows.append(row)
@@ -110,9 +115,9 @@ def to_csv(rows: list[dict[str, Any]]) -> str:
         row = dict(row)
         for k, near in enumerate(row.pop('nearest', ()), 1):
             row[f'nearest_{k}'] = near['name']
-            row[f'nearest_label_{k}'] = near['label']
-            if 'class' in near:
-                row[f'nearest_class_{k}'] = near['class']
+            for key in ('label', 'class'):
+                if key in near:
+                    row[f'nearest_{key}_{k}'] = near[key]
             row[f'similarity_{k}'] = near['similarity']
         flat.append(row)
     text = io.StringIO()
@@ -168,7 +173,8 @@ def predict(args: Namespace) -> list[dict[str, Any]]:
     shape = inferencer.model.backbone.input_shape
     clips = [
         clip for path in args.clips
-        for clip in read_recordings(path, shape, args.split)
+        for clip in read_recordings(path, shape, args.split,
+                                    inferencer.pipeline.takes_score)
     ]
     if args.window:
         windows, result = predict_windows(inferencer, clips, args)
@@ -181,9 +187,12 @@ def predict(args: Namespace) -> list[dict[str, Any]]:
     if classes is None and 'scores' in result and (
             len(inferencer.classes) >= result['scores'].shape[1]):
         classes = inferencer.classes
-    if 'labels' not in result:
+    if not {'labels', 'similarities'} & set(result):
         raise ValueError(f'config {args.config} has neither a classifier nor '
                          'a gallery to tell classes by')
+    if args.timeline and 'labels' not in result:
+        raise ValueError('--timeline shows classes, but the gallery of '
+                         f'{args.config} has clips without labels')
     rows = make_rows(names, result, classes)
     if args.window:
         rows = [dict(window._asdict(), **row)

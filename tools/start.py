@@ -2,9 +2,9 @@
 
 A new folder gets a config to pre-train an encoder, one to probe it with a
 linear classifier and one to retrieve with it, for exactly these data. Without
-labels, or without a split to test on, there is the first one alone. Prints
-what is likely to spoil a training, in lines that start with !, and the
-commands that run the configs.
+labels, or without a split to test on, there is no probe, and the last one
+finds the nearest clips of any clip. Prints what is likely to spoil a training,
+in lines that start with !, and the commands that run the configs.
 """
 import sys
 from argparse import Namespace
@@ -33,7 +33,7 @@ def start(args: Namespace) -> None:
         refused = ' (a training refuses this)' if finding.refused else ''
         print(f'! {finding.text}{refused}')
     if plan.without_test:
-        print(f'no probe and no retrieval: {plan.without_test}')
+        print(f'no accuracies: {plan.without_test}')
     else:
         why = plan.why_splits and f': {plan.why_splits}'
         print(f'trained on {plan.train!r}, tested on {plan.test!r}{why}')

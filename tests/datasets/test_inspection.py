@@ -6,7 +6,9 @@ import mmengine
 import numpy as np
 import pytest
 from conftest import REPO
+from mmaction.datasets.transforms import PreNormalize2D
 from mmaction.registry import DATASETS
+from PIL import Image
 from tools_loading import load_script
 
 from umurl_mmaction.datasets.inspection import (
@@ -28,8 +30,15 @@ from umurl_mmaction.datasets.transforms import (
     SkeletonPreNormalize2D,
 )
 from umurl_mmaction.engine.hooks import InspectDataHook
-from umurl_mmaction.fileio.annotations import load_annotations
+from umurl_mmaction.fileio.annotations import (
+    load_annotations,
+    save_annotations,
+)
 from umurl_mmaction.skeleton.layout import LAYOUTS
+from umurl_mmaction.visualization.normalization import (
+    PosePair,
+    draw_normalization,
+)
 
 KINECT = LAYOUTS['kinect-v1']
 REVERSED = replace(KINECT, name='mine', shoulders=(8, 4))
@@ -198,6 +207,38 @@ def test_2d_bodies_need_no_unit_and_a_score_is_no_depth():
         measure_steps(scored, [flat], [], KINECT)) if 'units' in x.text]
 
 
+def test_2d_pixels_that_nothing_scales_are_named():
+    pixels = [dict(x, keypoint=960 + 300 * x['keypoint'][..., :2])
+              for x in clips_of()]
+
+    def units(clips, prepare, pipeline=()):
+        measures = measure_steps(clips, prepare, pipeline, KINECT)
+        return [x.text for x in find_all(measures) if 'units' in x.text]
+
+    centred = SkeletonPreNormalize()
+    for steps in ([], [centred]), ([centred], []), ([], []):
+        found, = units(pixels, *steps)
+        assert found.endswith('these look like pixels, and nothing scales '
+                              'them; wanted is SkeletonPreNormalize2D in '
+                              'prepare')
+
+    def own(results):
+        return dict(results, keypoint=results['keypoint'] / 960 - 1)
+
+    flat, by_body = (SkeletonPreNormalize2D(scale_by=x)
+                     for x in ('image', 'body'))
+    for steps in (([flat], []), ([by_body], []), ([], [flat]),
+                  ([], [PreNormalize2D()]), ([own], []),
+                  ([SkeletonPreNormalize(scale=150.)], []),
+                  ([], [SkeletonPreNormalize(scale=150.)])):
+        assert units(pixels, *steps) == []
+    metres = [dict(x, keypoint=x['keypoint'][..., :2]) for x in clips_of()]
+    assert not [x for x in units(metres, [centred]) if 'pixels, and' in x]
+    # Nobody is in them.
+    empty = [dict(x, keypoint=0 * x['keypoint']) for x in pixels]
+    assert not [x for x in units(empty, [centred]) if 'pixels, and' in x]
+
+
 def test_a_scale_settles_the_unit():
     clips = [dict(x, keypoint=1000 * x['keypoint']) for x in clips_of()]
     step = SkeletonPreNormalize(layout=KINECT)
@@ -347,6 +388,49 @@ def test_tool_reports_and_draws(tmp_path, capsys):
     # The order that a config or --skeleton gives is what counts.
     tool.main([str(path), '--skeleton', 'kinect-v1', '--out', str(out)])
     assert 'shoulders: [8, 4]' not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('with_score', [False, True])
+def test_tool_draws_pixels_with_a_score(tmp_path, capsys, with_score):
+    tool = load_script(REPO / 'tools/data/inspect_annotations.py')
+    path, out = write(tmp_path / 'mine.pkl'), tmp_path / 'mine.png'
+    data = load_annotations(path)
+    for clip in data['annotations']:
+        clip['keypoint'] = 400 - 100 * clip['keypoint']
+        clip['keypoint'][..., 2] = 0.9
+    save_annotations(data, path)
+    tool.main([
+        str(path), '--skeleton', 'kinect-v1', '--out', str(out), '--config',
+        str(REPO / 'configs/umurl/pretrain/'
+            'umurl_4xb128-451e_ntu60-xsub-keypoint-2d.py'), '--cfg-options',
+        f'train_dataloader.dataset.prepare.0.with_score={with_score}'
+    ])
+    assert '! units' not in capsys.readouterr().out
+    # One picture of x and y before, and one after.
+    width, height = Image.open(out).size
+    assert width / height == pytest.approx(2 / 3, abs=0.01)
+
+
+def test_a_normalisation_may_drop_a_coordinate():
+    raw = clips_of(1)[0]['keypoint'][:, 0]
+    figure = draw_normalization([PosePair('clip', raw, raw[..., :2])], KINECT,
+                                'y', ('metres', 'metres'))
+    assert [axes.get_title() for axes in figure.axes] == [
+        'clip: as annotated', 'clip: as annotated', 'clip: normalised']
+    assert figure.axes[2].get_ylabel() == 'y (metres)'
+
+
+def test_tool_looks_at_pixels_of_a_skeleton_that_is_not_known(tmp_path,
+                                                              capsys):
+    tool = load_script(REPO / 'tools/data/inspect_annotations.py')
+    path = tmp_path / 'mine.pkl'
+    clips = [dict(x, keypoint=400 + 100 * x['keypoint'][:, :, :13, :2])
+             for x in clips_of()]
+    save_annotations(dict(annotations=clips), path)
+    tool.main([str(path)])
+    report = capsys.readouterr().out
+    assert ', pixels; ' in report and '! units' not in report
+    assert 'no picture: it needs a skeleton' in report
 
 
 def test_tool_names_what_it_cannot_read(tmp_path, capsys):

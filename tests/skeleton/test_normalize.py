@@ -98,6 +98,17 @@ def test_rotations_onto_x(vector):
         rotation @ vector, [vector.norm(), 0, 0], atol=1e-9)
 
 
+@pytest.mark.parametrize('up', [1, 2])
+def test_level_shoulders_leave_the_vertical_where_it_is(up):
+    """Hence a turn that follows is about the same axis, y or z."""
+    turns = torch.linspace(-3, 3, 50, dtype=torch.float64)
+    lines = torch.zeros(50, 3, dtype=torch.float64)
+    lines[:, 0], lines[:, 3 - up] = turns.cos(), turns.sin()
+    vertical = torch.eye(3, dtype=torch.float64)[up]
+    np.testing.assert_allclose(
+        rotations_onto_x(lines) @ vertical, vertical.expand(50, 3), atol=1e-9)
+
+
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
 def test_no_shoulder_line_no_rotation(dtype):
     rotation, = rotations_onto_x(torch.zeros(1, 3, dtype=dtype))

@@ -185,6 +185,59 @@ def test_what_cannot_be(tool, folder, monkeypatch, capsys, more, message):
     assert message in refusal(tool, capsys, *argv(folder, 'linear', *more))
 
 
+@pytest.mark.parametrize('content, item', [
+    ([{'pose_world_landmarks': []}],
+     "item [0]: expected a number, got {'pose_world_landmarks': []}"),
+    ([None, [{'x': 1}]], 'item [0]: expected a number, got None'),
+])
+def test_files_of_a_pose_estimator(tool, folder, tmp_path, capsys, content,
+                                   item):
+    path = tmp_path / 'a.json'
+    path.write_text(json.dumps(content))
+    assert refusal(tool, capsys, *argv(folder, 'linear', path)) == (
+        f'error: {path}: {item}; files of a pose estimator go through '
+        'tools/data/pose_estimates.py first')
+
+
+@pytest.fixture(scope='module')
+def flat(ann_file, tmp_path_factory):
+    """A model of pixels, and a clip whose last joint has no score."""
+    path = tmp_path_factory.mktemp('pixels')
+    cfg = tiny_config(ann_file, LINEAR)
+    cfg.model.backbone.in_channels = 2
+    cfg.test_dataloader.dataset.prepare = [dict(type='SkeletonPreNormalize2D')]
+    cfg.dump(path / 'linear.py')
+    save_weights(cfg, path / 'linear.pth')
+    clip = 500 + 100 * CLIPS[0]['keypoint'][:1]
+    clip[..., 2] = 0.9
+    clip[..., -1, 2] = 0
+    np.save(path / 'scored.npy', clip)
+    (path / 'scored.csv').write_text('\n'.join(
+        ','.join(map(repr, frame.ravel().tolist())) for frame in clip[0]))
+    clip[..., -1, :] = 0
+    np.save(path / 'plain.npy', clip[..., :2])
+    np.save(path / 'more.npy', clip[..., [0, 1, 2, 2]])
+    return path
+
+
+@pytest.mark.parametrize('more', [[], ['--window', '16', '--stride', '7']])
+def test_pixels_may_have_a_score(tool, flat, capsys, more):
+    tables = []
+    for name in ('plain.npy', 'scored.npy', 'scored.csv'):
+        tool.main(argv(flat, 'linear', flat / name, *more))
+        tables.append(capsys.readouterr().out.replace(name, ''))
+    assert tables[1:] == tables[:1] * 2
+
+
+def test_a_score_is_the_only_third_coordinate(tool, folder, flat, capsys):
+    line = refusal(tool, capsys, *argv(flat, 'linear', flat / 'more.npy'))
+    assert 'more.npy has shape (1, ' in line
+    assert line.endswith(
+        'wanted is (M, T, V, 2): x and y, or (M, T, V, 3) with the score')
+    line = refusal(tool, capsys, *argv(folder, 'linear', flat / 'more.npy'))
+    assert 'more.npy: expected 3 coordinates, got shape' in line
+
+
 def test_windows_have_a_row_and_a_picture(tool, folder, tmp_path, capsys):
     out, picture = tmp_path / 'windows.csv', tmp_path / 'classes.png'
     tool.main(

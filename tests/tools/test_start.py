@@ -1,4 +1,5 @@
 """`start`: configs for exactly the clips of a file."""
+import csv
 import pickle
 import re
 import sys
@@ -7,13 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import REPO, make_annotations
+from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner
 from tools_loading import load_script, refusal
 
 import umurl_mmaction.__main__ as entry
+from umurl_mmaction.apis import UmURLInferencer
 from umurl_mmaction.apis.experiment import Sizes
 from umurl_mmaction.apis.loading import load_config
+from umurl_mmaction.fileio.annotations import load_annotations
+from umurl_mmaction.skeleton.layout import LAYOUTS
 
 
 @pytest.fixture(scope='module')
@@ -115,20 +120,71 @@ def test_what_the_file_says_is_taken_from_it(tool, capsys):
         assert 'graph_cfg' not in cfg.model.backbone
 
 
-@pytest.mark.parametrize('change, reason', [
+@pytest.mark.parametrize('change, reason, queries', [
     (lambda data: [x.pop('label') for x in data['annotations']],
-     'not all clips have labels'),
-    (lambda data: data['split'].pop('val'), 'no split to test on'),
-    (lambda data: data.pop('split'), 'no split to test on'),
+     'not all clips have labels', 'val'),
+    (lambda data: data['annotations'][3].pop('label'),
+     'not all clips have labels', 'val'),
+    (lambda data: data['split'].pop('val'), 'no split to test on', 'train'),
+    (lambda data: data['split'].update(val=['clip012.mp4']),
+     'no split to test on', 'train'),
+    (lambda data: data.pop('split'), 'no split to test on', None),
 ])
-def test_pre_training_alone_where_nothing_can_be_tested(
-        tool, capsys, change, reason):
-    save(change)
-    tool.main(['mine.pkl', '--layout', 'kinect-v1'])
-    assert list(configs()) == ['pretrain']
+def test_neighbours_where_nothing_can_be_tested(tool, tmp_path, capsys, change,
+                                                reason, queries):
+    """From clips without labels to an encoder and nearest clips."""
+    name = save(change)
+    tool.main([name, '--layout', 'kinect-v1'])
+    written = configs()
+    assert list(written) == ['pretrain', 'retrieve']
+    assert written['retrieve'].test_dataloader.dataset.split == queries
     printed = capsys.readouterr().out
-    assert 'no probe and no retrieval: ' in printed and reason in printed
-    assert 'probe.py' not in printed
+    assert 'no accuracies: ' in printed and reason in printed
+    use = 'mine/mine_retrieve.py work_dirs/mine_pretrain/iter_3000.pth'
+    assert [line.strip() for line in printed.splitlines()[-3:]] == [
+        'mim train umurl_mmaction mine/mine_pretrain.py',
+        f'mim run umurl_mmaction extract_features {use} --out features.npz',
+        f'mim run umurl_mmaction predict {use} mine.pkl --num-nearest 3'
+    ]
+    cfg = shrink(written['pretrain'])
+    cfg.update(work_dir='work', experiment_name=f'{tmp_path.name}-neighbours')
+    Runner.from_cfg(cfg).train()
+    inferencer = UmURLInferencer(
+        shrink(written['retrieve']), 'work/iter_2.pth', device='cpu',
+        num_nearest=2)
+    clip = load_annotations(name)['annotations'][0]
+    found = inferencer([clip['keypoint']])
+    assert found['nearest_names'][0, 0] == clip['frame_dir']
+    assert found['similarities'][0, 0] == pytest.approx(1)
+    assert ('labels' in found) == (reason != 'not all clips have labels')
+    with open('classes.txt', 'w') as file:
+        file.write('a\nb\nc\n')
+    shrink(written['retrieve']).dump('small.py')
+    load_script(REPO / 'tools/predict.py').main([
+        'small.py', 'work/iter_2.pth', name, '--device', 'cpu',
+        '--num-nearest', '2', '--classes', 'classes.txt', '--out', 'table.csv'
+    ])
+    with open('table.csv') as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == len(load_annotations(name)['annotations'])
+    assert table[0]['nearest_1'] == table[0]['name'] == clip['frame_dir']
+    assert ('label' in table[0]) == ('labels' in found)
+
+
+def test_a_guessed_layout_is_said(tool, capsys):
+    save(num_joints=15)
+    tool.main(['mine.pkl'])
+    guess, = [x for x in capsys.readouterr().out.splitlines()
+              if x.startswith('! layout: ')]
+    assert "what its 15 joints are; they are taken for 'sbu' (head, " in guess
+    tool.main(['mine.pkl', '--layout', 'sbu', '--out', 'named'])
+    assert '! layout' not in capsys.readouterr().out
+
+
+def test_names_without_a_clip_are_counted(tool, capsys):
+    save(lambda data: data['split']['val'].append('lost'))
+    tool.main(['mine.pkl', '--layout', 'msr'])
+    assert '; 1 of its names have no clip\n' in capsys.readouterr().out
 
 
 def test_other_splits(tool):
@@ -242,6 +298,32 @@ def test_the_normalisation_suits_the_unit(tool, capsys, request, change,
     assert re.search(f'clips looked at: a person spans .*, {unit};', printed)
     assert ('normalisation: ' in printed) and (
         'The unit is not the metre' in printed) == ('scale' in step)
+
+
+@pytest.mark.parametrize('axis, sign, up', [(1, 1, 'y'), (1, -1, 'y'),
+                                            (2, 1, 'z'), (2, -1, 'z')])
+def test_views_turn_about_the_axis_that_is_up(tool, capsys, axis, sign, up):
+    high = np.array([bool(re.search('head|shoulder', name))
+                     for name in LAYOUTS['kinect-v1'].joints])
+    upwards = sign * np.outer(high, np.eye(3)[axis])
+    save(mapped(lambda x: x / 10 + upwards))
+    tool.main(['mine.pkl', '--layout', 'kinect-v1'])
+    named = ('-' if sign < 0 else '') + 'xyz'[axis]
+    assert f'; {named} is up' in capsys.readouterr().out
+    text = Path('mine/mine_pretrain.py').read_text()
+    assert max(map(len, text.splitlines())) < 80
+    # Only what differs from the base is said.
+    assert ("up='z'" in text) == ('plus_views' in text) == (up == 'z')
+    cfg = configs()['pretrain']
+    assert cfg.model.backbone.embed_dims == 128
+    # Configs that inherit from it and change the views start from these.
+    views = cfg.model.data_preprocessor.views
+    assert cfg.plus_views.transforms == views.transforms
+    views = MODELS.build(cfg.model.data_preprocessor).views
+    steps = views.pipelines[0].transforms
+    assert [type(step).__name__ for step in steps] == [
+        'TemporalCropResize', 'RandomChoice', 'PoseRotation']
+    assert (steps[2].angle, steps[2].up) == (0.5, up)
 
 
 def test_joints_that_nobody_saw(tool):

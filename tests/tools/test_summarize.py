@@ -94,7 +94,12 @@ def test_a_resumed_run_is_one_row_with_the_numbers_of_its_log(
     for name in names:
         curve = [x[name] for log in logs for x in log if name in x]
         # Before training, and at epochs 2 and 4; raw joints stay the same.
-        assert len(curve) == (1 if 'raw_joints' in name else 3)
+        if 'raw_joints' in name:
+            assert len(curve) == 1 and name not in row['untrained']
+        else:
+            untrained, *curve = curve
+            assert len(curve) == 2
+            assert row['untrained'][name] == untrained
         assert row['val'][name] == dict(last=curve[-1], best=max(curve))
     head, _, shown = table(capsys.readouterr().out)
     shown = dict(zip(head, shown))
@@ -113,6 +118,7 @@ def test_probes_and_retrievals_have_their_accuracies(
     assert linear['val'] == {
         'acc/top1': dict(last=curve[-1], best=max(curve))}
     assert linear['test'] == knn['val'] == knn['losses'] == {}
+    assert linear['untrained'] == knn['untrained'] == {}
     result, = (runs / 'knn').glob('*/*.json')
     accuracy = json.loads(result.read_text())['acc/top1']
     assert knn['test'] == {'acc/top1': accuracy}
@@ -165,6 +171,44 @@ def test_what_was_done_again_counts_once(tool, killed, tmp_path, capsys):
         ['---', '---', '---', *['---:'] * 4],
         [str(killed), 'mine', '-', '4 of 6', '5', '50.0 (best 90.0)',
          '0:01:00']]
+
+
+NAME = 'retrieval/fused_top1'
+BASELINE = {'retrieval/raw_joints_top1': .6, NAME: .533, 'step': 0}
+
+
+@pytest.mark.parametrize('step', [10, 0])  # 0: as in older logs
+@pytest.mark.parametrize('scores, shown', [
+    ([], 'untrained 53.3'),
+    ([.333], '33.3 (untrained 53.3)'),
+    ([.4, .333], '33.3 (best 40.0, untrained 53.3)'),
+])
+def test_an_untrained_encoder_is_not_the_best(tool, tmp_path, capsys, step,
+                                              scores, shown):
+    run = tmp_path / 'run'
+    write(run, '20260101_000000', [
+        BASELINE, record(10, 9., 1.),
+        *({NAME: score, 'step': step} for score in scores)])
+    row, = summary(tool, tmp_path, run)
+    raw = {'retrieval/raw_joints_top1': dict(last=.6, best=.6)}
+    val = {NAME: dict(last=scores[-1], best=max(scores))} if scores else {}
+    assert row['val'] == {**raw, **val}
+    assert row['untrained'] == {NAME: .533}
+    head, _, cells = table(capsys.readouterr().out)
+    cells = dict(zip(head, cells))
+    assert cells[f'{NAME}, %'] == shown
+    assert cells['retrieval/raw_joints_top1, %'] == '60.0'
+
+
+def test_all_validations_of_old_logs_count(tool, tmp_path):
+    """Without a monitor before the training, too."""
+    run = tmp_path / 'run'
+    write(run, '20260101_000000', [
+        record(10, 9., 1.), {NAME: .5, 'step': 0}, record(20, 9., 1.),
+        {NAME: .4, 'step': 0}])
+    row, = summary(tool, tmp_path, run)
+    assert row['val'] == {NAME: dict(last=.4, best=.5)}
+    assert row['untrained'] == {}
 
 
 def test_the_commit_is_that_of_the_last_start(tool, killed, tmp_path):

@@ -3,8 +3,10 @@
 Each work_dir of MMEngine is a row, made from its JSON logs and its config. A
 run that was stopped and resumed is one row. Accuracies come from the last
 validation (of probes and of retrieval; the table adds the best one if it was
-another) and from the last test. Times are of training iterations, without
-validations. A folder that holds several runs gives a row for each.
+another) and from the last test. Retrieval with the encoder before its training
+is no validation, and stands beside them as 'untrained'. Times are of training
+iterations, without validations. A folder that holds several runs gives a row
+for each.
 """
 import json
 import sys

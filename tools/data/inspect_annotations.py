@@ -58,8 +58,8 @@ def find_setting(
         for clip in data['annotations']:
             layout.check(clip['keypoint'].shape,
                          f'{args.file}: clip {clip["frame_dir"]!r}')
-    elif args.config is None:
-        prepare = []
+    elif args.config is None and coords != 2:
+        prepare = []  # only that of pixels does without a layout
     return layout, prepare
 
 
@@ -133,7 +133,8 @@ def draw(clips: list[dict], layout: 'Layout', prepare: Any,
         raw = missing_as_zeros(clip['keypoint'], clip.get('keypoint_score'))
         made = prepare(dict(clip, keypoint=raw.copy(), layout=layout))
         shown = np.asarray(made['keypoint'], np.float32)
-        shown = shown[..., :measures.num_coords]
+        # Without the score, which 2D keypoints may have as third coordinate.
+        raw, shown = (x[..., :measures.num_coords] for x in (raw, shown))
         pairs.append(
             PosePair(clip['frame_dir'],
                      *first_pose(raw, shown, layout, centered=not flat)))
@@ -141,7 +142,8 @@ def draw(clips: list[dict], layout: 'Layout', prepare: Any,
     after = unit
     if measures.scale == 0:
         after = 'body heights'
-    elif flat and len(prepare.transforms):
+    elif any(type(step).__name__.endswith('PreNormalize2D')
+             for step in prepare.transforms):
         after = 'half frames'
     elif measures.scale != 1:
         after = f'lengths of {measures.scale:g}'

@@ -41,6 +41,7 @@ def draw_misses(inferencer: 'UmURLInferencer', queries: 'StageSource',
         ValueError: If there is none.
     """
     import numpy as np
+    inferencer.model.encoded_gallery.check_labels()
     found = inferencer(
         list(map(queries.dataset.get_data_info, range(len(queries.labels)))))
     misses = [

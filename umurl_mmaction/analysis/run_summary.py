@@ -13,6 +13,9 @@ from .run_logs import Record, check_numbers, read_records
 COMMIT = re.compile(
     r'\b(?:git commit: ([0-9a-f]{7,40}(?:-dirty)?)'
     r'|umurl_mmaction version: (v[\w.+]+))$', re.MULTILINE)
+# Of what RetrievalBaselineHook logs before a training, only this is no score
+# of an encoder; no validation has it.
+RAW_JOINTS = 'retrieval/raw_joints_top1'
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,10 @@ class RunSummary:
         iterations (int): Iterations that are logged; 0 for a test.
         losses (dict[str, float]): The last value of each term.
         val (dict[str, Score]): Top-1 accuracies of the validations, those of
-            retrieval included.
+            retrieval included, and that of the raw joints.
+        untrained (dict[str, float]): Top-1 accuracies of retrieval with the
+            encoder before its training. No checkpoint has them, so that they
+            are neither the last nor the best of ``val``.
         test (dict[str, float]): Top-1 accuracies of the last test.
         seconds (float, optional): Time of the training iterations, without
             validations; repeated iterations count once.
@@ -50,6 +56,7 @@ class RunSummary:
     iterations: int
     losses: dict[str, float]
     val: dict[str, Score]
+    untrained: dict[str, float]
     test: dict[str, float]
     seconds: Optional[float]
 
@@ -86,6 +93,8 @@ def summarize_run(run: Path) -> RunSummary:
     training = [record for _, record in records if 'iter' in record]
     last = training[-1] if training else {}
     config = _newest_config(run)
+    val, untrained = _scores(
+        record for _, record in records if 'iter' not in record)
     return RunSummary(
         run=str(run),
         config=config.stem if config else None,
@@ -94,17 +103,27 @@ def summarize_run(run: Path) -> RunSummary:
         max_epochs=_max_epochs(config) if config and training else None,
         iterations=last.get('step', 0),
         losses={x: last[x] for x in last if x.startswith('loss')},
-        val=_scores(record for _, record in records if 'iter' not in record),
+        val=val,
+        untrained=untrained,
         test=_last_test(run),
         seconds=_seconds(training) if training else None)
 
 
-def _scores(records: Iterable[Record]) -> dict[str, Score]:
+def _scores(
+        records: Iterable[Record]
+) -> tuple[dict[str, Score], dict[str, float]]:
+    """Return the scores of validations, and those of untrained encoders."""
     curves: dict[str, list[float]] = {}
+    untrained: dict[str, float] = {}
     for record in records:
-        for name, value in _accuracies(record).items():
+        scores = _accuracies(record)
+        # The step alone does not tell: older logs have 0 for validations, too.
+        if not record['step'] and RAW_JOINTS in scores:
+            raw = scores.pop(RAW_JOINTS)
+            untrained, scores = scores, {RAW_JOINTS: raw}
+        for name, value in scores.items():
             curves.setdefault(name, []).append(value)
-    return {x: Score(y[-1], max(y)) for x, y in curves.items()}
+    return {x: Score(y[-1], max(y)) for x, y in curves.items()}, untrained
 
 
 def _accuracies(record: Record) -> dict[str, float]:
@@ -184,12 +203,13 @@ def _commit(run: Path) -> Optional[str]:
     return None
 
 
-def _score(score: Optional[Score]) -> str:
+def _score(score: Optional[Score], untrained: Optional[float]) -> str:
+    before = '' if untrained is None else f'untrained {100 * untrained:.1f}'
     if score is None:
-        return '-'
-    text = f'{100 * score.last:.1f}'
-    return text if score.last == score.best else (
-        f'{text} (best {100 * score.best:.1f})')
+        return before or '-'
+    best = '' if score.last == score.best else f'best {100 * score.best:.1f}'
+    notes = ', '.join(filter(None, (best, before)))
+    return f'{100 * score.last:.1f}' + (f' ({notes})' if notes else '')
 
 
 def _duration(seconds: Optional[float]) -> str:
@@ -209,9 +229,15 @@ def _epochs(row: RunSummary) -> str:
 
 def to_markdown(rows: Sequence[RunSummary]) -> str:
     """Make a Markdown table of runs, with accuracies in percent."""
-    losses, val, test = (
-        list(dict.fromkeys(x for row in rows for x in getattr(row, field)))
-        for field in ('losses', 'val', 'test'))
+
+    def names(*fields: str) -> list[str]:
+        return list(dict.fromkeys(
+            x for row in rows for field in fields for x in getattr(row, field)
+        ))
+
+    losses, test = names('losses'), names('test')
+    # A run that was stopped early has no more than the untrained ones.
+    val = names('val', 'untrained')
     table = [[
         'run', 'config', 'commit', 'epochs', *losses,
         *(f'{name}, %' for name in val), *(f'test {name}, %' for name in test),
@@ -221,7 +247,8 @@ def to_markdown(rows: Sequence[RunSummary]) -> str:
         table.append([
             row.run, row.config or '-', row.commit or '-', _epochs(row),
             *(f'{row.losses[x]:.4g}' if x in row.losses else '-'
-              for x in losses), *(_score(row.val.get(x)) for x in val),
+              for x in losses),
+            *(_score(row.val.get(x), row.untrained.get(x)) for x in val),
             *(f'{100 * row.test[x]:.1f}' if x in row.test else '-'
               for x in test), _duration(row.seconds)
         ])

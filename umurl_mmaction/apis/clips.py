@@ -9,6 +9,7 @@ from mmengine.dataset import Compose
 from torch import Tensor
 
 from ..datasets.check_clip import check_range, finite_keypoint
+from ..datasets.transforms import SkeletonPreNormalize2D
 from ..registry import mmaction_scope
 from ..skeleton.layout import Layout
 
@@ -41,6 +42,13 @@ class ClipPipeline:
         self.transforms = [
             *self._prepare.transforms, *self._pipeline.transforms
         ]
+
+    @property
+    def takes_score(self) -> bool:
+        """Whether clips of x and y may have a score as third coordinate."""
+        return any(
+            isinstance(step, SkeletonPreNormalize2D)
+            for step in self.transforms)
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Make inputs and data sample of a :func:`make_results`.

@@ -24,6 +24,7 @@ from ..datasets.inspection import (
     split_pairs,
     torso_of,
     units_of,
+    up_axis,
 )
 from ..datasets.inspection.steps import measure_steps
 from ..fileio.annotations import check_is_there, load_annotations
@@ -77,9 +78,10 @@ class Experiment:
         test (str, optional): Split to test on.
         why_splits (str): Why these; empty if there is no other choice.
         num_train (int): Clips to train on.
-        without_test (str): Why there is no probe and no retrieval; empty if
-            there is.
+        without_test (str): Why nothing can be tested; empty if it can.
         prepare (Mapping): Config of the normalisation.
+        up (str, optional): Axis along which most bodies stand, if there is
+            one; the normalisation does not change it.
         nonfinite (bool): Whether a coordinate is NaN or infinite.
         findings (Sequence[Finding]): What is likely to spoil a training.
         summary (Sequence[str]): What the file is like, in lines.
@@ -95,6 +97,7 @@ class Experiment:
     num_train: int
     without_test: str
     prepare: Mapping[str, Any]
+    up: Optional[str]
     nonfinite: bool
     findings: Sequence[Finding]
     summary: Sequence[str]
@@ -165,6 +168,27 @@ def _choose_layout(data: Mapping, facts: DataFacts, ann_file: str,
         f'{ann_file} has {num_joints} joints, as no known layout has; put '
         'the skeleton into the file: tools/data/convert_annotations.py '
         f'{ann_file} NEW --skeleton FILE.json')
+
+
+def _find_guess(chosen: Layout, facts: DataFacts,
+                name: Optional[str]) -> list[Finding]:
+    """Say what the joints are taken for, if nobody has said it."""
+    if name is not None or facts.layout is not None:
+        return []
+    joints = ', '.join(chosen.joints[:4])
+    return [
+        Finding(f'layout: the file does not say what its {chosen.num_joints} '
+                f'joints are; they are taken for {chosen.name!r} ({joints}, '
+                '...). If they are others, tools/data/convert_annotations.py '
+                'puts their skeleton into the file, --skeleton FILE.json')
+    ]
+
+
+def _split_line(name: str, num_clips: int, num_names: int) -> str:
+    line = f'split {name}: {num_clips} clips'
+    if num_clips < num_names:
+        line += f'; {num_names - num_clips} of its names have no clip'
+    return line
 
 
 class _Splits(NamedTuple):
@@ -305,12 +329,16 @@ def plan_experiment(ann_file: str,
         num_train=len(training),
         without_test=_why_no_test(test, used),
         prepare=prepare,
+        up=up_axis(measures),
         nonfinite=not all(
             np.isfinite(clip['keypoint']).all() for clip in clips),
-        findings=[*find_all(measures), *used_splits.findings],
+        findings=[
+            *_find_guess(chosen, facts, layout), *find_all(measures),
+            *used_splits.findings
+        ],
         summary=[
             f'{ann_file}: {len(clips)} clips, {class_counts(clips)}',
-            *(f'split {name}: {len(some)} clips'
+            *(_split_line(name, len(some), len(data['split'][name]))
               for name, some in splits.items()),
             line_of(measures)
         ])
@@ -367,13 +395,22 @@ def _pretrain(plan: Experiment) -> str:
         "451 passes, as in the paper's code." if sizes.is_large else
         '30 passes over the clips, but at least 3,000 steps: fewer teach '
         'little.')
+    encoder = f'backbone=dict(skeleton, embed_dims={sizes.width})'
+    views, model = [], [f'model = dict({encoder})']
+    if plan.coords == 3 and plan.up in ('z', '-z'):
+        views = [
+            _comment('Bodies stand along z: views turn them about it.'),
+            '*others, turn = _base_.plus_views.transforms[0]',
+            "plus_views = dict(transforms=[[*others, dict(turn, up='z')]])",
+        ]
+        model = ['model = dict(', f'    {encoder},',
+                 '    data_preprocessor=dict(views=plus_views))']
     lines = [
         _comment(f'Pre-training on {plan.num_train} clips. It looks at no '
                  'label.'),
         f"_base_ = '{BASE}/pretrain/umurl-plus_1xb64-3k_synthetic.py'", '',
-        *_data_lines(plan), '',
-        _comment(f'{sizes.width} channels: {width}'),
-        f'model = dict(backbone=dict(skeleton, embed_dims={sizes.width}))',
+        *_data_lines(plan), *views, '',
+        _comment(f'{sizes.width} channels: {width}'), *model,
         _comment(batch),
         f'train_dataloader = dict(batch_size={sizes.batch}, '
         f'dataset=dict(data, split={plan.train!r}))',
@@ -427,16 +464,22 @@ def _probe(plan: Experiment) -> str:
 
 
 def _retrieve(plan: Experiment) -> str:
+    gallery = f'{plan.train!r}' if plan.train else 'the file'
+    what = (
+        f'the nearest clips in {gallery} of any clip, without labels.'
+        if plan.without_test else
+        f'each clip of {plan.test!r} gets the label of its nearest clip in '
+        f'{gallery}.')
     return '\n'.join([
-        _comment(f'Retrieval: each clip of {plan.test!r} gets the label of '
-                 f'its nearest clip in {plan.train!r}.'),
+        _comment(f'Retrieval: {what}'),
         f"_base_ = '{BASE}/knn/umurl-knn_synthetic.py'", '',
         *_data_lines(plan), '',
         _comment('The encoder has the settings of the pre-training.'),
         'model = dict(',
         f'    backbone=dict(skeleton, embed_dims={plan.sizes.width}),',
         f'    gallery=dict(dataset=dict(data, split={plan.train!r})))',
-        f'test_dataloader = dict(dataset=dict(data, split={plan.test!r}))', ''
+        'test_dataloader = dict(dataset=dict(data, '
+        f'split={plan.test or plan.train!r}))', ''
     ])
 
 
@@ -447,14 +490,14 @@ def config_texts(plan: Experiment) -> dict[str, str]:
         plan (Experiment): Its settings.
 
     Returns:
-        dict[str, str]: Text by name of the file: ``NAME_pretrain.py`` and,
-        where clips with labels can be tested, ``NAME_probe.py`` and
+        dict[str, str]: Text by name of the file: ``NAME_pretrain.py``,
+        where clips with labels can be tested ``NAME_probe.py``, and
         ``NAME_retrieve.py``.
     """
     texts = {f'{plan.name}_pretrain.py': _pretrain(plan)}
     if not plan.without_test:
         texts[f'{plan.name}_probe.py'] = _probe(plan)
-        texts[f'{plan.name}_retrieve.py'] = _retrieve(plan)
+    texts[f'{plan.name}_retrieve.py'] = _retrieve(plan)
     return texts
 
 
@@ -475,11 +518,16 @@ def write_configs(plan: Experiment, folder: Path) -> list[str]:
     with replacing_folder(folder) as part:
         for name, text in texts.items():
             write_text(part / name, text)
-    verbs = ['train', 'train', 'test']
-    commands = [
-        f'mim {verb} umurl_mmaction {(folder / name).as_posix()}'
-        for verb, name in zip(verbs, texts)
+    *trained, retrieve = ((folder / name).as_posix() for name in texts)
+    commands = [f'mim train umurl_mmaction {path}' for path in trained]
+    if not plan.without_test:
+        return [
+            *commands, f'mim test umurl_mmaction {retrieve} --checkpoint '
+            f'{plan.checkpoint}'
+        ]
+    use = f'{retrieve} {plan.checkpoint}'
+    return [
+        *commands,
+        f'mim run umurl_mmaction extract_features {use} --out features.npz',
+        f'mim run umurl_mmaction predict {use} {plan.ann_file} --num-nearest 3'
     ]
-    if len(commands) == 3:
-        commands[-1] += f' --checkpoint {plan.checkpoint}'
-    return commands

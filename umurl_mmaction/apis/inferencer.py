@@ -98,7 +98,8 @@ class UmURLInferencer:
             raise ValueError(
                 f'config {self.cfg.filename or "given"} has no test pipeline: '
                 'to use a pre-trained encoder, take the checkpoint with a '
-                'retrieval (knn) config')
+                'retrieval config (umurl-knn_..., or NAME_retrieve.py of '
+                '`python -m umurl_mmaction start`)')
         self.model = load_model(self.cfg, checkpoint, device)
         dataset = self.cfg.test_dataloader.dataset
         self.pipeline = ClipPipeline(dataset, self.model.backbone.layout)
@@ -148,7 +149,8 @@ class UmURLInferencer:
             ``labels`` (N, ), int64. A gallery adds its K nearest clips, the
             nearest first: ``nearest_indices`` (N, K), int64, in the order of
             its dataset, ``nearest_names`` (N, K), ``nearest_labels`` (N, K),
-            int64, and ``similarities`` (N, K), float32, the cosines.
+            int64, and ``similarities`` (N, K), float32, the cosines. One in
+            which a clip has no label adds no label and no score.
 
         Raises:
             ValueError: If something else is given, a clip does not fit the
@@ -334,15 +336,18 @@ class UmURLInferencer:
         named = self.num_nearest or model.num_neighbors
         cosines, nearest = gallery.search(
             gallery.query(feature), max(named, model.num_neighbors))
+        found = dict(
+            nearest_indices=nearest[:, :named],
+            similarities=cosines[:, :named])
+        if gallery.unlabelled:
+            return found
         scores = gallery.vote(cosines[:, :model.num_neighbors],
                               nearest[:, :model.num_neighbors], model.weights)
-        nearest = nearest[:, :named]
         return dict(
+            found,
             scores=scores,
             labels=scores.argmax(dim=1),
-            nearest_indices=nearest,
-            nearest_labels=gallery.labels[nearest],
-            similarities=cosines[:, :named])
+            nearest_labels=gallery.labels[found['nearest_indices']])
 
     def _batches(self, clips: Clips) -> Iterator[dict[str, Any]]:
         """Prepare clips: inputs of the model and samples, by batches."""

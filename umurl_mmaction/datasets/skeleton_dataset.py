@@ -26,7 +26,7 @@ from .subset import class_balanced_subset, draw_per_class
 
 
 class MissingSplitError(ValueError):
-    """An annotation file has no split of the name that is asked for."""
+    """An annotation file has no clip in the split that is asked for."""
 
 
 @DATASETS.register_module()
@@ -76,9 +76,10 @@ class SkeletonDataset(PoseDataset):
 
     Raises:
         FileNotFoundError: If the annotation file is not there.
-        MissingSplitError: If the file has no split of that name.
+        MissingSplitError: If the file has no split of that name, or no clip
+            in it.
         ValueError: If the file is broken or asks for anything else than plain
-            data, the split has no clip, a clip has other joints than the
+            data, a clip has other joints than the
             skeleton or a coordinate that is not finite or, after
             ``prepare``, beyond 65504, or a fraction of unlabelled clips is
             asked for.
@@ -266,8 +267,8 @@ class SkeletonDataset(PoseDataset):
         names = set(data['split'][self.split])
         clips = [x for x in data['annotations'] if x['frame_dir'] in names]
         if not clips:
-            raise ValueError(f'split {self.split!r} of {self.ann_file!r} has '
-                             'no clip')
+            raise MissingSplitError(f'split {self.split!r} of '
+                                    f'{self.ann_file!r} has no clip')
         self._say_of_split(names - {x['frame_dir'] for x in clips},
                            f'of {len(names)} names have no clip')
         training = re.sub('val|test', 'train', self.split)

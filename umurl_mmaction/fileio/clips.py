@@ -288,7 +288,15 @@ def read_array(clip: Clip) -> np.ndarray:
         return parse_npz(clip.path)
     if clip.path.suffix == '.csv':
         return parse_csv(clip)
-    return to_array(load_json(clip.path))
+    value = load_json(clip.path)
+    try:
+        return to_array(value)
+    except ValueError as error:
+        # An array has no objects, what an estimator has found does.
+        if b'{' not in clip.path.read_bytes():
+            raise
+        raise ValueError(f'{error}; files of a pose estimator go through '
+                         'tools/data/pose_estimates.py first') from error
 
 
 def read_clip(clip: Clip) -> np.ndarray:

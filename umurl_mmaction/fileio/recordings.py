@@ -8,13 +8,17 @@ from .clips import SUFFIXES, Clip, read_clip
 
 
 def read_recordings(path: Path, input_shape: tuple[int, ...],
-                    split: Optional[str]) -> list[dict[str, Any]]:
+                    split: Optional[str],
+                    takes_score: bool = False) -> list[dict[str, Any]]:
     """Read the annotations of a file, or its array as one.
 
     Args:
         path (Path): File with an array, or annotations.
         input_shape (tuple[int]): (M, T, V, C) of the encoder.
         split (str, optional): Split of the annotations; None for all clips.
+        takes_score (bool): Whether the model's pipeline takes a score as the
+            last coordinate of an array, and refuses what else does not fit.
+            Defaults to False: an array has C coordinates.
 
     Returns:
         list[dict]: Annotations with ``frame_dir`` and ``keypoint`` (M, T, V,
@@ -24,7 +28,9 @@ def read_recordings(path: Path, input_shape: tuple[int, ...],
         ValueError: If there is no clip in it.
     """
     if path.suffix in SUFFIXES and not is_annotations(path):
-        keypoint = read_clip(Clip(path, *input_shape[2:]))
+        *_, num_joints, coords = input_shape
+        keypoint = read_clip(
+            Clip(path, num_joints, None if takes_score else coords))
         return [dict(frame_dir=str(path), keypoint=keypoint)]
     if path.suffix not in ('.pkl', '.npz'):
         raise ValueError(f'{path}: expected a clip ({", ".join(SUFFIXES)}) or '

@@ -37,8 +37,11 @@ def shear_map(matrix: Tensor, num_joints: int) -> Tensor:
     return maps.expand(*maps.shape[:-3], num_joints, -1, -1)
 
 
-def rotation_map(angle: Tensor, num_joints: int, num_coords: int) -> Tensor:
-    """Turn every joint about the vertical, the second coordinate.
+def rotation_map(angle: Tensor,
+                 num_joints: int,
+                 num_coords: int,
+                 up: str = 'y') -> Tensor:
+    """Turn every joint about the vertical.
 
     In two dimensions the depth is not known, and every map is the identity.
 
@@ -46,6 +49,7 @@ def rotation_map(angle: Tensor, num_joints: int, num_coords: int) -> Tensor:
         angle (Tensor): Radians, (...).
         num_joints (int): Joints V.
         num_coords (int): Coordinates C, at least 2.
+        up (str): The vertical axis, ``'y'`` or ``'z'``. Defaults to ``'y'``.
 
     Returns:
         Tensor: Maps (..., V, C, C).
@@ -54,10 +58,12 @@ def rotation_map(angle: Tensor, num_joints: int, num_coords: int) -> Tensor:
         num_coords, dtype=angle.dtype,
         device=angle.device).repeat(*angle.shape, 1, 1)
     if num_coords > 2:
+        # Horizontal are x and this one.
+        other = 2 if up == 'y' else 1
         maps[..., 0, 0] = angle.cos()
-        maps[..., 0, 2] = angle.sin()
-        maps[..., 2, 0] = -angle.sin()
-        maps[..., 2, 2] = angle.cos()
+        maps[..., 0, other] = angle.sin()
+        maps[..., other, 0] = -angle.sin()
+        maps[..., other, other] = angle.cos()
     maps = maps.unsqueeze(-3)
     return maps.expand(*maps.shape[:-3], num_joints, -1, -1)
 

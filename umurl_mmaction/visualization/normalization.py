@@ -19,7 +19,8 @@ class PosePair(NamedTuple):
     Args:
         title (str): Name of the clip.
         raw (np.ndarray): As annotated, (M, V, C); zeros are missing.
-        normalized (np.ndarray): After the normalisation, (M, V, C).
+        normalized (np.ndarray): After the normalisation, (M, V, C), of as
+            many coordinates or not.
     """
     title: str
     raw: np.ndarray
@@ -88,7 +89,7 @@ def _draw_pose(axes: Axes, pose: np.ndarray, panel: tuple[int, int], up: str,
 
 def draw_normalization(pairs: Sequence[PosePair], layout: Layout, up: str,
                        units: tuple[str, str]) -> Figure:
-    """Draw a row for each pose: before, from two sides in 3D, and after.
+    """Draw a row for each pose: before and after, each from two sides in 3D.
 
     Args:
         pairs (Sequence[PosePair]): The poses; NaN is not drawn.
@@ -99,8 +100,9 @@ def draw_normalization(pairs: Sequence[PosePair], layout: Layout, up: str,
     Returns:
         Figure: The figure.
     """
-    panels = _panels(pairs[0].raw.shape[-1], up)
-    columns = 2 * len(panels)
+    # A normalisation may drop a coordinate.
+    before, after = (_panels(pose.shape[-1], up) for pose in pairs[0][1:])
+    columns = len(before) + len(after)
     figure = Figure(
         figsize=(SIZE * columns, SIZE * len(pairs)), dpi=110)
     inch = 1 / (SIZE * columns), 1 / (SIZE * len(pairs))
@@ -109,10 +111,11 @@ def draw_normalization(pairs: Sequence[PosePair], layout: Layout, up: str,
         top=1 - 0.35 * inch[1], wspace=0.25, hspace=0.25)
     grid = figure.subplots(len(pairs), columns, squeeze=False)
     for row, pair in zip(grid, pairs):
-        for i, axes in enumerate(row):
-            before = i < len(panels)
-            _draw_pose(axes, pair.raw if before else pair.normalized,
-                       panels[i % len(panels)], up, units[not before], layout)
-            state = 'as annotated' if before else 'normalised'
+        drawn = [(pair.raw, panel, units[0], 'as annotated')
+                 for panel in before]
+        drawn += [(pair.normalized, panel, units[1], 'normalised')
+                  for panel in after]
+        for axes, (pose, panel, unit, state) in zip(row, drawn):
+            _draw_pose(axes, pose, panel, up, unit, layout)
             axes.set_title(f'{pair.title}: {state}', fontsize=8)
     return figure

@@ -135,9 +135,43 @@ def test_rotation_keeps_heights_and_distances():
     assert all(within(n, len(angle), 0.1) for n in histogram)
 
 
-def test_a_2d_skeleton_is_not_turned():
+def test_rotation_about_z_keeps_heights_and_distances():
+    torch.manual_seed(0)
+    x = clip(4)
+    turned = PoseRotation(3, up='z')(dict(keypoint=x, augmentations=[]))
+    y = turned['keypoint']
+    assert not np.allclose(y[..., 0], x[..., 0])
+    assert not np.allclose(y[..., 1], x[..., 1])
+    np.testing.assert_array_equal(y[..., 2], x[..., 2])
+    np.testing.assert_allclose(
+        np.linalg.norm(y[:, :, 1:] - y[:, :, :-1], axis=-1),
+        np.linalg.norm(x[:, :, 1:] - x[:, :, :-1], axis=-1),
+        rtol=1e-4)
+    # The same draw turns about y by the same angle.
+    torch.manual_seed(0)
+    swapped = PoseRotation(3)(
+        dict(keypoint=x[..., [0, 2, 1]].copy(), augmentations=[]))
+    np.testing.assert_allclose(
+        swapped['keypoint'][..., [0, 2, 1]], y, atol=1e-6)
+    assert swapped['augmentations'] == turned['augmentations']
+
+
+def test_rotation_is_about_y_by_default():
+    torch.manual_seed(0)
+    maps = PoseRotation().draw(5, (1, 1, 25, 3), NTU)
+    torch.manual_seed(0)
+    angle = 0.5 * (2 * torch.rand(5) - 1)
+    expected = torch.zeros(5, 3, 3)
+    expected[:, 0, 0] = expected[:, 2, 2] = angle.cos()
+    expected[:, 0, 2], expected[:, 2, 0] = angle.sin(), -angle.sin()
+    expected[:, 1, 1] = 1
+    assert torch.equal(maps, expected[:, None].expand(-1, 25, -1, -1))
+
+
+@pytest.mark.parametrize('up', ['y', 'z'])
+def test_a_2d_skeleton_is_not_turned(up):
     x = clip(4, coords=2)
-    y = PoseRotation(1.5)(dict(keypoint=x))['keypoint']
+    y = PoseRotation(1.5, up)(dict(keypoint=x))['keypoint']
     np.testing.assert_array_equal(y, x)
 
 
@@ -314,6 +348,7 @@ def test_a_clip_without_bodies_stays_zero():
     (dict(type='JointCorruption', ratio=1.5), 'within 0..1'),
     (dict(type='PoseShear', amplitude=-1), 'must not be negative'),
     (dict(type='PoseRotation', angle=-1), 'must not be negative'),
+    (dict(type='PoseRotation', up='x'), "^up='x' must be one of 'y', 'z'$"),
     (dict(type='GenSkeletonModalities', modalities=['angle']),
      "unknown modality 'angle'"),
     (dict(type='SkeletonPreNormalize', layout='kinect'), 'unknown layout'),

@@ -9,7 +9,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from .copies import Copies
-from .measure import AWAY, SetMeasures
+from .measure import AWAY, PIXELS, SetMeasures
 
 # A person spans 1.4 to 1.6 in metres; a child that crawls and two arms
 # stretched out stay within these.
@@ -66,7 +66,7 @@ def _depth(measures: SetMeasures) -> Optional[tuple[float, float]]:
 def _has_score(measures: SetMeasures) -> bool:
     """Tell whether the third coordinate is a score from 0 to 1."""
     depth = _depth(measures)
-    return (depth is not None and _spread(measures) > 10
+    return (depth is not None and _spread(measures) > PIXELS
             and 0 <= depth[0] and depth[1] <= 1)
 
 
@@ -83,7 +83,7 @@ def units_of(measures: SetMeasures) -> str:
     """
     spread = _spread(measures)
     if measures.num_coords == 2:
-        return 'pixels' if spread > 10 else 'shares'
+        return 'pixels' if spread > PIXELS else 'shares'
     if _has_score(measures):
         return 'pixels'
     # A person's size of 1.5 m in each unit.
@@ -146,6 +146,11 @@ def _find_units(measures: SetMeasures) -> list[Finding]:
                 f'units: a person spans {spread:.3g}, no pixels: '
                 'SkeletonPreNormalize2D would scale them once more; wanted '
                 "are pixels, or its scale_by='body'")]
+        if units == 'pixels' and measures.keeps_pixels:
+            return [Finding(
+                f'units: a person spans {spread:.4g}: these look like pixels, '
+                'and nothing scales them; wanted is SkeletonPreNormalize2D in '
+                'prepare')]
         return []
     if units == 'metres' or np.isnan(spread):
         return []

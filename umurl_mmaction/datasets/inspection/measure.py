@@ -12,6 +12,9 @@ _BY_JOINTS = {25: 'nturgb+d', 20: 'kinect-v1', 17: 'coco', 18: 'openpose'}
 # Shoulders in the right order point to -x in 0 to 20 % of the clips of the
 # sets named in `findings.py`, in the wrong order in 80 to 100 %.
 AWAY = 0.5
+# A person spans hundreds of pixels, and less than this in other units of 2D
+# keypoints.
+PIXELS = 10.
 _HIGH = ('head', 'neck', 'shoulder', 'nose', 'eye', 'ear')
 _LOW = ('hip', 'pelvis', 'spine_base', 'knee', 'ankle', 'foot')
 
@@ -71,6 +74,8 @@ class SetMeasures:
         rotates (bool): Whether the normalisation turns the shoulder line.
         scale (float): The length that the normalisation makes 1; 0 if that
             is the size of the bodies of each clip. Defaults to 1.
+        keeps_pixels (bool): Whether pixels reach the encoder as they are, as
+            nothing scales 2D keypoints. Defaults to False.
     """
     layout: Optional[Layout]
     clips: Sequence[Clip]
@@ -78,6 +83,7 @@ class SetMeasures:
     tilted: Optional[float] = None
     rotates: bool = False
     scale: float = 1.
+    keeps_pixels: bool = False
 
     @property
     def away_share(self) -> float:

@@ -3,15 +3,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Optional
 
+import numpy as np
+
 from ...skeleton.layout import LAYOUTS, Layout
 from ..transforms.normalize import (
     SkeletonPreNormalize,
     SkeletonPreNormalize2D,
 )
 from .measure import (
+    PIXELS,
     SetMeasures,
     evenly,
     layout_by_joints,
+    measure_clip,
     measure_set,
     missing_as_zeros,
 )
@@ -35,6 +39,24 @@ def _without_score(clip: dict) -> dict:
         return clip
     return dict(
         clip, keypoint=keypoint[..., :2], keypoint_score=keypoint[..., 2])
+
+
+def _keeps_pixels(clips: Sequence[dict], steps: Sequence[Callable],
+                  layout: Optional[Layout]) -> bool:
+    """Tell whether 2D keypoints are as large as pixels after their steps.
+
+    The steps may be any: it is their result that counts.
+    """
+    spreads = []
+    for i in evenly(len(clips), LIMIT):
+        clip = clips[i]
+        if layout is not None:
+            clip = dict(clip, layout=layout)
+        made = _apply(steps, clip)
+        spreads.append(measure_clip(made['keypoint'][..., :2], layout).spread)
+    # A clip without a body has NaN; without any other, the median is NaN.
+    known = np.array(spreads)[np.isfinite(spreads)]
+    return len(known) > 0 and float(np.median(known)) > PIXELS
 
 
 def measure_steps(clips: Sequence[dict],
@@ -63,9 +85,10 @@ def measure_steps(clips: Sequence[dict],
         SetMeasures | None: The measures; None if the clips have neither two
         nor three coordinates, or not all of one number of joints.
     """
-    clips = [clips[i] for i in evenly(len(clips), limit)]
+    clips = annotated = [clips[i] for i in evenly(len(clips), limit)]
+    steps = [*prepare, *pipeline]
     normalize, turn, scale = None, None, 1.
-    for i, step in enumerate([*prepare, *pipeline]):
+    for i, step in enumerate(steps):
         if isinstance(step, (SkeletonPreNormalize, SkeletonPreNormalize2D)):
             normalize = step
             clips = [_apply(prepare[:i], clip) for clip in clips]
@@ -87,4 +110,14 @@ def measure_steps(clips: Sequence[dict],
         layout = layout_by_joints(num_joints)
     if layout is not None and layout.num_joints != num_joints:
         return None
-    return replace(measure_set(clips, layout, turn, track), scale=scale)
+    found = replace(measure_set(clips, layout, turn, track), scale=scale)
+    # MMAction2's has such a name, too, and stands in the pipeline, whose
+    # other steps may depend on chance and are not tried.
+    if coords == 3 or any(
+            type(step).__name__.endswith('PreNormalize2D') for step in steps):
+        return found
+    tried = [*prepare]
+    if normalize is not None and normalize not in tried:
+        tried.append(normalize)
+    return replace(
+        found, keeps_pixels=_keeps_pixels(annotated, tried, layout))

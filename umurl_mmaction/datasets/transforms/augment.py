@@ -16,6 +16,7 @@ from ...skeleton.augment import (
 from ...skeleton.clip_generator import ClipGenerator, uniform
 from ...skeleton.layout import Layout
 from ...skeleton.temporal import crop_resize
+from .normalize import check_choice
 from .view_transform import ViewTransform
 
 
@@ -231,10 +232,9 @@ class PoseShear(JointMapTransform):
 class PoseRotation(JointMapTransform):
     """Turn a clip about the vertical, as if the camera stood elsewhere.
 
-    The vertical is the second coordinate, as in NTU RGB+D. In two dimensions,
-    where the depth is not known, clips stay as they are: to narrow the body
-    by the cosine of the angle gave worse features than nothing
-    (``configs/umurl/README.md``).
+    In two dimensions, where the depth is not known, clips stay as they are:
+    to narrow the body by the cosine of the angle gave worse features than
+    nothing (``configs/umurl/README.md``).
 
     Required Keys:
 
@@ -248,12 +248,21 @@ class PoseRotation(JointMapTransform):
     Args:
         angle (float): The angle in radians is drawn from U(-angle, angle).
             Defaults to 0.5, about 29 degrees.
+        up (str): The vertical axis, whichever way it points: ``'y'``, the
+            second coordinate, as in NTU RGB+D, or ``'z'``, the third one.
+            ``SkeletonPreNormalize`` leaves it where it is, but for the tilt
+            of the shoulders. Defaults to ``'y'``.
+
+    Raises:
+        ValueError: If the angle is negative, or ``up`` is neither.
     """
 
-    def __init__(self, angle: float = 0.5) -> None:
+    def __init__(self, angle: float = 0.5, up: str = 'y') -> None:
         if angle < 0:
             raise ValueError(f'angle={angle} must not be negative')
+        check_choice('up', up, ('y', 'z'))
         self.angle = angle
+        self.up = up
 
     def draw(self,
              num: int,
@@ -264,7 +273,7 @@ class PoseRotation(JointMapTransform):
         num_joints, num_coords = shape[2:]
         draws = uniform(generator, num)
         return rotation_map(self.angle * (2 * draws - 1), num_joints,
-                            num_coords)
+                            num_coords, self.up)
 
     def describe(self, maps: Tensor) -> str:
         """Return for example ``'turned by 12 degrees'``."""
@@ -272,7 +281,8 @@ class PoseRotation(JointMapTransform):
         return f'turned by {angle:.0f} degrees'
 
     def __repr__(self) -> str:
-        return f'{self.__class__.__name__}(angle={self.angle})'
+        return (f'{self.__class__.__name__}(angle={self.angle}, '
+                f'up={self.up!r})')
 
 
 @TRANSFORMS.register_module()

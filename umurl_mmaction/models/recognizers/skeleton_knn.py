@@ -29,8 +29,8 @@ class SkeletonKNN(RecognizerGCN):
 
     Args:
         backbone (dict): A ``SkeletonEncoder``.
-        gallery (dict): Dataloader config of labelled clips, with the
-            pipeline of the test set.
+        gallery (dict): Dataloader config of clips, with the pipeline of the
+            test set. Predictions want their labels.
         num_neighbors (int): Neighbours that vote. Defaults to 1, as in the
             paper.
         weights (str): Weight of a vote: ``'cosine'`` for (1 + cosine) / 2,
@@ -116,7 +116,8 @@ class SkeletonKNN(RecognizerGCN):
             ``pred_label`` (1, ).
 
         Raises:
-            ValueError: If a feature is not finite.
+            ValueError: If a feature is not finite, or a clip of the gallery
+                has no label.
         """
         gallery = self.encoded_gallery
         query = gallery.query(extract_features(self, inputs)[FUSED])

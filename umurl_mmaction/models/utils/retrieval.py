@@ -64,17 +64,18 @@ def _search_chunks(query: Tensor, gallery: Tensor, num_neighbors: int,
 
 
 class Gallery(NamedTuple):
-    """Encoded clips with labels.
+    """Encoded clips, and their labels.
 
     Attributes:
         features (Tensor): (G, F), unit length, float32.
-        labels (Tensor): (G, ), int64.
+        labels (Tensor): (G, ), int64; -1 for a clip without one.
         names (list[str]): Names of the G clips.
         center (Tensor): Subtracted from features before they are compared,
             (F, ).
         scale (Tensor): Multiplies the difference, (F, ).
         classes (tuple[str]): Names of the classes by label; () if the data
             have none.
+        unlabelled (str): Name of a clip without a label; '' if all have one.
     """
     features: Tensor
     labels: Tensor
@@ -82,6 +83,13 @@ class Gallery(NamedTuple):
     center: Tensor
     scale: Tensor
     classes: tuple[str, ...] = ()
+    unlabelled: str = ''
+
+    def check_labels(self) -> None:
+        """Raise ``ValueError`` if a clip has no label."""
+        if self.unlabelled:
+            raise ValueError(f'clip {self.unlabelled!r} of the gallery has no '
+                             'label')
 
     def query(self, features: Tensor) -> Tensor:
         """Make features comparable to those of the gallery.
@@ -121,7 +129,11 @@ class Gallery(NamedTuple):
 
         Returns:
             Tensor: (N, ), int64.
+
+        Raises:
+            ValueError: If a clip of the gallery has no label.
         """
+        self.check_labels()
         _, index = self.search(self.query(features))
         return self.labels[index[:, 0]]
 
@@ -142,9 +154,11 @@ class Gallery(NamedTuple):
             Tensor: Scores, (Q, num_classes), float32.
 
         Raises:
-            ValueError: If ``weights`` is unknown.
+            ValueError: If ``weights`` is unknown, or a clip of the gallery
+                has no label.
         """
         check_vote_weights(weights)
+        self.check_labels()
         votes = (1 + cosines) / 2
         if weights == 'uniform':
             votes = torch.ones_like(cosines)
@@ -166,22 +180,21 @@ def build_gallery(features: Tensor,
 
     Args:
         features (Tensor): (G, num_clips, F).
-        samples (sequence of ActionDataSample): G data samples with labels.
+        samples (sequence of ActionDataSample): G data samples.
         standardize (bool): Whether to compare features that have mean 0 and
             deviation 1 over the gallery in each dimension. The paper compares
             them as they are. Defaults to False.
 
     Returns:
         Gallery: On the device of the features.
-
-    Raises:
-        ValueError: If a clip has no label.
     """
     names = names_of(samples)
-    for name, sample in zip(names, samples):
-        if 'gt_label' not in sample:
-            raise ValueError(f'clip {name!r} of the gallery has no label')
-    labels = torch.cat([sample.gt_label for sample in samples])
+    unlabelled = [
+        name for name, sample in zip(names, samples)
+        if 'gt_label' not in sample
+    ]
+    none = torch.tensor([-1])
+    labels = torch.cat([sample.get('gt_label', none) for sample in samples])
     means = features.mean(dim=1).float()
     center, scale = torch.zeros_like(means[0]), torch.ones_like(means[0])
     if standardize:
@@ -189,5 +202,7 @@ def build_gallery(features: Tensor,
         deviation = (means - center).square().mean(dim=0).sqrt()
         # A dimension that is the same for all clips tells nothing.
         scale = torch.where(deviation > 1e-6, 1 / deviation, 0)
-    gallery = Gallery(means, labels.to(features.device), names, center, scale)
+    gallery = Gallery(
+        means, labels.to(features.device), names, center, scale,
+        unlabelled=unlabelled[0] if unlabelled else '')
     return gallery._replace(features=gallery.query(features))
