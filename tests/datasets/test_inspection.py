@@ -108,17 +108,28 @@ def test_nothing_is_found_in_clean_clips():
      'millimetres'),
     (lambda x: np.concatenate([300 * x[..., :2], 0 * x[..., 2:] + .9], -1),
      'units: .* pixels with a score, no depth'),
-    (lambda x: x[..., :2] / 9, 'units: .* no pixels'),
     (lambda x: 8 * x, r'units: a person spans 1\d\.?\d*, wanted are metres'),
     (spoil(frames=slice(3)), r'empty frames: 72 of 288 .*\(25 %\)'),
     (spoil(joints=3), r'empty joints: 3 \(head\) missing in 100 %'),
     (jump, 'jumps: in 24 of 24 clips'),
     (lambda x: x + np.ones(3, 'f4') * POSE[::-1].astype('f4') * 3,
      'up: |units: '),
-], ids=['swapped', 'mirrored', 'millimetres', 'score', 'shares', 'no unit',
-        'frames', 'joints', 'jumps', 'joint order'])  # yapf: disable
+], ids=['swapped', 'mirrored', 'millimetres', 'score', 'no unit', 'frames',
+         'joints', 'jumps', 'joint order'])  # yapf: disable
 def test_what_is_odd_is_named(change, text):
     assert [x for x in changed(change) if re.match(text, x.text)]
+
+
+@pytest.mark.parametrize('step, found', [
+    (SkeletonPreNormalize2D(), 1),
+    (SkeletonPreNormalize2D(scale_by='body'), 0),
+    # Metres without depth, as of the 2D configs of UTD-MHAD.
+    (SkeletonPreNormalize(layout=KINECT), 0),
+])
+def test_an_image_divides_pixels_only(step, found):
+    clips = [dict(x, keypoint=x['keypoint'][..., :2]) for x in clips_of()]
+    findings = find_all(measure_steps(clips, [step], (), KINECT))
+    assert sum('no pixels: ' in x.text for x in findings) == found
 
 
 def test_millimetres_and_pixels_are_told_apart():

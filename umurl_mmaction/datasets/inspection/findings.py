@@ -141,7 +141,7 @@ def _find_units(measures: SetMeasures) -> list[Finding]:
             'from 0 to 1: pixels with a score, no depth; wanted are '
             'SkeletonPreNormalize2D in prepare and in_channels=2')]
     if measures.num_coords == 2:
-        if units == 'shares' and measures.scale:
+        if units == 'shares' and measures.by_image:
             return [Finding(
                 f'units: a person spans {spread:.3g}, no pixels: '
                 'SkeletonPreNormalize2D would scale them once more; wanted '

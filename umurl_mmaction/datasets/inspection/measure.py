@@ -74,6 +74,8 @@ class SetMeasures:
         rotates (bool): Whether the normalisation turns the shoulder line.
         scale (float): The length that the normalisation makes 1; 0 if that
             is the size of the bodies of each clip. Defaults to 1.
+        by_image (bool): Whether the normalisation divides by the size of the
+            image, as suits pixels. Defaults to False.
         keeps_pixels (bool): Whether pixels reach the encoder as they are, as
             nothing scales 2D keypoints. Defaults to False.
     """
@@ -83,6 +85,7 @@ class SetMeasures:
     tilted: Optional[float] = None
     rotates: bool = False
     scale: float = 1.
+    by_image: bool = False
     keeps_pixels: bool = False
 
     @property

@@ -110,11 +110,16 @@ def measure_steps(clips: Sequence[dict],
         layout = layout_by_joints(num_joints)
     if layout is not None and layout.num_joints != num_joints:
         return None
-    found = replace(measure_set(clips, layout, turn, track), scale=scale)
     # MMAction2's has such a name, too, and stands in the pipeline, whose
     # other steps may depend on chance and are not tried.
-    if coords == 3 or any(
-            type(step).__name__.endswith('PreNormalize2D') for step in steps):
+    flat = [step for step in steps
+            if type(step).__name__.endswith('PreNormalize2D')]
+    found = replace(
+        measure_set(clips, layout, turn, track),
+        scale=scale,
+        by_image=any(
+            getattr(step, 'scale_by', 'image') == 'image' for step in flat))
+    if coords == 3 or flat:
         return found
     tried = [*prepare]
     if normalize is not None and normalize not in tried:
