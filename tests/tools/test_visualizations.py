@@ -334,7 +334,7 @@ def test_a_config_that_gives_no_features_is_refused(folder, capsys):
         folder / 'pretrain' / 'epoch_1.pth', '--loader', 'train_dataloader',
         '--out', folder / 'none', '--cfg-options',
         *options(folder / 'tiny.pkl', 'train_dataloader'))
-    assert 'take the checkpoint with a retrieval (knn) config' in line
+    assert 'take the checkpoint with a retrieval config' in line
     assert not (folder / 'none').exists()
 
 
