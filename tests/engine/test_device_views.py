@@ -43,6 +43,7 @@ def run(tmp_path, ann_file):
         runner.train()
         return seen, model.state_dict()
 
+    train.ann_file = ann_file
     return train
 
 
@@ -175,3 +176,14 @@ def test_keeping_drops_no_transform(run, pipeline, named):
         run('more',
             custom_hooks=[dict(type='KeepOnDeviceHook')],
             train_dataloader=dict(dataset=dict(pipeline=pipeline)))
+
+
+def test_keeping_wants_the_set_itself(run):
+    data = Config.fromfile(REPO / PRETRAIN).train_dataloader.dataset
+    with pytest.raises(ValueError, match='SkeletonDataset .*got RepeatData'):
+        run('repeated',
+            custom_hooks=[dict(type='KeepOnDeviceHook')],
+            val_dataloader=None, val_cfg=None, val_evaluator=None,
+            train_dataloader=dict(dataset=dict(
+                _delete_=True, type='RepeatDataset', times=2, dataset=dict(
+                    data, ann_file=run.ann_file))))

@@ -12,6 +12,9 @@ from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 
+from umurl_mmaction.engine.loops import nearest_neighbor_val_loop
+from umurl_mmaction.models.utils import encoding
+
 CONFIGS = REPO / 'configs' / 'umurl'
 MODALITIES = ('joint', 'bone', 'motion')
 
@@ -228,3 +231,25 @@ def test_best_checkpoint_loads(train):
     runner = train()
     best = next(train.folder.glob('best_*.pth'))
     load_checkpoint(runner.model, str(best), strict=True)
+
+
+@pytest.mark.parametrize('fp16', [False, True])
+def test_monitored_retrieval_takes_the_precision_that_is_set(
+        train, monkeypatch, fp16):
+    seen = []
+    encode = encoding.extract_features
+
+    def look(*args, **kwargs):
+        seen.append(torch.is_autocast_enabled('cpu'))
+        return encode(*args, **kwargs)
+
+    # Of the gallery, and of the queries.
+    for module in (encoding, nearest_neighbor_val_loop):
+        monkeypatch.setattr(module, 'extract_features', look)
+    # Without the first epoch of another monitor.
+    train(**{
+        'train_cfg.max_epochs': 2,
+        'val_cfg.fp16': fp16,
+        'default_hooks.collapse_monitor.interval': 100
+    })
+    assert set(seen) == {fp16}

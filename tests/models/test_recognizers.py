@@ -1,5 +1,7 @@
+import mmengine
 import pytest
 import torch
+from conftest import make_annotations
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.dataset import pseudo_collate
@@ -147,3 +149,23 @@ def test_linear_probe_with_the_stock_recognizer(ann_file):
     predicted = model.eval()(**data, mode='predict')
     for sample, score in zip(predicted, logits.softmax(-1)):
         torch.testing.assert_close(sample.pred_score, score)
+
+
+def test_labels_are_those_of_the_loader(knn, tmp_path):
+    """Not of the preprocessor, which puts them on another device."""
+    data = make_annotations()
+    del data['annotations'][1]['label']
+    mmengine.dump(data, str(tmp_path / 'some.pkl'))
+    knn.gallery['dataset']['ann_file'] = str(tmp_path / 'some.pkl')
+    prepare = knn.data_preprocessor.forward
+
+    def put_elsewhere(data, training=False):
+        made = prepare(data, training)
+        return dict(
+            made, data_samples=[x.to('meta') for x in made['data_samples']])
+
+    knn.data_preprocessor.forward = put_elsewhere
+    gallery = knn.encoded_gallery
+    assert gallery.labels.tolist()[:4] == [0, -1, 2, 0]
+    with pytest.raises(ValueError, match="clip 'clip001' .* has no label"):
+        gallery.check_labels()

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import REPO, make_annotations
-from mmaction.registry import TRANSFORMS
+from mmaction.registry import MODELS, TRANSFORMS
 from mmengine.config import Config
 
+from umurl_mmaction.models import UmURLBackbone
 from umurl_mmaction.skeleton import crop_resize
 from umurl_mmaction.skeleton.layout import build_layout
 from umurl_mmaction.visualization.stages import (
@@ -186,3 +187,20 @@ def test_views_of_every_method_and_encoder(ann_file, name, names):
     views = source[0].views
     assert len(views) == len(names or 'ab')
     assert {view.shape[1] for view in views} == {64}
+
+
+def test_views_of_an_encoder_of_the_users_own(cfg):
+
+    class Own(UmURLBackbone):
+
+        def __init__(self, **kwargs):
+            # As many encoders draw up their rates.
+            self.rates = [x.item() for x in torch.linspace(0, 0.1, 3)]
+            super().__init__(**kwargs)
+
+    MODELS.register_module('OwnEncoder', module=Own)
+    try:
+        cfg.model.backbone.type = 'OwnEncoder'
+        assert len(StageSource(cfg)[0].views) == 4
+    finally:
+        del MODELS.module_dict['OwnEncoder']

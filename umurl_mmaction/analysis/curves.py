@@ -2,7 +2,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ..visualization.curves import RAW_JOINTS
+from ..evaluation.metric_names import RAW_JOINTS
 from .run_logs import read_records
 
 Curve = list[tuple[float, float]]

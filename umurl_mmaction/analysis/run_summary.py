@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from ..evaluation.metric_names import RAW_JOINTS
 from .run_logs import Record, check_numbers, read_records
 
 # The line that CommitHook logs.
 COMMIT = re.compile(
     r'\b(?:git commit: ([0-9a-f]{7,40}(?:-dirty)?)'
     r'|umurl_mmaction version: (v[\w.+]+))$', re.MULTILINE)
-# Of what RetrievalBaselineHook logs before a training, only this is no score
-# of an encoder; no validation has it.
-RAW_JOINTS = 'retrieval/raw_joints_top1'
 
 
 @dataclass(frozen=True)

@@ -79,10 +79,9 @@ class SkeletonDataset(PoseDataset):
         MissingSplitError: If the file has no split of that name, or no clip
             in it.
         ValueError: If the file is broken or asks for anything else than plain
-            data, a clip has other joints than the
-            skeleton or a coordinate that is not finite or, after
-            ``prepare``, beyond 65504, or a fraction of unlabelled clips is
-            asked for.
+            data, a clip has other joints than the skeleton or a coordinate
+            that is not finite or, after ``prepare``, beyond 65504, or a
+            fraction of unlabelled clips is asked for.
     """
 
     def __init__(self,

@@ -8,6 +8,10 @@ from mmengine.evaluator import BaseMetric
 
 from .nearest_neighbor_metric import NearestNeighborMetric
 
+# Of what RetrievalBaselineHook logs before a training, only this is no score
+# of an encoder; no validation has it.
+RAW_JOINTS = 'retrieval/raw_joints_top1'
+
 
 def metric_names(metrics: Iterable[BaseMetric],
                  kinds: Sequence[str]) -> list[str]:

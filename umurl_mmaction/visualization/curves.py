@@ -8,11 +8,12 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from ..evaluation.metric_names import RAW_JOINTS
+
 # Three in a row fill the width of a page, where text keeps its size.
 PANEL = (3.1, 2.3)  # inches
 MAX_COLUMNS = 3
 RETRIEVAL = 'retrieval/'
-RAW_JOINTS = 'retrieval/raw_joints_top1'
 
 Curve = list[tuple[float, float]]
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
-import torch
 from mmaction.registry import DATASETS, MODELS, TRANSFORMS
 from mmengine.config import Config
 from mmengine.dataset import Compose
@@ -110,8 +109,7 @@ def build_views(
         single view, for each; and the stream that each view gives, none if
         the model does not say so.
     """
-    with torch.device('meta'):  # without weights
-        algorithm = MODELS.build(model)
+    algorithm = MODELS.build(model)
     transform = TRANSFORMS.build(views)
     transform.fit(algorithm.num_views, algorithm.backbone.input_shape[1])
     built = [

@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from ...datasets.skeleton_dataset import SkeletonDataset
 from ...datasets.transforms import PackSkeletonInputs
 from ...skeleton.batch import ClipIndex, PackedClips, pack_clips
 from ..unwrap import bare_model
@@ -35,8 +36,8 @@ class KeepOnDeviceHook(Hook):
     nothing else: each clip is read once.
 
     Raises:
-        ValueError: If the data preprocessor makes no views, or the pipeline
-            does more than to pack.
+        ValueError: If the data preprocessor makes no views, the training set
+            is no ``SkeletonDataset``, or its pipeline does more than to pack.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -47,6 +48,9 @@ class KeepOnDeviceHook(Hook):
             raise ValueError('KeepOnDeviceHook wants views that are made on '
                              'the device: set model.data_preprocessor.views')
         dataset = runner.train_dataloader.dataset
+        if not isinstance(dataset, SkeletonDataset):
+            raise ValueError('KeepOnDeviceHook wants a SkeletonDataset to '
+                             f'train on, got {type(dataset).__name__}')
         self._check_pipeline(dataset.pipeline.transforms)
         num_person = model.backbone.input_shape[0]
         clips = pack_clips([

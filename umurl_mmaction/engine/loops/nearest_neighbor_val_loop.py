@@ -144,14 +144,8 @@ class NearestNeighborValLoop(ValLoop):
             return {}
         kinds = kinds_of(model.backbone)
         galleries = self._encode_gallery(model, kinds)
-        with autocast(enabled=self.fp16):
-            features, samples = encode_dataset(
-                model,
-                self.dataloader.dataset,
-                kinds,
-                batch_size=self.dataloader.batch_size,
-                num_workers=self.dataloader.num_workers,
-                collate_fn=pack_collate)
+        features, samples = self._encode(
+            model, self.dataloader.dataset, self.dataloader, kinds)
         truth = torch.cat([sample.gt_label for sample in samples])
         found = {}
         for kind, gallery in galleries.items():
@@ -165,18 +159,25 @@ class NearestNeighborValLoop(ValLoop):
         # A copy that shares the arrays with the training set.
         dataset, queries = copy.copy(train.dataset), self.dataloader.dataset
         dataset.pipeline = queries.pipeline  # type: ignore[attr-defined]
-        with autocast(enabled=self.fp16):
-            features, samples = encode_dataset(
-                model,
-                dataset,
-                kinds,
-                batch_size=train.batch_size,
-                num_workers=train.num_workers,
-                collate_fn=pack_collate)
+        features, samples = self._encode(model, dataset, train, kinds)
         return {
             kind: build_gallery(feature, samples, self.standardize)
             for kind, feature in features.items()
         }
+
+    def _encode(
+        self, model: Any, dataset: Any, loader: DataLoader,
+        kinds: Sequence[str]
+    ) -> tuple[dict[str, torch.Tensor], list[ActionDataSample]]:
+        """Encode a dataset in the batches of a loader."""
+        with autocast(enabled=self.fp16):
+            return encode_dataset(
+                model,
+                dataset,
+                kinds,
+                batch_size=loader.batch_size,
+                num_workers=loader.num_workers,
+                collate_fn=pack_collate)
 
     def _retrieve(
             self, features: dict[str, torch.Tensor],

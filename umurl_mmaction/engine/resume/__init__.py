@@ -2,9 +2,8 @@
 
 This folder uses private or undocumented state of MMEngine's runner, loops and
 hooks and of torch's data loader. Check this list on each update of MMEngine or
-torch. All names exist in MMEngine 0.10.0 to
-0.10.7 (``setup.py`` asks for 0.10); "since" names the first release that is
-known to have them.
+torch. All names exist in MMEngine 0.10.0 to 0.10.7 (``setup.py`` asks for
+0.10); "since" names the first release that is known to have them.
 
 Runner (MMEngine, since 0.7.0), read in ``resume_hook.py``:
     ``_resume``, ``_has_loaded``, ``_load_from``: the hook checks the file
@@ -34,6 +33,8 @@ Other modules need a private name where they stand:
     ``loops/passes_train_loop.py`` sets ``_max_iters`` of its parent, and
     ``silent_settings.py`` reads it and ``_max_epochs`` (MMEngine, since
     0.7.0).
+    ``hooks/check_data_hook.py`` reads ``OptimWrapper._accumulative_counts``
+    (same).
     ``datasets/skeleton_dataset.py`` fills ``BaseDataset._metainfo``, and
     ``apis/loading.py`` reads ``Config._cfg_dict`` (same).
     ``registry.py`` reads ``Registry._locations`` (MMEngine, since 0.7.0), to

@@ -148,11 +148,12 @@ def encode_dataset(
     samples: list[ActionDataSample] = []
     said = time.monotonic()
     for data in loader:
+        # Those of the preprocessor are on the device of this rank.
+        samples.extend(data['data_samples'])
         data = model.data_preprocessor(data, False)
         encoded = extract_features(model, data['inputs'], kinds)
         for kind, feature in encoded.items():
             features[kind].append(feature)
-        samples.extend(data['data_samples'])
         if time.monotonic() - said >= SECONDS_BETWEEN_LINES:
             said = time.monotonic()
             done = min(len(samples) * dist.get_world_size(), num_samples)
