@@ -15,6 +15,7 @@ default_hooks = dict(
     check_data=dict(type='CheckDataHook'),
     inspect_data=dict(type='InspectDataHook'),
     check_weights=dict(type='CheckWeightsHook'),
+    check_preparation=dict(type='CheckPreparationHook'),
     check_loss=dict(type='CheckLossHook'),
     throughput=dict(type='ThroughputHook'),
     commit=dict(type='CommitHook'),

@@ -1,4 +1,5 @@
 """Loading of configs by name, and of models with all their weights."""
+import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +9,9 @@ import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.hub import get_config
+from mmengine.logging import print_log
 
+from ..datasets.preparation import find_difference
 from ..fileio.checkpoints import load_checkpoint, weights_of
 from ..models.official.checks import load_all_weights
 from ..models.official.hico import rename_hico
@@ -177,4 +180,8 @@ def load_model(cfg: Config,
     model.dataset_meta = (loaded.get('meta') or {}).get('dataset_meta') or {}
     rename_hico(weights, model)
     load_all_weights(model, weights, str(checkpoint))
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    difference = find_difference(model.dataset_meta, dataset.get('prepare'))
+    if difference:
+        print_log(f'{checkpoint}: {difference}', 'current', logging.WARNING)
     return model

@@ -21,6 +21,7 @@ from .check_clip import check_clip, check_range, finite_keypoint
 from .facts import facts_of, layout_of
 from .inspection import SetMeasures
 from .inspection.steps import measure_steps
+from .preparation import plain_steps
 from .sample_seed import sample_chance
 from .subset import class_balanced_subset, draw_per_class
 
@@ -42,8 +43,8 @@ class SkeletonDataset(PoseDataset):
     A file may also have ``skeleton``, the name of a layout or a dict with
     ``joints`` and ``parents``, and ``classes``, the names of the classes.
     Both become part of ``metainfo``, with the numbers of bodies, coordinates
-    and classes; the transforms of ``prepare`` and ``pipeline`` get the layout
-    as ``results['layout']``.
+    and classes and the settings of ``prepare``; the transforms of ``prepare``
+    and ``pipeline`` get the layout as ``results['layout']``.
 
     Args:
         prepare (list[dict]): Transforms that each clip goes through once,
@@ -96,6 +97,8 @@ class SkeletonDataset(PoseDataset):
         if nonfinite not in ('error', 'missing'):
             raise ValueError(f"nonfinite={nonfinite!r} must be 'error' or "
                              "'missing'")
+        # The configs first: building one takes its type out.
+        self._steps = plain_steps(prepare)
         self.prepare = Compose(list(prepare))
         self.nonfinite = nonfinite
         self.trusted = trusted
@@ -182,15 +185,17 @@ class SkeletonDataset(PoseDataset):
         return info
 
     def _describe(self, data: dict[str, Any]) -> None:
-        """Put what the file says of its clips into ``metainfo``.
+        """Put what is known of the clips into ``metainfo``.
 
-        Checkpoints hold it, so that a model can be built without the file.
+        Checkpoints hold it, so that a model can be built without the file,
+        and clips be prepared as these.
         """
         facts = facts_of(data, self.ann_file)
         self._metainfo.update(
             num_person=facts.num_person,
             in_channels=facts.in_channels,
-            num_classes=facts.num_classes)
+            num_classes=facts.num_classes,
+            prepare=self._steps)
         if facts.layout is not None:
             self._metainfo.setdefault('skeleton', facts.layout.to_dict())
         if 'classes' in data:

@@ -1,6 +1,7 @@
 from .cache_features_hook import CacheFeaturesHook
 from .check_data_hook import CheckDataHook
 from .check_loss_hook import CheckLossHook
+from .check_preparation_hook import CheckPreparationHook
 from .check_steps_hook import CheckStepsHook
 from .check_weights_hook import CheckWeightsHook
 from .collapse_monitor_hook import CollapseMonitorHook
@@ -14,9 +15,9 @@ from .terse_logger_hook import TerseLoggerHook
 from .throughput_hook import ThroughputHook
 
 __all__ = [
-    'CacheFeaturesHook', 'CheckDataHook', 'CheckLossHook', 'CheckStepsHook',
-    'CheckWeightsHook', 'CollapseMonitorHook', 'CommitHook',
-    'EndWithLauncherHook', 'InspectDataHook', 'KeepOnDeviceHook',
-    'LockWorkDirHook', 'RetrievalBaselineHook', 'TerseLoggerHook',
-    'ThroughputHook'
+    'CacheFeaturesHook', 'CheckDataHook', 'CheckLossHook',
+    'CheckPreparationHook', 'CheckStepsHook', 'CheckWeightsHook',
+    'CollapseMonitorHook', 'CommitHook', 'EndWithLauncherHook',
+    'InspectDataHook', 'KeepOnDeviceHook', 'LockWorkDirHook',
+    'RetrievalBaselineHook', 'TerseLoggerHook', 'ThroughputHook'
 ]
