@@ -6,6 +6,8 @@ _base_ = [
 
 model = dict(
     backbone=dict(_base_.skeleton, modalities=('joint', )),
+    neck=dict(
+        init_cfg=dict(type='Xavier', layer='Linear', distribution='uniform')),
     data_preprocessor=dict(views=_base_.views))
 # The queues hold whole batches.
 train_dataloader = dict(

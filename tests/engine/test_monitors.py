@@ -198,6 +198,21 @@ def test_a_short_run_is_looked_at_more_than_once(train, capsys):
     assert all(line.endswith(': no sign of collapse') for line in lines)
 
 
+def test_looks_do_not_change_what_is_dropped(train):
+    weights = []
+    for interval in (1, 0):
+        runner = train(**{
+            'model.backbone.drop_path_rate': 0.5,
+            'default_hooks.collapse_monitor.interval': interval,
+            'train_cfg.max_epochs': 1,
+            'experiment_name': f'{train.folder.parent.name}-{interval}'
+        })
+        assert len(scalars(runner).get('collapse/std', [])) == 3 * interval
+        weights.append(runner.model.backbone.state_dict())
+    for name, value in weights[0].items():
+        assert torch.equal(value, weights[1][name]), name
+
+
 def test_iterations_are_validated_too(train):
     runner = train(
         train_cfg=dict(

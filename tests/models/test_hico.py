@@ -78,6 +78,13 @@ def test_recipe_of_ntu_is_the_one_that_was_read():
             clip=512, part=512, temporal=2048, spatial=2048,
             instance=4096).items()
     }
+    # The projectors' weights, too, are Xavier's uniform ones.
+    model.init_weights()
+    for neck in model.neck.values():
+        for layer in neck.mlp[::2]:
+            bound = (6 / sum(layer.weight.shape))**0.5
+            assert 0.99 * bound < layer.weight.abs().max() <= bound
+            assert not layer.bias.any()
     assert model.target.momentum == 0.001
     assert {head.temperature for head in model.heads.values()} == {0.2}
     assert cfg.optim_wrapper.optimizer == dict(

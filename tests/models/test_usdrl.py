@@ -1,4 +1,5 @@
 """USDRL, as its configs describe it."""
+import pytest
 import torch
 from conftest import REPO
 from mmaction.registry import MODELS
@@ -116,3 +117,21 @@ def test_recipe_of_ntu_is_the_one_that_was_read():
         assert cfg.param_scheduler[0].milestones == [351]
         assert cfg.optim_wrapper.optimizer == dict(
             type='Adam', lr=5e-4, weight_decay=1e-5, fused=True)
+
+
+@pytest.mark.parametrize('name', [f'usdrl-joint_{NTU}',
+                                  f'usdrl-dste-joint_{NTU}'])
+def test_projectors_start_as_published(name):
+    """As the encoder: linear weights from N(0, 0.02), biases 0."""
+    model = MODELS.build(load(name))
+    model.init_weights()
+    necks = [model.neck, *model.part_necks.values()]
+    layers = [layer for neck in necks for layer in neck.modules()
+              if isinstance(layer, torch.nn.Linear)]
+    assert len(layers) == 9
+    for layer in layers:
+        assert not layer.bias.any()
+    values = torch.cat([layer.weight.flatten() for layer in layers])
+    # A twentieth of normal values is beyond two deviations; torch's own
+    # uniform ones end at 0.25 or more.
+    assert_close(values.std().item(), 0.02, rtol=0.05, atol=0)

@@ -1,5 +1,6 @@
 # Ten epochs of warm-up, then a cosine: the settings are those of config.py and
-# procedure.py in PSTL's code (https://github.com/YujieOuO/PSTL).
+# procedure.py in PSTL's code (https://github.com/YujieOuO/PSTL), whose first
+# epoch has a rate of 0, where ours has the rate of its second one.
 train_cfg = dict(
     type='EpochBasedTrainLoop', max_epochs=150, val_interval=10)
 # The scope selects our AmpOptimWrapper, which takes the fast dtype of the

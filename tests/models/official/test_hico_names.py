@@ -107,7 +107,8 @@ def test_pre_training_goes_on_from_it(theirs, tmp_path):
         custom_hooks=[CheckWeightsHook()],
         default_scope='mmaction')
     runner.load_checkpoint(path)
-    view = torch.randn(3, 2, 64, 25, 3)
+    # The queues hold whole batches.
+    view = torch.randn(4, 2, 64, 25, 3)
     with torch.no_grad():
         for name, network in (
                 ('encoder_q', model._online()),
@@ -122,6 +123,15 @@ def test_pre_training_goes_on_from_it(theirs, tmp_path):
             torch.testing.assert_close(
                 projections['spatial_2'], networks[name]['part_proj'](
                     expected[:, 5 * WIDTH:6 * WIDTH]))
+    # The first step follows the average of the file, and is no new start.
+    weight = 'module.neck.instance.mlp.0.weight'
+    start = model.target.state_dict()[weight].clone()
+    online = model._online().state_dict()[weight.partition('.')[2]]
+    assert not torch.equal(start, online)
+    model.loss([view, view])
+    torch.testing.assert_close(
+        model.target.state_dict()[weight],
+        torch.lerp(start, online, model.target.momentum))
 
 
 def test_the_file_does_not_say_its_modality(theirs, tmp_path):

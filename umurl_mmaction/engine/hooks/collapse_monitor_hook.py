@@ -14,6 +14,7 @@ from ...evaluation.collapse import (
     mean_std,
 )
 from ...models.utils.encoding import check_finite, names_of
+from ..resume.run_state import random_state, set_random_state
 from ..unwrap import bare_model
 
 
@@ -83,13 +84,16 @@ class CollapseMonitorHook(Hook):
     @torch.no_grad()
     def _look(runner: Runner, data_batch: Any) -> dict[str, float]:
         model = bare_model(runner)
-        # The statistics of the projectors see a batch once.
+        # The statistics of the projectors see a batch once, and dropout
+        # draws as if nobody had looked.
+        chance = random_state()
         buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
         with runner.optim_wrapper.optim_context(model):
             data = model.data_preprocessor(data_batch, True)
             fused, uni, decomposed = model.project(data['inputs'])
         for buffer, value in buffers:
             buffer.copy_(value)
+        set_random_state(chance)
         check_finite(fused, names_of(data_batch['data_samples']))
         values = dict(
             std=mean_std(fused),

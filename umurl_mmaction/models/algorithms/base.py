@@ -4,9 +4,8 @@ from typing import Any, Optional, Union
 
 from mmaction.registry import MODELS
 from mmengine.dist import get_world_size
-from mmengine.model import BaseModel
+from mmengine.model import BaseModel, ModuleDict
 from torch import Tensor
-from torch.nn import ModuleDict
 
 from ..backbones import SkeletonEncoder
 from ..data_preprocessors import SkeletonDataPreprocessor
@@ -29,7 +28,8 @@ class SkeletonPretraining(BaseModel, metaclass=ABCMeta):
             encoder.
         num_views (int): Views of a sample.
         heads (ModuleDict): Loss terms by name; each maps two dicts of
-            projections to a dict of losses.
+            projections to a dict of losses. MMEngine's, as those of the
+            necks must be: torch's does not pass ``init_weights`` on.
     """
 
     # The start of weights whose shapes are checked on loading -> that of

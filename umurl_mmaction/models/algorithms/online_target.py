@@ -3,7 +3,7 @@ from typing import Any, Optional
 
 import torch
 from mmaction.registry import MODELS
-from mmengine.model import ExponentialMovingAverage
+from mmengine.model import ExponentialMovingAverage, ModuleDict
 from torch import Tensor, nn
 
 from ..utils.gather import gather_batch
@@ -86,11 +86,11 @@ class OnlineTarget(SkeletonPretraining):
             level: tuple(parts)
             for level, parts in (levels or {INSTANCE: (INSTANCE, )}).items()
         }
-        self.neck = nn.ModuleDict({
+        self.neck = ModuleDict({
             level: self._build_neck(neck, level)
             for level in self.levels
         })
-        self.heads = nn.ModuleDict(
+        self.heads = ModuleDict(
             {name: MODELS.build(head)
              for name, head in heads.items()})
         self._check_heads()
@@ -150,9 +150,9 @@ class OnlineTarget(SkeletonPretraining):
             _, keys = self._embed(self.target.module, second)
         return feature, queries, keys
 
-    def _online(self) -> nn.ModuleDict:
+    def _online(self) -> ModuleDict:
         """The online network, as the moving average sees it."""
-        return nn.ModuleDict(dict(backbone=self.backbone, neck=self.neck))
+        return ModuleDict(dict(backbone=self.backbone, neck=self.neck))
 
     def _embed(self, network: Any,
                streams: Mapping[str,
@@ -202,6 +202,10 @@ class OnlineTarget(SkeletonPretraining):
                       *args: Any) -> None:
         """Start the target anew with weights of another method."""
         start = f'{prefix}target.'
+        steps = f'{start}steps'
         if not any(key.startswith(start) for key in state_dict):
             state_dict.update(self.target.state_dict(prefix=start))
-            state_dict[f'{start}steps'] = torch.zeros_like(self.target.steps)
+            state_dict[steps] = torch.zeros_like(self.target.steps)
+        elif steps not in state_dict:
+            # Before its first step the average is a copy of the network.
+            state_dict[steps] = torch.ones_like(self.target.steps)

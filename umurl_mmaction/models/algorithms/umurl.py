@@ -2,7 +2,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from mmaction.registry import MODELS
-from torch import Tensor, nn
+from mmengine.model import ModuleDict
+from torch import Tensor
 
 from ...skeleton.mixing import mix_with_partner
 from ...skeleton.modalities import check_modalities
@@ -99,11 +100,11 @@ class UmURL(SkeletonPretraining):
         self.share_neck = share_neck
         self.neck = self._build_necks(neck)
         self.parts = dict(parts or {})
-        self.part_necks = nn.ModuleDict({
+        self.part_necks = ModuleDict({
             part: self._build_part_necks(part, part_neck or neck)
             for part in self.parts
         })
-        self.heads = nn.ModuleDict(
+        self.heads = ModuleDict(
             {name: MODELS.build(head)
              for name, head in heads.items()})
         if self.parts:
@@ -184,7 +185,7 @@ class UmURL(SkeletonPretraining):
         return [*features, mix_with_partner(fused, clips)]
 
     def _project(
-        self, necks: nn.ModuleDict, features: Sequence[Tensor]
+        self, necks: ModuleDict, features: Sequence[Tensor]
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Project features as :meth:`_encode` returns them."""
         if self.share_neck:
@@ -223,7 +224,7 @@ class UmURL(SkeletonPretraining):
                     f'feature cannot share: leave out model.parts='
                     f'{self.parts}')
 
-    def _build_part_necks(self, part: str, neck: Mapping) -> nn.ModuleDict:
+    def _build_part_necks(self, part: str, neck: Mapping) -> ModuleDict:
         """Build the projectors of a part, one per branch."""
         known = self.backbone.feature_parts
         if part not in known:
@@ -233,7 +234,7 @@ class UmURL(SkeletonPretraining):
         channels = len(range(self.backbone.out_channels)[known[part]])
         return self._build_necks({**neck, 'in_channels': channels})
 
-    def _build_necks(self, neck: Mapping) -> nn.ModuleDict:
+    def _build_necks(self, neck: Mapping) -> ModuleDict:
         """Build the projectors of all branches."""
         names = [SHARED] if self.share_neck else self.branches
-        return nn.ModuleDict({name: MODELS.build(neck) for name in names})
+        return ModuleDict({name: MODELS.build(neck) for name in names})

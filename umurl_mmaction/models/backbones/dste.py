@@ -1,22 +1,22 @@
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import torch
 from mmaction.registry import MODELS
-from torch import Tensor, nn
+from torch import nn
 
 from ..layers.dense_shift import DenseShiftEncoder
-from .umurl_backbone import UmURLBackbone
+from ..layers.positions import sinusoidal_positions
+from .axis_token_encoder import AxisTokenEncoder
 
 
 @MODELS.register_module()
-class DSTE(UmURLBackbone):
+class DSTE(AxisTokenEncoder):
     """The dense spatio-temporal encoder of USDRL (Weng et al., AAAI 2025).
 
-    Embeddings, fusion, tokens and pooling are those of
-    :class:`UmURLBackbone`; other layers lie between (``layers/dense_shift``
-    has their formulas). Positions, along time the same and along joints
-    learned ones, are added before each layer.
+    Embeddings, fusion, tokens and pooling are UmURL's; other layers lie
+    between (``layers/dense_shift`` has their formulas). Positions, along time
+    UmURL's and along joints learned ones, are added before each layer.
 
     The defaults are those of ``options_pretraining.py`` of
     https://github.com/wengwanjiang/USDRL, which trains one encoder for each
@@ -33,7 +33,8 @@ class DSTE(UmURLBackbone):
         drop_path_rate (float): Probability to drop a branch of a sample in
             training. Defaults to 0.1.
         init_cfg (dict): Defaults to linear weights from N(0, 0.02) and zero
-            biases, as there.
+            biases, as there, but for the map in front of channel attention:
+            it is a convolution there, which keeps torch's numbers.
         kwargs: Settings of :class:`SkeletonEncoder`, except for
             ``out_channels``.
 
@@ -52,20 +53,18 @@ class DSTE(UmURLBackbone):
                      type='TruncNormal', layer='Linear', std=0.02),
                  **kwargs: Any) -> None:
         super().__init__(
-            embed_dims,
-            num_heads,
-            drop_path_rate=drop_path_rate,
-            init_cfg=init_cfg,
-            **kwargs)
+            embed_dims, num_heads, drop_path_rate, init_cfg=init_cfg, **kwargs)
         if num_layers < 1 or gap < 1:
             raise ValueError(f'num_layers={num_layers} and gap={gap} must be '
                              'at least 1')
         if not 0 <= alpha <= 1:
             raise ValueError(f'alpha={alpha} must be within 0..1')
-        num_person, _, num_joints, _ = self.input_shape
+        num_person, clip_len, num_joints, _ = self.input_shape
         learned = torch.empty(num_person * num_joints, embed_dims)
         nn.init.normal_(learned, std=0.02)
-        tables = dict(temporal=cast(Tensor, self.positions), spatial=learned)
+        tables = dict(
+            temporal=sinusoidal_positions(clip_len, embed_dims),
+            spatial=learned)
         self.encoder = nn.ModuleDict({
             axis: DenseShiftEncoder(
                 table,
@@ -77,7 +76,3 @@ class DSTE(UmURLBackbone):
                 drop_path_rate=drop_path_rate)
             for axis, table in tables.items()
         })
-
-    def _mix(self, axis: str, tokens: Tensor) -> Tensor:
-        """Let the tokens of a sample see each other: (N, L, D) -> same."""
-        return self.encoder[axis](tokens)

@@ -7,16 +7,16 @@ from torch import Tensor, nn
 
 from ..layers.token_downsample import TokenDownsample
 from ..layers.transformer import TransformerEncoder
-from .umurl_backbone import TOKENS, UmURLBackbone
+from .axis_token_encoder import TOKENS, AxisTokenEncoder
 
 
 @MODELS.register_module()
-class HiCoBackbone(UmURLBackbone):
+class HiCoBackbone(AxisTokenEncoder):
     """The hierarchical encoder of HiCo (Dong et al., AAAI 2023).
 
-    Embeddings, fusion and tokens are those of :class:`UmURLBackbone`, without
-    positions. The tokens are encoded in several granularities: one half of
-    them each time, by one downsampling per axis, in one transformer per axis::
+    Embeddings, fusion and tokens are UmURL's, without positions. The tokens
+    are encoded in several granularities: one half of them each time, by one
+    downsampling per axis, in one transformer per axis::
 
         for each axis:
             x = embedded tokens
@@ -62,11 +62,7 @@ class HiCoBackbone(UmURLBackbone):
                      type='Xavier', layer='Linear', distribution='uniform'),
                  **kwargs: Any) -> None:
         super().__init__(
-            embed_dims,
-            num_heads,
-            drop_path_rate=drop_path_rate,
-            init_cfg=init_cfg,
-            **kwargs)
+            embed_dims, num_heads, drop_path_rate, init_cfg=init_cfg, **kwargs)
         num_person, clip_len, num_joints, _ = self.input_shape
         tokens = min(clip_len, num_person * num_joints)
         if granularities < 1 or tokens < 2**(granularities - 1):
@@ -76,7 +72,6 @@ class HiCoBackbone(UmURLBackbone):
                 'must be left')
         self.granularities = granularities
         self.out_channels = 2 * granularities * embed_dims
-        del self.positions
         self.encoder = nn.ModuleDict({
             axis: TransformerEncoder(
                 embed_dims, num_heads, num_layers, drop_path_rate, dropout)
