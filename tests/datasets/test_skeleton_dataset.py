@@ -297,6 +297,12 @@ def test_part_of_a_prepared_set(ann_file):
     for clip, index in zip(part, (5, 2)):
         np.testing.assert_array_equal(clip['keypoint'],
                                       whole[index]['keypoint'])
+    # What the checks and the scores read follows.
+    assert part.labels == [whole.labels[i] for i in (5, 2)]
+    assert part.shapes == [whole.shapes[i] for i in (5, 2)]
+    assert [x.tobytes() for x in part.keypoints] == [
+        whole.keypoints[i].tobytes() for i in (5, 2)
+    ]
 
 
 MEMORY = '''

@@ -9,6 +9,7 @@ import numpy as np
 from mmaction.datasets import PoseDataset
 from mmaction.registry import DATASETS
 from mmcv.transforms import Compose
+from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from ..fileio.annotations import (
@@ -69,6 +70,8 @@ class SkeletonDataset(PoseDataset):
 
     Attributes:
         labels (list[tuple[str, int | None]]): Name and label of each clip.
+        keypoints (list[np.ndarray]): The clips after ``prepare``, (M, T, V,
+            C) each; not to change.
         shapes (list[tuple[int, ...]]): (M, T, V, C) of each clip.
         layout (Layout, optional): The file's ``skeleton``; None if it has
             none.
@@ -140,14 +143,18 @@ class SkeletonDataset(PoseDataset):
         self._keypoints = self._prepare(clips)
         for index, clip in enumerate(clips):
             clip['keypoint'] = index
-        self.labels = [(x['frame_dir'], x.get('label')) for x in clips]
-        self.shapes = [x.shape for x in self._keypoints]
         return clips
 
-    @property
-    def keypoints(self) -> Sequence[np.ndarray]:
-        """The clips after ``prepare``, (M, T, V, C) each; not to change."""
-        return self._keypoints
+    def full_init(self) -> None:
+        """Read the clips, unless that is done."""
+        if self._fully_initialized:
+            return
+        super().full_init()
+        # Those that `valid_ratio` and `indices` leave.
+        clips = [BaseDataset.get_data_info(self, i) for i in range(len(self))]
+        self.labels = [(x['frame_dir'], x.get('label')) for x in clips]
+        self.keypoints = [self._keypoints[x['keypoint']] for x in clips]
+        self.shapes = [x.shape for x in self.keypoints]
 
     def filter_data(self) -> list[dict]:
         """Leave out clips by ``valid_ratio``, and say so only if it is set."""
