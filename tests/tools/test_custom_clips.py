@@ -214,7 +214,8 @@ def read(path, **kwargs):
     return read_clip(Clip(path, **kwargs))
 
 
-@pytest.mark.parametrize('heading', [None, 'x0,y0,z0' + ',v' * 12])
+@pytest.mark.parametrize('heading', [
+    None, 'x0,y0,z0' + ',v' * 12, ','.join(map(str, range(15)))])
 def test_csv_with_a_line_a_frame(tmp_path, heading):
     array = clip(4, 1)
     write_csv(tmp_path / 'a.csv', array[0], heading)
@@ -223,16 +224,18 @@ def test_csv_with_a_line_a_frame(tmp_path, heading):
         np.testing.assert_array_equal(
             read(tmp_path / 'a.csv', **kwargs),
             array.astype(np.float32))
-    flat = read(tmp_path / 'a.csv', num_joints=15)
-    assert flat.shape == (1, 4, 15, 1)
+    with pytest.raises(ValueError, match=r'coordinates, which are 2 or 3; '
+                       r'got \(1, 4, 15, 1\)'):
+        read(tmp_path / 'a.csv', num_joints=15)
 
 
-def test_csv_with_a_line_a_frame_and_body(tmp_path):
+@pytest.mark.parametrize('first', [0, 1])
+def test_csv_with_a_line_a_frame_and_body(tmp_path, first):
     array = clip(4, 2)
     array[0, 2:] = array[1, :2] = 0
     lines = ['Frame, Body' + ', v' * 15]
     for frame, body in ((0, 0), (1, 0), (2, 1), (3, 1), (3, 0)):
-        lines.append(', '.join(map(str, [frame, body] + [
+        lines.append(', '.join(map(str, [frame + first, body] + [
             *array[body, frame].reshape(-1)])))
     (tmp_path / 'a.csv').write_text('\n'.join(lines))
     np.testing.assert_array_equal(
@@ -249,9 +252,16 @@ def test_csv_with_a_line_a_frame_and_body(tmp_path):
     (['nan,2,3'], "line 1: expected finite numbers, got 'nan'"),
     (['1,2,3', '1,2,inf'], "line 2: expected finite numbers, got 'inf'"),
     (['1,2'], 'line 1: expected a multiple of 3 numbers, got 2'),
+    (['7,1,2,3'], 'line 1: expected a multiple of 3 numbers, got 4; a number '
+     'in front of the coordinates wants a heading that starts with frame'),
+    (['1;2;3'], 'line 1: expected commas between the fields, got semicolons'),
+    (['1,5;2,5;3,5'],
+     'line 1: expected commas between the fields, got semicolons'),
+    (['1\t2\t3'], 'line 1: expected commas between the fields, got tabs'),
+    (['1 2 3'], 'line 1: expected commas between the fields, got blanks'),
     (['frame,x,y,z', '0,1,2,3', '2,1,2,3'],
      'line 3: expected frame 1, got 2'),
-    (['frame,x,y,z', '1,1,2,3'], 'line 2: expected frame 0, got 1'),
+    (['frame,x,y,z', '2,1,2,3'], 'line 2: expected frame 0 or 1, got 2'),
     (['frame,x,y,z', '0,1,2,3', '0,1,2,3'],
      'line 3: expected frame 1, got 0'),
     (['frame,x,y,z', 'a,1,2,3'],
@@ -338,6 +348,41 @@ def test_malformed_npy(tmp_path, array, message):
         read(path)
     assert str(info.value).startswith(f'{path}: ')
     assert message in str(info.value)
+
+
+@pytest.mark.parametrize('axes, kept, message', [
+    ('TMVC', [0, 1], ' (30, 2, 25, 3), which has more bodies than frames'),
+    ('CTVM', [0], ' (3, 30, 25, 1)'),
+    ('CTVM', [0, 1], ' (3, 30, 25, 2), without any second coordinate: is it '
+     '(C, T, V, M)?'),
+    ('MTCV', [0], ' (1, 30, 3, 25)')])
+def test_axes_in_another_order(tmp_path, axes, kept, message):
+    keypoint = np.random.default_rng(0).random((2, 30, 25, 3))
+    keypoint[1] = 0
+    order = ['MTVC'.index(axis) for axis in axes]
+    np.save(tmp_path / 'a.npy', keypoint[kept].transpose(order))
+    with pytest.raises(ValueError) as info:
+        read(tmp_path / 'a.npy')
+    assert str(info.value).startswith(
+        f'{tmp_path}/a.npy: expected (M, T, V, C): bodies, frames, joints, '
+        'coordinates')
+    assert message in str(info.value)
+
+
+def test_names_with_a_suffix(tool, folder, capsys):
+    table = folder / 'labels.csv'
+    table.write_text(table.read_text().replace('clip1,', 'clip1.npy,'))
+    assert refuse(tool, capsys, folder) == (
+        f'{folder}/clip1.npy: expected the name without .npy')
+
+
+def test_suffixes_and_headings_in_capitals(tool, folder, capsys):
+    (folder / 'clip1.npy').rename(folder / 'clip1.NPY')
+    (folder / 'clip2.csv').rename(folder / 'clip2.CSV')
+    table = folder / 'labels.csv'
+    table.write_text(table.read_text().replace('name,label', 'Name,Label'))
+    _, data = convert(tool, capsys, folder)
+    assert len(data['annotations']) == 3
 
 
 def test_truncated_npy(tmp_path):

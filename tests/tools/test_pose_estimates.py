@@ -95,6 +95,9 @@ def test_the_commands_of_the_page(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_video(tmp_path / 'predictions' / 'train' / 'x' / 'a.json', body(4))
     write_openpose(tmp_path / 'output_json' / 'train' / 'x', 'a', body(4, 25))
+    write_alphapose(
+        tmp_path / 'results' / 'train' / 'x' / 'a' / 'alphapose-results.json',
+        body(4))
     write(tmp_path / 'landmarks' / 'train' / 'x' / 'a.json',
           landmarks(4)[..., :3].tolist())
     (tmp_path / 'takes' / 'train' / 'x').mkdir(parents=True)
@@ -104,7 +107,7 @@ def test_the_commands_of_the_page(tmp_path, monkeypatch):
                 for line in block.splitlines()
                 if line.startswith('python tools/data/pose_estimates.py')]
     assert [command[2] for command in commands] == [
-        'mmpose', 'openpose', 'mediapipe', 'bvh']
+        'mmpose', 'openpose', 'alphapose', 'mediapipe', 'bvh']
     for command in commands:
         if command[2] == 'bvh' and find_spec('pybvh') is None:
             continue  # test_bvh says so
@@ -137,6 +140,34 @@ def test_video_of_mmpose(tool, src, capsys):
         np.testing.assert_array_equal(got[1], score.astype(np.float32))
     assert one['keypoint'].dtype == one['keypoint_score'].dtype == np.float32
     assert lines[0] == '2 clips, 2 classes, 12 frames, 3 bodies'
+
+
+def test_frames_without_a_person_are_empty(tool, src, capsys):
+    """MMPose then makes a body of the whole picture."""
+    keypoint, score = body(6)
+    write_video(src / 'train' / 'a.json', (keypoint, score))
+    path = src / 'train' / 'a.json'
+    frames = json.loads(path.read_text())
+    for t in (2, 3):
+        frames[t]['instances'][0].update(
+            bbox=[[0., 0., 1280., 720.]], bbox_score=1.)
+    path.write_text(json.dumps(frames))
+    lines, data = convert(tool, capsys, 'mmpose', src, *PIXELS)
+    want = keypoint.astype(np.float32)
+    want[2:4] = 0
+    clip, = data['annotations']
+    np.testing.assert_array_equal(clip['keypoint'], want[None])
+    assert lines[3:5] == [
+        '1 changed',
+        '  1: frames without a detected person are left empty (train/a)']
+    # Without a detector each box is the picture.
+    for frame in frames:
+        frame['instances'][0].update(
+            bbox=[[0., 0., 1280., 720.]], bbox_score=1.)
+    path.write_text(json.dumps(frames))
+    _, data = convert(tool, capsys, 'mmpose', src, *PIXELS)
+    np.testing.assert_array_equal(data['annotations'][0]['keypoint'][0],
+                                  keypoint.astype(np.float32))
 
 
 def test_files_of_demos_and_the_order_of_instances(tool, src, capsys):
@@ -388,6 +419,66 @@ def test_openpose(tool, src, capsys, num_joints, layout):
     assert not clip['keypoint_score'][0, 2, 7]
 
 
+def write_alphapose(path, *bodies, names='{}.jpg', without=()):
+    """What AlphaPose writes of a video."""
+    write(path, [
+        dict(
+            image_id=names.format(t),
+            category_id=1,
+            keypoints=np.column_stack([keypoint[t],
+                                       score[t]]).ravel().tolist(),
+            score=2.9,
+            box=[0., 0., 9., 9.],
+            idx=[0.])
+        for t in range(len(bodies[0][0])) if t not in without
+        for keypoint, score in bodies])
+
+
+@pytest.mark.parametrize('num_joints, layout, kept', [
+    (17, 'coco', 17), (26, 'halpe26', 26), (133, 'coco-wholebody', 23),
+    (136, 'halpe26', 26)])
+@pytest.mark.parametrize('file, name', [
+    ('one/alphapose-results.json', 'train/x/one'), ('two.json',
+                                                    'train/x/two')])
+def test_alphapose(tool, src, capsys, num_joints, layout, kept, file, name):
+    """A frame without anybody has no entry."""
+    a = body(7, num_joints)
+    b = body(7, num_joints, x=500, seed=1)
+    write_alphapose(src / 'train' / 'x' / file, a, b, without=[0, 3],
+                    names='cam2_{:05d}.jpg')
+    _, data = convert(tool, capsys, 'alphapose', src, *PIXELS)
+    clip, = data['annotations']
+    assert (data['skeleton'], clip['frame_dir']) == (layout, name)
+    for got, scores in zip(clip['keypoint'], clip['keypoint_score']):
+        want, score = a if got[0, 0, 0] < 300 else b
+        want = want[1:, :kept].astype(np.float32)
+        score = score[1:, :kept].astype(np.float32)
+        want[2] = score[2] = 0
+        np.testing.assert_array_equal(got, want)
+        np.testing.assert_array_equal(scores, score)
+
+
+@pytest.mark.parametrize('change, message', [
+    (lambda x: dict(x=x), "expected AlphaPose's list of people, as it writes "
+     'without --format, got dict'),
+    (lambda x: x[1].pop('keypoints') and None, 'person 1: expected a dict '
+     'with image_id and keypoints'),
+    (lambda x: x[1]['keypoints'].pop() and None, 'person 1: expected '
+     'keypoints to be x, y and confidence of each joint, got (50,)'),
+    (lambda x: x[1].update(image_id='a.jpg'), 'person 1: expected a number '
+     "in image_id, got 'a.jpg'"),
+    (lambda x: x[3].update(image_id='99999999999.jpg'), 'expected the frames '
+     'of a video, got 4 from 0 to 99999999999'),
+    (lambda x: [y.update(keypoints=[1.] * 30) for y in x] and None,
+     '10 keypoints are none of 17, 26, 133, 136: --skeleton must say')])
+def test_malformed_alphapose(tool, src, capsys, change, message):
+    path = src / 'train' / 'a.json'
+    write_alphapose(path, body(4))
+    edit(path, change)
+    line = refuse(tool, capsys, 'alphapose', src, *PIXELS)
+    assert line.startswith(f'{path}: {message}')
+
+
 def test_malformed_openpose(tool, src, capsys):
     write_openpose(src / 'train', 'v', body(5, 25))
     frame = src / 'train' / f'v_{2:012d}_keypoints.json'
@@ -514,8 +605,14 @@ def test_a_line_a_frame(tool, src, capsys):
         np.save(src / 'train' / f'{columns}.npy', array.reshape(3, -1))
         write(src / 'train' / f'{columns}-too.json',
               array.reshape(3, -1).tolist())
-    _, data = convert(tool, capsys, 'mediapipe', src)
-    assert len(data['annotations']) == 6
+        np.savetxt(src / 'train' / f'{columns}-table.csv',
+                   array.reshape(3, -1), delimiter=',', comments='',
+                   header=','.join(f'v{i}' for i in range(33 * columns)))
+    (src / 'labels.csv').write_text('name,split\n' + ''.join(
+        f'train/{columns}{end},train\n' for columns in (3, 4, 5)
+        for end in ('', '-too', '-table')))
+    lines, data = convert(tool, capsys, 'mediapipe', src)
+    assert len(data['annotations']) == 9 and lines[2] == '0 skipped'
     for clip in data['annotations']:
         np.testing.assert_array_equal(
             clip['keypoint'][0], landmarks(3)[..., :3].astype(np.float32))
@@ -586,7 +683,8 @@ def test_bvh(tool, src, capsys):
         name='bvh', joints=['Hips', 'Spine', 'LeftArm'], parents=[-1, 0, 1],
         center=0, shoulders=None)
     (src / 'train' / 'b.bvh').write_text(BVH.replace('LeftArm', 'Head'))
-    assert "b.bvh: expected the skeleton of train/a, 'bvh'" in refuse(
+    assert ("b.bvh: expected the skeleton of train/a, whose joints[2] is "
+            "'LeftArm', got 'Head'") in refuse(
         tool, capsys, 'bvh', src)
     (src / 'train' / 'b.bvh').write_text(BVH.replace('Frames: 2', 'Frames: 3'))
     assert refuse(tool, capsys, 'bvh', src) == (

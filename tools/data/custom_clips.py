@@ -34,9 +34,13 @@ def find_clip(folder: Path, name: str) -> Path:
     """
     from umurl_mmaction.fileio.clips import SUFFIXES
     files = [
-        path for path in (folder / f'{name}{suffix}' for suffix in SUFFIXES)
+        path for path in (folder / f'{name}{ending}' for suffix in SUFFIXES
+                          for ending in (suffix, suffix.upper()))
         if path.is_file()
     ]
+    if not files and (folder / name).is_file():
+        raise ValueError(f'{folder / name}: expected the name without '
+                         f'{(folder / name).suffix or "its suffix"}')
     if len(files) != 1:
         raise ValueError(f'{folder / name}: expected one file '
                          f'{", ".join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, got '
@@ -107,7 +111,7 @@ def convert(folder: Path,
     names = {row.name for _, row in rows if isinstance(row, Row)}
     for path in sorted(folder.rglob('[!.]*')):
         name = path.relative_to(folder).with_suffix('').as_posix()
-        if path.suffix in SUFFIXES and path not in listed and (
+        if path.suffix.lower() in SUFFIXES and path not in listed and (
                 name not in names):
             clips.leave_out(name, f'not in {table.name}')
 

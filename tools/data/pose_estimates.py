@@ -1,6 +1,7 @@
 """Convert the output of a pose estimator to an MMAction2 pickle.
 
-Reads JSON of MMPose or OpenPose, landmarks of MediaPipe, or .bvh files. Split
+Reads JSON of MMPose, OpenPose or AlphaPose, landmarks of MediaPipe, or .bvh
+files. Split
 and class of each clip are those of a table, or of the folders that it lies in:
 SRC/SPLIT/CLASS/CLIP. tools/data/own_skeletons.md describes all of it.
 """
@@ -22,11 +23,13 @@ EPILOG = '''examples:
       --img-shape 1080 1920 --out data/mine.pkl
   python tools/data/pose_estimates.py openpose output_json \\
       --labels labels.csv --img-shape 720 1280 --out data/mine.pkl
+  python tools/data/pose_estimates.py alphapose results \
+      --img-shape 720 1280 --out data/mine.pkl
   python tools/data/pose_estimates.py mediapipe landmarks --out data/mine.pkl
   python tools/data/pose_estimates.py bvh takes --scale 0.01 --out data/mine.pkl
 '''
 
-SOURCES = ('mmpose', 'openpose', 'mediapipe', 'bvh')
+SOURCES = ('mmpose', 'openpose', 'alphapose', 'mediapipe', 'bvh')
 
 
 def assign(
@@ -62,8 +65,10 @@ def assign(
         if isinstance(row, ValueError):
             clips.fail(where, row)
         elif row.name not in videos:
+            hint = ': the name is without the suffix' if (
+                folder / row.name).is_file() else ''
             clips.fail(row.name, ValueError(
-                f'{table}: {where}: no file of {row.name} in {folder}'))
+                f'{table}: {where}: no file of {row.name} in {folder}{hint}'))
         else:
             found.append(row)
     named = {row.name for _, row in rows if isinstance(row, Row)}
@@ -112,9 +117,10 @@ def convert(source: str,
     from umurl_mmaction.converters.shared import ClipCollector, track_parallel
     from umurl_mmaction.skeleton.layout import build_layout
     clips = ClipCollector((), skip_errors)
-    videos = find_videos(source, folder, settings, ignored)
     if table is None and (folder / 'labels.csv').is_file():
         table = folder / 'labels.csv'
+    ignored = [*ignored, *([] if table is None else [table])]
+    videos = find_videos(source, folder, settings, ignored)
     rows = assign(videos, folder, table, clips)
     ids = {name: i for i, name in enumerate(clips.data.get('classes', ()))}
     tasks = [Video(videos[row.name], row.img_shape) for row in rows]
@@ -132,18 +138,15 @@ def convert(source: str,
                 if facts != first[1]:
                     clips.fail(row.name, ValueError(
                         f'{videos[row.name][0]}: expected the skeleton of '
-                        f'{first[0]}, {_describe(*first[1])}, got '
-                        f'{_describe(*facts)}'))
+                        f'{first[0]}, {_compare(first[1], facts)}'))
                     continue
-            more = pose.left_out
             pixels = pose.keypoint.shape[-1] == 2
             clips.add(
                 row.name,
                 pose.keypoint,
                 ids[row.label] if isinstance(row.label, str) else row.label,
                 [row.split],
-                f'{more} more {"body" if more == 1 else "bodies"} left out'
-                if more else '',
+                pose.left_out,
                 score=pose.score if pixels else None,
                 img_shape=(row.img_shape or settings.img_shape)
                 if pixels else None)
@@ -155,9 +158,22 @@ def convert(source: str,
     return clips
 
 
-def _describe(skeleton: Any, shape: tuple[int, ...]) -> str:
-    name = skeleton if isinstance(skeleton, str) else skeleton['name']
-    return f'{name!r} with (V, C) = {shape}'
+def _compare(wanted: tuple[Any, tuple[int, ...]],
+             got: tuple[Any, tuple[int, ...]]) -> str:
+    """Say how two skeletons, with their (V, C), differ."""
+    names = [x if isinstance(x, str) else x['name'] for x, _ in (wanted, got)]
+    if names[0] == names[1] and wanted[1] == got[1] and not (
+            isinstance(wanted[0], str) or isinstance(got[0], str)):
+        for key in ('joints', 'parents'):
+            for v, pair in enumerate(zip(wanted[0][key], got[0][key])):
+                if pair[0] != pair[1]:
+                    return (f'whose {key}[{v}] is {pair[0]!r}, got '
+                            f'{pair[1]!r}')
+    texts = [
+        f'{name!r} with (V, C) = {shape}'
+        for name, (_, shape) in zip(names, (wanted, got))
+    ]
+    return ', got '.join(texts)
 
 
 def main(argv: Optional[list[str]] = None) -> None:

@@ -338,6 +338,7 @@ def plan_experiment(ann_file: str,
         ],
         summary=[
             f'{ann_file}: {len(clips)} clips, {class_counts(clips)}',
+            _sizes_line(clips),
             *(_split_line(name, len(some), len(data['split'][name]))
               for name, some in splits.items()),
             line_of(measures)
@@ -348,6 +349,17 @@ def _comment(*sentences: str) -> str:
     return textwrap.fill(
         ' '.join(sentences), 79, initial_indent='# ', subsequent_indent='# ',
         break_long_words=False, break_on_hyphens=False)
+
+
+def _sizes_line(clips: Sequence[Mapping[str, Any]]) -> str:
+    """Say how large clips are: axes in another order show here."""
+    shapes = [clip['keypoint'].shape for clip in clips]
+    frames = sorted(shape[1] for shape in shapes)
+    joints, coords = shapes[0][2:]
+    counts = Counter(shape[0] for shape in shapes)
+    return (f'{joints} joints in {coords} coordinates; {frames[0]} to '
+            f'{frames[-1]} frames, {frames[len(frames) // 2]} in the middle; '
+            f'bodies: {_counts(counts)}')
 
 
 def _counts(bodies: Mapping[int, int]) -> str:

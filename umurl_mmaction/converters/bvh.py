@@ -19,7 +19,8 @@ def find_videos(folder: Path) -> dict[str, tuple[Path, ...]]:
     """
     return {
         file.relative_to(folder).with_suffix('').as_posix(): (file, )
-        for file in sorted(folder.rglob('[!.]*.bvh'))
+        for file in sorted(folder.rglob('[!.]*'))
+        if file.suffix.lower() == '.bvh'
     }
 
 

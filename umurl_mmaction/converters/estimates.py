@@ -18,10 +18,12 @@ class Estimates(NamedTuple):
         skeleton (str | dict, optional): What the joints are.
         followed (bool): Whether bodies have their places in all frames, so
             that P is one number. Defaults to False.
+        left_out (str): What else is in the files. Defaults to ''.
     """
     frames: Sequence[np.ndarray]
     skeleton: Optional[Skeleton]
     followed: bool = False
+    left_out: str = ''
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,12 @@ class Pose(NamedTuple):
     Args:
         keypoint (np.ndarray): Float32, (M, T, V, C); missing joints are 0.
         score (np.ndarray): Float32, (M, T, V); 0 for missing joints.
-        left_out (int): How many further bodies there are.
+        left_out (str): What else is in the files, such as further bodies.
         skeleton (str | dict, optional): What the joints are.
     """
     keypoint: np.ndarray
     score: np.ndarray
-    left_out: int
+    left_out: str
     skeleton: Optional[Skeleton]
 
 
@@ -168,13 +170,17 @@ def to_pose(found: Estimates, settings: Settings) -> Pose:
     ]
     if found.followed:
         bodies = np.stack(frames, axis=1)
-        left_out = max(0, len(bodies) - settings.num_person)
+        more = max(0, len(bodies) - settings.num_person)
         bodies = bodies[:settings.num_person]
     else:
         # Who has no joint is nobody.
         frames = [frame[frame.any(axis=(1, 2))] for frame in frames]
-        bodies, left_out = main_bodies(frames, settings.num_person,
-                                       settings.max_gap)
+        bodies, more = main_bodies(frames, settings.num_person,
+                                   settings.max_gap)
+    left_out = [found.left_out] if found.left_out else []
+    if more:
+        left_out.append(f'{more} more {"body" if more == 1 else "bodies"} '
+                        'left out')
     keypoint = bodies[..., :-1]
     if width == 4:
         keypoint = keypoint * settings.scale
@@ -182,4 +188,4 @@ def to_pose(found: Estimates, settings: Settings) -> Pose:
     with np.errstate(over='ignore'):
         keypoint, score = (x.astype(np.float32)
                            for x in (keypoint, bodies[..., -1]))
-    return Pose(keypoint, score, left_out, found.skeleton)
+    return Pose(keypoint, score, '; '.join(left_out), found.skeleton)

@@ -1,11 +1,11 @@
 """Landmarks that MediaPipe's PoseLandmarker has found.
 
-MediaPipe has no files of its own, so these are taken: arrays (T, 33, C),
-(M, T, 33, C) or, a frame a line, (T, 33 x C), and JSON, a list with one item
-for each frame. An item is the people that were found, one person alone, or
-None; a result has either below the names of MediaPipe's Python
-(``mediapipe/tasks/python/vision/pose_landmarker.py``) or JavaScript. A person
-is a list of landmarks, dicts or numbers, or the dict that protobuf's
+MediaPipe has no files of its own, so these are taken: arrays (T, 33, C), (M,
+T, 33, C) or, a frame a line, (T, 33 x C), the lines of a .csv, too; and JSON,
+a list with one item for each frame. An item is the people that were found, one
+person alone, or None; a result has either below the names of MediaPipe's
+Python (``mediapipe/tasks/python/vision/pose_landmarker.py``) or JavaScript. A
+person is a list of landmarks, dicts or numbers, or the dict that protobuf's
 ``MessageToDict`` makes of what ``mediapipe.solutions.pose`` gives.
 
 C is x, y, z and, if there are more, the visibility and the presence. World
@@ -22,7 +22,7 @@ from ..skeleton.layout import LAYOUTS
 from .estimates import Estimates, Settings, stack_bodies
 from .shared import Skeleton
 
-SUFFIXES = ('.json', '.npy', '.npz')
+SUFFIXES = ('.json', '.npy', '.npz', '.csv')
 # In Python and in JavaScript.
 KEYS = dict(
     world=('pose_world_landmarks', 'worldLandmarks'),
@@ -43,7 +43,7 @@ def find_videos(folder: Path) -> dict[str, tuple[Path, ...]]:
     """
     found: dict[str, list[Path]] = {}
     for file in sorted(folder.rglob('[!.]*')):
-        if file.suffix in SUFFIXES:
+        if file.suffix.lower() in SUFFIXES:
             name = file.relative_to(folder).with_suffix('').as_posix()
             found.setdefault(name, []).append(file)
     return {name: tuple(files) for name, files in sorted(found.items())}
@@ -150,8 +150,8 @@ def read_video(paths: tuple[Path, ...], settings: Settings) -> Estimates:
         if len(paths) > 1:
             raise ValueError('expected one file of that name, got '
                              f'{", ".join(file.name for file in paths)}')
-        data: Any = (load_json(path) if path.suffix == '.json' else read_array(
-            Clip(path)))
+        data: Any = (load_json(path) if path.suffix.lower() == '.json' else
+                     read_array(Clip(path, _NUM_JOINTS)))
         is_read = isinstance(data, np.ndarray)
         if not is_read and (not isinstance(data, list) or not data):
             raise ValueError('expected a list with an item for each frame, '

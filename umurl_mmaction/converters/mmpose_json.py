@@ -4,11 +4,14 @@ Its inferencers write a file a video, ``[{frame_id, instances}, ...]``, or a
 file a picture, ``[instance, ...]`` (``mmpose/apis/inferencers/
 base_mmpose_inferencer.py``); its demos put either into a dict as
 ``instance_info``, beside ``meta_info``. An instance has ``keypoints`` (V, C)
-and ``keypoint_scores`` (V, ), in pixels, and more.
+and ``keypoint_scores`` (V, ), in pixels, and more. Where the detector sees
+nobody, there is one for the whole picture all the same
+(``pose2d_inferencer.py``), which is nobody here.
 """
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
@@ -32,6 +35,7 @@ SIZES = {
     (133, 2): 'coco-wholebody',
     (17, 3): 'h36m'
 }
+_NOBODY = 'frames without a detected person are left empty'
 # `coco-wholebody` is the body and the feet of 133 keypoints.
 _BODY_AND_FEET = 23
 
@@ -47,7 +51,10 @@ def find_videos(folder: Path, images: bool) -> dict[str, tuple[Path, ...]]:
     Returns:
         dict[str, tuple[Path, ...]]: By name of the clip, sorted.
     """
-    files = sorted(folder.rglob('[!.]*.json'))
+    files = [
+        file for file in sorted(folder.rglob('[!.]*'))
+        if file.suffix.lower() == '.json'
+    ]
     if not images:
         return {
             file.relative_to(folder).with_suffix('').as_posix(): (file, )
@@ -69,8 +76,44 @@ def _natural(path: Path) -> list[tuple[int, str]]:
             for part in re.split(r'(\d+)', path.stem)]
 
 
-def _instances(items: Any) -> np.ndarray:
-    """Read the people of a frame, (P, V, C + 1)."""
+class _Frame(NamedTuple):
+    """The people of a frame, (P, V, C + 1), and their boxes (P, 5).
+
+    A box is left, top, right, bottom and score; NaN if there is none.
+    """
+    bodies: np.ndarray
+    boxes: np.ndarray
+
+
+def _box(item: dict[str, Any]) -> np.ndarray:
+    try:
+        box = [*np.ravel(item['bbox']), item['bbox_score']]
+        return np.array(box, np.float64).reshape(5)
+    except (KeyError, TypeError, ValueError):
+        return np.full(5, np.nan)
+
+
+def _leave_out_pictures(frames: Sequence[_Frame]
+                        ) -> tuple[list[np.ndarray], str]:
+    """Leave out the bodies that stand for a picture without anybody.
+
+    Their box is the picture, with a score of 1. If all are so, no detector
+    was at work.
+    """
+    boxes = np.concatenate([frame.boxes for frame in frames])
+    right, bottom = np.fmax.reduce(boxes[:, 2:4], initial=0)
+    picture = np.array([0, 0, right, bottom, 1])
+    empty = [len(frame.boxes) == 1 and bool((frame.boxes == picture).all())
+             for frame in frames]
+    seen = sum(len(frame.boxes) > 0 for frame in frames)
+    if not 0 < sum(empty) < seen:
+        return [frame.bodies for frame in frames], ''
+    return [stack_bodies([]) if is_empty else frame.bodies
+            for frame, is_empty in zip(frames, empty)], _NOBODY
+
+
+def _instances(items: Any) -> _Frame:
+    """Read the people of a frame."""
     if not isinstance(items, list):
         raise ValueError('expected a list of instances, got '
                          f'{type(items).__name__}')
@@ -85,14 +128,15 @@ def _instances(items: Any) -> np.ndarray:
                 joints_with_scores(
                     to_array(item['keypoints']),
                     to_array(item['keypoint_scores'])))
-    return stack_bodies(bodies)
+    boxes = np.array([_box(item) for item in items]).reshape(-1, 5)
+    return _Frame(stack_bodies(bodies), boxes)
 
 
 def _is_frame(item: Any) -> bool:
     return isinstance(item, dict) and 'instances' in item
 
 
-def _read(path: Path, images: bool) -> tuple[list[np.ndarray], Optional[str]]:
+def _read(path: Path, images: bool) -> tuple[list[_Frame], Optional[str]]:
     """Read the frames of a file, and the name of its data set."""
     data = load_json(path)
     dataset = None
@@ -142,12 +186,13 @@ def read_video(paths: tuple[Path, ...], settings: Settings) -> Estimates:
         ValueError: If a file is malformed. Names it.
     """
     images = settings.options['images']
-    frames: list[np.ndarray] = []
+    found: list[_Frame] = []
     dataset = None
     for path in paths:
         with at(str(path)):
             more, dataset = _read(path, images)
-            frames += more
+            found += more
+    frames, left_out = _leave_out_pictures(found)
     skeleton = settings.options['skeleton']
     size = next((frame.shape[1:] for frame in frames if len(frame)), None)
     if skeleton is None and size is not None:
@@ -159,7 +204,7 @@ def read_video(paths: tuple[Path, ...], settings: Settings) -> Estimates:
         # forward, up), which mirrors the body.
         frames = [frame * [1, -1, 1, 1] if len(frame) else frame
                   for frame in frames]
-    return Estimates(frames, skeleton)
+    return Estimates(frames, skeleton, left_out=left_out)
 
 
 def _layout(dataset: Optional[str], num_joints: int, coords: int,

@@ -12,13 +12,15 @@ from .estimates import Pose, Settings, to_pose
 READERS = dict(
     mmpose='mmpose_json',
     openpose='openpose_json',
+    alphapose='alphapose_json',
     mediapipe='mediapipe_landmarks',
     bvh='bvh')
 # How the names of their files end.
 ENDS = dict(
     mmpose='.json',
     openpose='_keypoints.json',
-    mediapipe='.json, .npy or .npz',
+    alphapose='.json',
+    mediapipe='.json, .npy, .npz or .csv',
     bvh='.bvh')
 
 

@@ -43,6 +43,7 @@ def read_table(
     with at(str(path)):
         lines = list(read_csv(path))
     number, columns = lines[0] if lines else (1, [])
+    columns = [column.lower() for column in columns]
     facts = [x for x in columns if not (of_pictures and x in _SIZE)]
     with_size = sorted(columns) == sorted([*facts, *_SIZE])
     if sorted(facts) not in (['label', 'name', 'split'], [

@@ -15,6 +15,8 @@ from .npz import HEADER_ERRORS, PlainNpz
 SUFFIXES = ('.npy', '.npz', '.csv', '.json')
 # Columns that may stand before the coordinates in a .csv.
 INDEX_COLUMNS = ('frame', 'body')
+# More bodies than this, and than frames, are frames.
+_MANY_BODIES = 5
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -59,6 +61,19 @@ def at(where: str) -> Iterator[None]:
         raise ValueError(f'{where}: {error}') from error
 
 
+def _check_separator(fields: Sequence[str]) -> None:
+    """Refuse a line of a file with another separator than commas."""
+    blanks = fields[0].split() if len(fields) == 1 else []
+    found = {
+        'semicolons': any(';' in field for field in fields),
+        'tabs': any('\t' in field for field in fields),
+        'blanks': len(blanks) > 1 and all(map(is_number, blanks))
+    }
+    for name, is_there in found.items():
+        if is_there:
+            raise ValueError(f'expected commas between the fields, got {name}')
+
+
 def read_csv(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Read a .csv.
 
@@ -77,8 +92,12 @@ def read_csv(path: Path) -> Iterator[tuple[int, list[str]]]:
         reader = csv.reader(f, strict=True)
         try:
             for fields in reader:
+                fields = [field.strip() for field in fields]
+                if reader.line_num == 1:
+                    with at('line 1'):
+                        _check_separator(fields)
                 if fields:
-                    yield reader.line_num, [field.strip() for field in fields]
+                    yield reader.line_num, fields
         except csv.Error as error:
             raise ValueError(f'line {reader.line_num + 1}: {error}') from error
 
@@ -122,19 +141,25 @@ def split_joints(clip: Clip, num_values: int) -> tuple[int, int]:
         raise ValueError('a .csv does not tell where a joint ends, so '
                          '--num-joints or --coords is needed')
     if not num_values or num_values % known:
+        hint = ''
+        if num_values > 1 and (num_values - 1) % known == 0:
+            hint = ('; a number in front of the coordinates wants a heading '
+                    'that starts with frame')
         raise ValueError(f'expected a multiple of {known} numbers, got '
-                         f'{num_values}')
+                         f'{num_values}{hint}')
     other = num_values // known
     return (known, other) if V else (other, known)
 
 
-def parse_index(index: dict[str, str], last: int) -> tuple[int, int]:
+def parse_index(index: dict[str, str],
+                last: Optional[int]) -> tuple[int, int]:
     """Read which frame and body a line of a .csv is about.
 
     Args:
         index (dict[str, str]): Fields of the columns ``frame`` and ``body``,
             of the first of them, or of none.
-        last (int): Frame of the previous line; -1 for the first line.
+        last (int, optional): Frame of the previous line; None for the first
+            line, whose frame is 0 or 1.
 
     Returns:
         tuple[int, int]: Frame and body.
@@ -146,16 +171,22 @@ def parse_index(index: dict[str, str], last: int) -> tuple[int, int]:
         if not (field.isascii() and field.isdigit()):
             raise ValueError(f'expected a {column} counted from 0, got '
                              f'{field[:40]!r}')
-    frame = int(index.get('frame', last + 1))
+    wanted = [0, 1] if last is None else [last + 1]
+    frame = int(index.get('frame', wanted[0]))
     # Frames are in order and without gaps, so that a lost line is noticed and
     # the array is no larger than the file.
-    wanted = [last + 1]
-    if 'body' in index and last >= 0:
+    if 'body' in index and last is not None:
         wanted.insert(0, last)
     if frame not in wanted:
         raise ValueError(f'expected frame {" or ".join(map(str, wanted))}, '
                          f'got {frame}')
     return frame, int(index.get('body', 0))
+
+
+def _is_heading(fields: Sequence[str]) -> bool:
+    """Tell names of columns, or their numbers as pandas writes them."""
+    return not any(map(is_number, fields)) or (
+        len(fields) > 3 and list(fields) == list(map(str, range(len(fields)))))
 
 
 def parse_csv(clip: Clip) -> np.ndarray:
@@ -172,7 +203,7 @@ def parse_csv(clip: Clip) -> np.ndarray:
     """
     lines = list(read_csv(clip.path))
     columns: list[str] = []
-    if lines and not any(map(is_number, lines[0][1])):
+    if lines and _is_heading(lines[0][1]):
         for column, heading in zip(INDEX_COLUMNS, lines.pop(0)[1]):
             if column != heading.lower():
                 break
@@ -183,7 +214,7 @@ def parse_csv(clip: Clip) -> np.ndarray:
     num_values = len(lines[0][1]) - num_index
     with at(f'line {lines[0][0]}'):
         V, C = split_joints(clip, num_values)
-    frame = -1
+    frame: Optional[int] = None
     poses: dict[tuple[int, int], list[float]] = {}
     for number, fields in lines:
         with at(f'line {number}'):
@@ -199,9 +230,10 @@ def parse_csv(clip: Clip) -> np.ndarray:
             raise ValueError(
                 f'line {number}: expected bodies counted from 0 without gaps, '
                 f'got {body}, but {len(bodies)} in all')
-    keypoint = np.zeros((len(bodies), frame + 1, V, C))
-    for (frame, body), pose in poses.items():
-        keypoint[body, frame] = np.reshape(pose, (V, C))
+    frames = {t for t, _ in poses}
+    keypoint = np.zeros((len(bodies), len(frames), V, C))
+    for (t, body), pose in poses.items():
+        keypoint[body, t - min(frames)] = np.reshape(pose, (V, C))
     return keypoint
 
 
@@ -281,12 +313,13 @@ def read_array(clip: Clip) -> np.ndarray:
     Raises:
         ValueError: If it is malformed.
     """
-    if clip.path.suffix == '.npy':
+    suffix = clip.path.suffix.lower()
+    if suffix == '.npy':
         # Neither unpickles nor trusts the size that the header says.
         return np.lib.format.open_memmap(clip.path, 'r')
-    if clip.path.suffix == '.npz':
+    if suffix == '.npz':
         return parse_npz(clip.path)
-    if clip.path.suffix == '.csv':
+    if suffix == '.csv':
         return parse_csv(clip)
     value = load_json(clip.path)
     try:
@@ -297,6 +330,21 @@ def read_array(clip: Clip) -> np.ndarray:
             raise
         raise ValueError(f'{error}; files of a pose estimator go through '
                          'tools/data/pose_estimates.py first') from error
+
+
+def _check_axes(keypoint: np.ndarray) -> None:
+    """Refuse an array (M, T, V, C) whose axes stand in another order."""
+    M, T, _, C = keypoint.shape
+    wanted = 'expected (M, T, V, C): bodies, frames, joints, coordinates'
+    if C not in (2, 3):
+        raise ValueError(f'{wanted}, which are 2 or 3; got {keypoint.shape}')
+    if M > max(T, _MANY_BODIES):
+        raise ValueError(f'{wanted}; got {keypoint.shape}, which has more '
+                         'bodies than frames')
+    # Graph networks want (C, T, V, M), of which the second body may be empty.
+    if (M, C) == (3, 2) and not keypoint[..., 1].any():
+        raise ValueError(f'{wanted}; got {keypoint.shape}, without any '
+                         'second coordinate: is it (C, T, V, M)?')
 
 
 def read_clip(clip: Clip) -> np.ndarray:
@@ -319,6 +367,7 @@ def read_clip(clip: Clip) -> np.ndarray:
             raise ValueError('expected numbers (T, V, C) or (M, T, V, C), '
                              f'got {array.dtype} {array.shape}')
         keypoint = array if array.ndim == 4 else array[None]
+        _check_axes(keypoint)
         for axis, size, what in ((2, num_joints, 'joints'),
                                  (3, coords, 'coordinates')):
             if size and keypoint.shape[axis] != size:

@@ -27,7 +27,7 @@ def read_recordings(path: Path, input_shape: tuple[int, ...],
     Raises:
         ValueError: If there is no clip in it.
     """
-    if path.suffix in SUFFIXES and not is_annotations(path):
+    if path.suffix.lower() in SUFFIXES and not is_annotations(path):
         *_, num_joints, coords = input_shape
         keypoint = read_clip(
             Clip(path, num_joints, None if takes_score else coords))
