@@ -153,6 +153,14 @@ def test_a_full_disk_names_the_file():
     assert explained(write) == '/dev/full: No space left on device'
 
 
+def test_a_checkout_that_is_not_installed(tmp_path, monkeypatch):
+    monkeypatch.setattr('umurl_mmaction.command_line.PACKAGE', tmp_path)
+    index = tmp_path / '.mim' / 'model-index.yml'
+    assert explained(index.read_text).endswith(
+        'this checkout is not installed: run pip install . or pip install '
+        '-e . in it')
+
+
 @pytest.mark.parametrize('call, wanted', [
     (lambda: check_range(np.array([[[[1e30]]]]), "clip 'a'"),
      "clip 'a' has the coordinate 1e+30"),

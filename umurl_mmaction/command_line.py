@@ -104,6 +104,10 @@ def explain(error: BaseException) -> Optional[str]:
     if isinstance(cause, OSError) and cause.strerror:
         name = cause.filename or _open_file(cause.__traceback__)
         text = f'{name}: {cause.strerror}' if name else cause.strerror
+        if name and str(name).startswith(str(PACKAGE / '.mim')):
+            text = ('configs called umurl_mmaction::... are read from the '
+                    'installed package, and this checkout is not installed: '
+                    'run pip install . or pip install -e . in it')
     elif isinstance(cause, KeyError) and cause.args:
         text = str(cause.args[0])  # str() shows quotes around it
     if not _is_about_input(cause):
