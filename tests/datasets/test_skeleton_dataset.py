@@ -25,8 +25,7 @@ def build(ann_file, split='train', **kwargs):
             type='SkeletonDataset',
             ann_file=ann_file,
             split=split,
-            pipeline=[],
-            **kwargs))
+            **dict(dict(pipeline=[]), **kwargs)))
 
 
 def test_reads_what_the_stock_dataset_reads(ann_file):
@@ -215,14 +214,21 @@ def test_numbers_that_choose_no_clips_are_refused(ann_file):
         build(ann_file, clips_per_class=1, label_fraction=0.5)
 
 
-def test_unlabelled_clips_have_no_fraction(tmp_path):
+@pytest.mark.parametrize('change', [
+    lambda clip: clip.pop('label'), lambda clip: clip.update(label=None)
+], ids=['absent', 'none'])
+def test_clips_without_a_label(tmp_path, change):
     data = make_annotations()
-    del data['annotations'][3]['label']
+    change(data['annotations'][3])
     path = str(tmp_path / 'unlabelled.pkl')
     mmengine.dump(data, path)
-    assert len(build(path)) == 12
-    with pytest.raises(ValueError, match="'clip003' of .* has none"):
-        build(path, label_fraction=0.5)
+    dataset = build(path, pipeline=[dict(type='PackSkeletonInputs')])
+    assert dataset.labels[3] == ('clip003', None)
+    assert [i for i, sample in enumerate(dataset)
+            if 'gt_label' not in sample['data_samples']] == [3]
+    for few in (dict(label_fraction=0.5), dict(clips_per_class=1)):
+        with pytest.raises(ValueError, match="'clip003' of .* has none"):
+            build(path, **few)
 
 
 @pytest.mark.parametrize('value', [float('nan'), float('inf')])

@@ -23,7 +23,7 @@ class PackSkeletonInputs(BaseTransform):
     Required Keys:
 
         - views, modalities or keypoint
-        - label (optional)
+        - label (optional; None counts as none)
 
     Added Keys:
 
@@ -67,7 +67,7 @@ class PackSkeletonInputs(BaseTransform):
         else:
             inputs = self._fit(results['keypoint'])[None]
         data_sample = ActionDataSample()
-        if 'label' in results:
+        if results.get('label') is not None:
             data_sample.set_gt_label(results['label'])
         data_sample.set_metainfo(
             {key: results[key]
