@@ -1,5 +1,6 @@
 """What a pre-training run tells about itself."""
 import json
+from types import SimpleNamespace
 
 import mmengine
 import numpy as np
@@ -7,11 +8,14 @@ import pytest
 import torch
 from conftest import REPO, make_annotations
 from mmengine.config import Config
+from mmengine.logging import MessageHub
 from mmengine.runner import Runner, load_checkpoint
 from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 
+from umurl_mmaction.engine.hooks import collapse_monitor_hook
+from umurl_mmaction.engine.hooks.throughput_hook import ThroughputHook
 from umurl_mmaction.engine.loops import nearest_neighbor_val_loop
 from umurl_mmaction.models.utils import encoding
 
@@ -74,7 +78,7 @@ def test_everything_is_in_the_json_log_and_in_tensorboard(train):
         assert len(values[name]) == 12, name
         assert np.isfinite(values[name]).all()
     total = np.sum([values[name] for name in terms[1:]], axis=0)
-    np.testing.assert_allclose(values['loss'], total, rtol=0.2)
+    np.testing.assert_allclose(values['loss'], total, rtol=1e-4)
     for name in ('std', 'effective_rank', 'dead_share', 'agreement_joint',
                  'agreement_bone', 'agreement_motion'):
         assert len(values[f'collapse/{name}']) == 6
@@ -116,8 +120,11 @@ def test_monitored_retrieval_is_that_of_the_retrieval_config(train):
 
 
 def test_monitors_change_no_weight(train, tmp_path):
-    watched = train().model.state_dict()
+    # DropPath draws from torch's own generator.
+    random = {'model.backbone.drop_path_rate': 0.5}
+    watched = train(**random).model.state_dict()
     alone = train(
+        **random,
         default_hooks=dict(collapse_monitor=dict(interval=0)),
         val_cfg=None,
         val_dataloader=None,
@@ -188,6 +195,30 @@ def test_collapse_is_warned_about_once(train):
     assert 'smaller learning rate' in lines[0]
 
 
+def test_only_low_looks_in_a_row_are_a_collapse(monkeypatch):
+    said = []
+    monkeypatch.setattr(collapse_monitor_hook, 'print_log',
+                        lambda *args: said.append(args))
+    hook = collapse_monitor_hook.CollapseMonitorHook(
+        threshold=0.1, patience=3)
+    for std in (0., 0., 1., 0., 0.):
+        hook._warn(std)
+    assert not said
+    hook._warn(0.)
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize('world_size', [1, 2])
+def test_throughput_is_that_of_all_ranks(monkeypatch, world_size):
+    hub = MessageHub('throughput')
+    hub.update_scalar('train/time', 0.5)
+    monkeypatch.setattr('mmengine.dist.get_world_size', lambda: world_size)
+    loop = SimpleNamespace(dataloader=SimpleNamespace(batch_size=8))
+    ThroughputHook().after_train_iter(
+        SimpleNamespace(message_hub=hub, train_loop=loop), 0)
+    assert hub.get_scalar('train/clips_per_s').current() == 16 * world_size
+
+
 def test_a_short_run_is_looked_at_more_than_once(train, capsys):
     train(default_hooks=dict(collapse_monitor=dict(interval=100)))
     # 12 iterations.
@@ -196,21 +227,6 @@ def test_a_short_run_is_looked_at_more_than_once(train, capsys):
     assert [int(line.split('iteration ')[1].split(':')[0])
             for line in lines] == [2, 4, 6, 8, 10, 12]
     assert all(line.endswith(': no sign of collapse') for line in lines)
-
-
-def test_looks_do_not_change_what_is_dropped(train):
-    weights = []
-    for interval in (1, 0):
-        runner = train(**{
-            'model.backbone.drop_path_rate': 0.5,
-            'default_hooks.collapse_monitor.interval': interval,
-            'train_cfg.max_epochs': 1,
-            'experiment_name': f'{train.folder.parent.name}-{interval}'
-        })
-        assert len(scalars(runner).get('collapse/std', [])) == 3 * interval
-        weights.append(runner.model.backbone.state_dict())
-    for name, value in weights[0].items():
-        assert torch.equal(value, weights[1][name]), name
 
 
 def test_iterations_are_validated_too(train):
@@ -268,3 +284,11 @@ def test_monitored_retrieval_takes_the_precision_that_is_set(
         'default_hooks.collapse_monitor.interval': 100
     })
     assert set(seen) == {fp16}
+
+
+@pytest.mark.parametrize('standardize', [False, True])
+def test_monitored_retrieval_is_standardised_by_option(train, standardize):
+    runner = train(**{'val_cfg.standardize': standardize,
+                      'train_cfg.max_epochs': 1})
+    gallery = runner.val_loop._encode_gallery(runner.model, ['fused'])['fused']
+    assert bool(gallery.center.any()) == standardize

@@ -126,3 +126,13 @@ def test_a_short_run_is_warned_of(tmp_path, least, warns):
     log = next((tmp_path / 'work').rglob('*.log')).read_text()
     assert ('This run has 6 steps, on 12 clips in batches of 4' in log
             ) is warns
+
+
+def test_a_pass_is_that_of_all_ranks_and_rounded_up(tmp_path, monkeypatch):
+    """12 clips in batches of 2 x 4 are two steps."""
+    monkeypatch.setattr(
+        'umurl_mmaction.engine.loops.passes_train_loop.get_world_size',
+        lambda: 2)
+    runner = build_runner(
+        tmp_path, STEPS, **{'train_cfg.passes': 5, 'train_cfg.min_iters': 1})
+    assert runner.train_loop.max_iters == 5 * 2

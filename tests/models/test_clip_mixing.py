@@ -149,3 +149,18 @@ def test_misuse_ends_in_one_line(settings, message):
     with pytest.raises(ValueError, match=message) as error:
         build(**settings)
     assert '\n' not in explain(error.value)
+
+
+def test_the_mixing_has_random_numbers_of_its_own(monkeypatch):
+    """Else what is mixed would follow from how a view was cropped."""
+    hub = MessageHub.get_current_instance()
+    infos = dict(loop_stage='train', seed=3, epoch=1, iter=7)
+    monkeypatch.setattr(hub, 'get_info', infos.get)
+    model, seen = build(), []
+    monkeypatch.setattr(
+        model.mixing, 'forward', lambda num, shape, layout, own: seen.append(
+            own.rand(9)) or torch.zeros(num, 8, 25))
+    model(make_views(), mode='loss')
+    views = steps.step_generator(6, torch.device('cpu')).of_views(
+        range(model.num_views))
+    assert not torch.isin(seen[0], views.rand(9)).any()

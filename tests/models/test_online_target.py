@@ -257,7 +257,8 @@ def test_the_target_follows_once_per_update_of_the_weights():
             model(views, mode='loss')
             if (i + 1) % interval == 0:
                 for weight in model.parameters():
-                    weight.grad = torch.ones_like(weight)
+                    if weight.requires_grad:
+                        weight.grad = torch.ones_like(weight)
                 optimizer.step()
     for name, value in accumulated.target.module.named_parameters():
         assert_close(value, plain_run.target.module.get_parameter(name))

@@ -2,7 +2,7 @@ import mmengine
 import pytest
 import torch
 from conftest import make_annotations
-from mmaction.registry import MODELS
+from mmaction.registry import DATASETS, MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.dataset import pseudo_collate
 
@@ -105,7 +105,6 @@ def test_retrieval_has_no_loss_and_wants_a_neighbour(knn, ann_file):
 
 
 def test_streams_of_a_pipeline_find_what_joints_find(knn, ann_file):
-    from mmaction.registry import DATASETS
     cfg = loader(ann_file, 'val')['dataset']
     pipeline = [*PIPELINE[:-1], dict(type='GenSkeletonModalities'),
                 PIPELINE[-1]]
@@ -120,7 +119,6 @@ def test_streams_of_a_pipeline_find_what_joints_find(knn, ann_file):
 
 
 def test_linear_probe_with_the_stock_recognizer(ann_file):
-    from mmaction.registry import DATASETS
     model = MODELS.build(
         dict(
             type='RecognizerGCN',
@@ -169,3 +167,24 @@ def test_labels_are_those_of_the_loader(knn, tmp_path):
     assert gallery.labels.tolist()[:4] == [0, -1, 2, 0]
     with pytest.raises(ValueError, match="clip 'clip001' .* has no label"):
         gallery.check_labels()
+
+
+@pytest.mark.parametrize('standardize', [False, True])
+def test_features_are_standardised_by_option(ann_file, standardize):
+    knn = MODELS.build(
+        dict(
+            type='SkeletonKNN',
+            backbone=BACKBONE,
+            gallery=loader(ann_file),
+            standardize=standardize)).eval()
+    dataset = DATASETS.build(loader(ann_file)['dataset'])
+    with torch.no_grad():
+        features = torch.cat([
+            knn.backbone(dataset[i]['inputs']) for i in range(12)
+        ])
+    if standardize:
+        features = (features - features.mean(0)) / features.std(
+            0, correction=0)
+    torch.testing.assert_close(
+        knn.encoded_gallery.features,
+        torch.nn.functional.normalize(features), rtol=0, atol=1e-4)

@@ -220,7 +220,7 @@ def test_sigterm_within_an_epoch_and_again(small, whole, runs):
     output = go_on(small, 'preempted')
     assert 'epoch 4 goes on after 1 of 4 batches' in output
     assert_same_training(folder, whole)
-    assert not (runs / 'interrupted.pth').exists()
+    assert not (folder / 'interrupted.pth').exists()
 
 
 def test_ctrl_c_completes_the_iteration(small, whole, runs):
