@@ -36,6 +36,14 @@ def test_facts(tmp_path, suffix):
     assert read_facts(str(path)) == DataFacts(LAYOUTS['nturgb+d'], 1, 3, 0)
 
 
+def test_the_largest_number_of_bodies_counts_wherever_it_is(tmp_path):
+    data = make_annotations()
+    data['annotations'].reverse()
+    assert [len(data['annotations'][i]['keypoint']) for i in (0, -1)] == [2, 1]
+    save_annotations(data, tmp_path / 'set.pkl')
+    assert read_facts(str(tmp_path / 'set.pkl')).num_person == 2
+
+
 def test_the_coordinates_of_an_npz_are_not_read(tmp_path):
     path = write(tmp_path / 'a.npz', skeleton=SKELETON)
     want = read_facts(path)

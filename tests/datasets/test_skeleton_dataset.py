@@ -10,10 +10,7 @@ from conftest import make_annotations
 from mmaction.registry import DATASETS
 
 from umurl_mmaction.datasets import MissingSplitError
-from umurl_mmaction.datasets.subset import (
-    class_balanced_subset,
-    draw_per_class,
-)
+from umurl_mmaction.datasets.subset import draw_per_class
 from umurl_mmaction.datasets.transforms import SkeletonPreNormalize
 from umurl_mmaction.fileio.annotations import save_annotations
 from umurl_mmaction.skeleton import build_layout
@@ -147,41 +144,6 @@ def test_missing_split_lists_those_there(ann_file):
     assert issubclass(MissingSplitError, ValueError)
 
 
-@pytest.mark.parametrize('fraction, counts', [(0.01, (1, 1, 1)),
-                                              (0.1, (10, 2, 1)),
-                                              (1.0, (100, 20, 1))])
-def test_subset_is_class_balanced_with_one_of_each(fraction, counts):
-    labels = [0] * 100 + [1] * 20 + [2]
-    drawn = class_balanced_subset(labels, fraction)
-    assert drawn == sorted(set(drawn))
-    assert tuple(sum(labels[i] == c for i in drawn)
-                 for c in range(3)) == counts
-    assert drawn == class_balanced_subset(labels, fraction)
-    if 0.01 < fraction < 1:
-        assert drawn != class_balanced_subset(labels, fraction, seed=1)
-
-
-def test_a_smaller_subset_is_part_of_a_larger_one():
-    labels = [i % 7 for i in range(700)]
-    small, large = (set(class_balanced_subset(labels, f)) for f in (.05, .1))
-    assert small < large
-
-
-def test_subset_is_drawn_evenly():
-    hits = [0] * 20
-    for seed in range(400):
-        for i in class_balanced_subset([0] * 20, 0.25, seed):
-            hits[i] += 1
-    # 400 draws at 1/4: five standard deviations are 43.
-    assert all(abs(n - 100) < 44 for n in hits)
-
-
-@pytest.mark.parametrize('fraction', [0, -0.1, 1.5])
-def test_a_fraction_out_of_range_is_refused(fraction):
-    with pytest.raises(ValueError, match='above 0 and at most 1'):
-        class_balanced_subset([0, 1], fraction)
-
-
 def test_label_fraction_of_a_dataset_is_logged(ann_file, monkeypatch):
     lines = []
     monkeypatch.setattr(
@@ -202,6 +164,13 @@ def test_a_number_of_clips_of_each_class(ann_file):
     other = build(ann_file, clips_per_class=2, subset_seed=1)
     assert other.labels != data.labels
     assert len(build(ann_file, clips_per_class=99)) == 12
+
+
+def test_a_test_set_too_can_be_a_few_clips(ann_file):
+    few = dict(split='val', label_fraction=0.5)
+    kept = build(ann_file, test_mode=True, **few).labels
+    assert kept == build(ann_file, **few).labels
+    assert len(kept) == 3
 
 
 def test_numbers_that_choose_no_clips_are_refused(ann_file):
@@ -244,6 +213,17 @@ def test_joints_that_are_not_finite_can_count_as_missing(tmp_path, value):
     assert (clip == expected).all() and clip.dtype == expected.dtype
     with pytest.raises(ValueError, match="'error' or 'missing'"):
         build(path, nonfinite='ignore')
+
+
+@pytest.mark.parametrize('value', [-1e30, 1e30])
+def test_a_coordinate_beyond_any_unit_is_named(tmp_path, value):
+    data = make_annotations()
+    data['annotations'][0]['keypoint'][0, 2, 4, 1] = value
+    path = str(tmp_path / 'far.pkl')
+    mmengine.dump(data, path)
+    with pytest.raises(ValueError, match='has the coordinate -?1e.30 at body '
+                       '0, frame 2, joint 4'):
+        build(path, test_mode=True)
 
 
 def test_clips_are_prepared_once(ann_file, monkeypatch):
@@ -290,9 +270,10 @@ def test_clips_may_share_an_array(tmp_path):
         keypoint=first['keypoint'], total_frames=first['total_frames'])
     path = str(tmp_path / 'shared.pkl')
     mmengine.dump(data, path)
-    shift = [dict(type='SkeletonPreNormalize')]
-    once, raw = build(path, prepare=shift), build(path)
-    expected = SkeletonPreNormalize()(dict(raw[0]))['keypoint']
+    # What is prepared twice differs.
+    halve = [dict(type='SkeletonPreNormalize', scale=2)]
+    once, raw = build(path, prepare=halve), build(path)
+    expected = SkeletonPreNormalize(scale=2)(dict(raw[0]))['keypoint']
     for clip in (once[0], once[1]):
         np.testing.assert_array_equal(clip['keypoint'], expected)
 

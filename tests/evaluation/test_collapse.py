@@ -50,6 +50,11 @@ def test_spread_and_agreement():
     assert math.isclose(agreement(x[:, :2], turned), 0, abs_tol=1e-6)
 
 
+def test_the_spread_is_the_deviation_in_the_mean_of_all_dimensions():
+    x = torch.tensor([[0., 100], [2, 100]])
+    assert mean_std(x).item() == pytest.approx(2**.5 / 2)
+
+
 def test_metric_counts_each_kind_of_feature():
     metric = NearestNeighborMetric()
     found = [dict(fused=1, bone=1), dict(fused=2, bone=0),

@@ -15,7 +15,7 @@ from umurl_mmaction.datasets.transforms import (
     SkeletonMultiView,
 )
 from umurl_mmaction.skeleton import LAYOUTS, build_layout, pack_clips
-from umurl_mmaction.skeleton.body import scale_bones
+from umurl_mmaction.skeleton.body import scale_bones, swap_sides
 from umurl_mmaction.skeleton.clip_generator import ClipGenerator
 
 NTU = LAYOUTS['nturgb+d']
@@ -312,6 +312,19 @@ def test_views_of_single_clips_take_the_layout_that_was_fitted():
         dict(layout.to_dict(), joints=[f'joint{v}' for v in range(20)]))
     with pytest.raises(ValueError, match='has no such pair'):
         views(dict(keypoint=clip, layout=other))
+
+
+def test_a_transform_of_a_batch_takes_its_own_layout():
+    names = ['left_hand', 'right_hand'] + [f'joint{v}' for v in range(23)]
+    own = build_layout(dict(joints=names, parents=[-1] + 24 * [0]))
+    views = SkeletonMultiView([[
+        dict(type='TemporalCropResize', ratio=(1, 1), clip_len=12),
+        dict(type='LeftRightSwap', layout=own.to_dict())
+    ]])
+    views.fit(1, 12, NTU)
+    x = torch.randn(2, 1, 12, 25, 3)
+    view, = views.batch(pack_clips(list(x)), 1)
+    torch.testing.assert_close(view, swap_sides(x, own, True))
 
 
 @pytest.mark.parametrize('cfg, message', [

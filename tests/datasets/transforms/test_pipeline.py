@@ -86,6 +86,12 @@ def test_corrupted_joints_are_drawn_uniformly():
     assert (zeroed.sum(1).unique() == torch.tensor([0, 15])).all()
 
 
+def test_the_number_of_corrupted_joints_is_rounded_to_the_nearest():
+    maps = JointCorruption(0.35).draw(20, (1, 1, 25, 3), NTU)  # 8.75
+    changed = (maps != torch.eye(3)).any(-1).any(-1)
+    assert (changed.sum(1) == 9).all()
+
+
 def test_corruption_is_zero_or_one_matrix_for_the_whole_clip():
     x = clip()
     zeroed = mixed = 0
@@ -268,6 +274,24 @@ def test_views_of_a_clip_do_not_depend_on_its_batch():
             assert torch.equal(view, expected[part])
 
 
+def test_the_maps_of_a_batch_are_applied_in_their_order():
+    """Those of successive transforms become one, but do not commute."""
+    views = SkeletonMultiView([[
+        dict(type='TemporalCropResize', ratio=(1, 1), clip_len=12),
+        dict(type='PoseShear'), dict(type='PoseRotation', angle=3)
+    ]])
+    views.fit(1, 12, NTU)
+    x = torch.randn(4, 1, 12, 25, 3)
+    view, = views.batch(
+        pack_clips(list(x)), 1, ClipGenerator(5, torch.arange(4)))
+    generator = ClipGenerator(5, torch.arange(4)).of_views(range(1))
+    crop, *steps = views.pipelines[0].transforms
+    crop.draw_crops(torch.full((4, ), 12), generator)
+    for step in steps:
+        x = step.apply(x, step.draw(4, x.shape[1:], NTU, generator), NTU)
+    torch.testing.assert_close(view, x, atol=1e-5, rtol=0)
+
+
 def test_views_made_clip_by_clip_are_left_as_they_are():
     views = dict(type='SkeletonMultiView', transforms=[AUGMENT], num_views=[4])
     pipeline = Compose([views, dict(type='PackSkeletonInputs')])
@@ -306,6 +330,14 @@ def test_ragged_clips_are_packed_as_they_are():
     assert isinstance(inputs, RaggedClip)
     assert inputs.joints.dtype == torch.float16
     np.testing.assert_array_equal(inputs.joints, x)
+
+
+def test_ragged_clips_leave_out_bodies_but_are_not_padded():
+    x = clip(30, 3)
+    for num_person, packed in ((2, 2), (5, 3)):
+        inputs = PackSkeletonInputs(num_person, ragged=True)(
+            dict(keypoint=x))['inputs']
+        np.testing.assert_array_equal(inputs.joints, x[:packed])
 
 
 def test_streams_are_packed_by_name():

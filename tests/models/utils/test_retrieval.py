@@ -3,9 +3,13 @@ import sys
 
 import pytest
 import torch
+from mmaction.structures import ActionDataSample
 from torch.nn import functional as F
 
-from umurl_mmaction.models.utils.retrieval import nearest_neighbors
+from umurl_mmaction.models.utils.retrieval import (
+    build_gallery,
+    nearest_neighbors,
+)
 
 
 @pytest.mark.parametrize('num_neighbors', [1, 7, 30])
@@ -54,3 +58,15 @@ def test_cosine_of_the_nearest_is_that_of_the_pair():
     value, index = nearest_neighbors(query, query)
     torch.testing.assert_close(value, torch.ones(9, 1))
     assert index[:, 0].tolist() == list(range(9))
+
+
+@pytest.mark.parametrize('standardize', [False, True])
+def test_a_sample_of_several_clips_is_their_mean(standardize):
+    features = torch.randn(5, 3, 8)
+    samples = [ActionDataSample(metainfo=dict(frame_dir=str(i)))
+               for i in range(5)]
+    gallery = build_gallery(features, samples, standardize)
+    means = features.mean(dim=1)
+    if standardize:
+        means = (means - means.mean(0)) / means.std(0, correction=0)
+    torch.testing.assert_close(gallery.features, F.normalize(means, dim=1))
