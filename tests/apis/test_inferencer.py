@@ -16,6 +16,7 @@ from tiny_models import (
 )
 
 from umurl_mmaction.apis import ClipPipeline, UmURLInferencer, load_config
+from umurl_mmaction.apis.clips import make_results
 from umurl_mmaction.skeleton import generate_modalities
 
 DATA = make_annotations()
@@ -150,6 +151,12 @@ def test_clips_are_left_as_they_are(infer):
         np.testing.assert_array_equal(one, other)
 
 
+def test_arrays_of_an_annotation_are_not_shared():
+    clip = dict(VAL[0], keypoint_score=np.ones(VAL[0]['keypoint'].shape[:3]))
+    make_results(clip, 'a')['keypoint_score'][:] = 0
+    assert clip['keypoint_score'].all()
+
+
 def test_other_number_types_and_batch_sizes_change_nothing(infer):
     expected = infer()(ARRAYS)['scores']
     doubles = [x.astype(np.float64) for x in ARRAYS]
@@ -192,6 +199,24 @@ def test_features_of_single_modalities(infer):
             got[name], alone(ARRAYS)['features'], atol=1e-6)
     with pytest.raises(ValueError, match="no 'depth' feature, only fused, j"):
         inferencer.extract_features(ARRAYS, ('depth', ))
+
+
+@pytest.mark.parametrize('change', [
+    {'prepare.0.rotation': 'none'},
+    {'pipeline.0.clip_len': 32},
+    {'nonfinite': 'missing'},
+], ids=str)
+def test_the_fingerprint_follows_the_preparation(infer, change):
+    change = {f'test_dataloader.dataset.{k}': x for k, x in change.items()}
+    assert infer().fingerprint == infer().fingerprint
+    assert infer(change=change).fingerprint != infer().fingerprint
+
+
+def test_the_fingerprint_follows_the_modalities(infer, monkeypatch):
+    inferencer = infer()
+    whole = inferencer.fingerprint
+    monkeypatch.setattr(inferencer.model.backbone, 'modalities', ('joint', ))
+    assert inferencer.fingerprint != whole
 
 
 # The gallery

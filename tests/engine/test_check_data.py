@@ -1,10 +1,16 @@
 import re
+from types import SimpleNamespace
 
 import mmengine
 import pytest
 from conftest import REPO, make_annotations
+from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner
+from tiny_models import LINEAR, PRETRAIN, tiny_config
+
+from umurl_mmaction.engine.hooks.check_data_hook import CheckDataHook
+from umurl_mmaction.skeleton import LAYOUTS
 
 
 @pytest.fixture
@@ -40,10 +46,6 @@ def train(tmp_path):
 
     run.folder = tmp_path / 'work'
     return run
-
-
-PRETRAIN = 'pretrain/umurl_1xb64_synthetic.py'
-LINEAR = 'linear/umurl-linear_synthetic.py'
 
 
 def refused(train, message, *args, **kwargs):
@@ -103,6 +105,31 @@ def test_more_classes_than_the_data_have_are_said(train, classes, num_classes,
     found = re.findall('.*The classifier has.*\n', log.read_text())
     assert len(found) == bool(says)
     assert not says or re.search(says, found[0])
+
+
+@pytest.mark.parametrize('parents, in_channels, message', [
+    (LAYOUTS['nturgb+d'].parents, 32, None),
+    (LAYOUTS['nturgb+d'].parents, 16, 'cls_head.in_channels=16 must be 32'),
+    ([-1] + 24 * [0], 32, "'nturgb.d' with other parents"),
+])
+def test_a_test_set_is_checked_as_well(tmp_path, parents, in_channels,
+                                       message):
+    skeleton = dict(joints=LAYOUTS['nturgb+d'].joints, parents=parents)
+    path = str(tmp_path / 'tiny.pkl')
+    mmengine.dump(dict(make_annotations(), skeleton=skeleton), path)
+    cfg = tiny_config(path, LINEAR)
+    cfg.model.cls_head.in_channels = in_channels
+    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    runner = SimpleNamespace(
+        model=MODELS.build(cfg.model),
+        test_loop=SimpleNamespace(
+            dataloader=SimpleNamespace(dataset=dataset),
+            evaluator=SimpleNamespace(metrics=[])))
+    if message is None:
+        CheckDataHook().before_test(runner)
+        return
+    with pytest.raises(ValueError, match=message):
+        CheckDataHook().before_test(runner)
 
 
 def test_a_classifier_wants_labels_and_pretraining_none(train):

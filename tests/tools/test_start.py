@@ -371,14 +371,17 @@ def test_the_command_of_the_package(tool, monkeypatch, capsys):
         capsys.readouterr().out)
 
 
-@pytest.mark.parametrize('num_clips, width, batch, steps, milestone', [
-    (40, 128, 40, 3000, 2340),
-    (6400, 128, 64, 3000, 2340),
-    (9600, 128, 64, 4500, 3510),
-    (40_091, 1024, 512, 35_629, 27_791),
+@pytest.mark.parametrize('num_clips, width, batch, steps, milestone, lr', [
+    (40, 128, 40, 3000, 2340, None),
+    (6400, 128, 64, 3000, 2340, None),
+    (9600, 128, 64, 4500, 3510, None),
+    (9999, 128, 64, 4710, 3674, None),
+    (10_000, 1024, 512, 9020, 7036, 5e-4),
+    (40_091, 1024, 512, 35_629, 27_791, 5e-4),
 ])
 def test_sizes_by_the_number_of_clips(num_clips, width, batch, steps,
-                                      milestone):
+                                      milestone, lr):
     sizes = Sizes(num_clips)
-    assert (sizes.width, sizes.batch, sizes.steps, sizes.milestone) == (
-        width, batch, steps, milestone)
+    assert (sizes.width, sizes.batch, sizes.steps, sizes.milestone,
+            sizes.lr) == (width, batch, steps, milestone, lr)
+    assert sizes.is_large == (num_clips >= 10_000)
