@@ -179,6 +179,13 @@ def test_facts_of_a_data_set_stand_in_one_file():
             assert fact not in code, (path, fact)
 
 
+def views_of(cfg):
+    """Crop, the two of which one is chosen, and what follows."""
+    views = MODELS.build(cfg.model.data_preprocessor).views
+    crop, choice, *rest = views.pipelines[0].transforms
+    return [crop, [x.transforms[0] for x in choice.transforms], *rest]
+
+
 def test_recipes_are_the_papers():
     cfg = Config.fromfile(
         CONFIGS / 'umurl/pretrain/'
@@ -190,6 +197,9 @@ def test_recipes_are_the_papers():
     assert cfg.param_scheduler[0].milestones == [351]
     assert 4 * cfg.train_dataloader.batch_size == 512
     assert cfg.auto_scale_lr.base_batch_size == 512
+    crop, (corruption, shear) = views_of(cfg)
+    assert (crop.ratio, crop.min_len, crop.clip_len) == ((0.1, 1), 64, 64)
+    assert (corruption.ratio, shear.amplitude) == (0.6, 1)
     cfg = Config.fromfile(
         CONFIGS / 'umurl/linear/'
         'umurl-linear_1xb512-150e_ntu60-xsub-keypoint-3d.py')
@@ -199,6 +209,38 @@ def test_recipes_are_the_papers():
     assert cfg.param_scheduler[0].milestones == [120, 140]
     assert cfg.train_cfg.val_interval == 5
     assert cfg.model.backbone.frozen
+
+
+def test_recipes_of_our_own_are_the_measured_ones():
+    cfg = Config.fromfile(
+        CONFIGS / 'umurl/pretrain/umurl-plus_1xb64-3k_synthetic.py')
+    crop, (corruption, shear), turn = views_of(cfg)
+    assert (crop.ratio, crop.min_len) == ((0.5, 1), 8)
+    assert (corruption.ratio, shear.amplitude, turn.angle) == (0.2, 0.3, 0.5)
+    assert cfg.optim_wrapper.optimizer.lr == 2e-3
+    assert cfg.param_scheduler[0].milestones == [2340]
+    assert (cfg.train_cfg.passes, cfg.train_cfg.min_iters) == (30, 3000)
+    cfg = Config.fromfile(
+        CONFIGS / 'umurl/pretrain/'
+        'umurl-plus-nn-tuning_1xb64-300_synthetic.py')
+    assert cfg.train_cfg.max_iters == 300
+    srcl, hico = (
+        Config.fromfile(CONFIGS / f'{name}/{name}_1xb64-3k_synthetic.py').model
+        for name in ('srcl', 'hico'))
+    for model in (srcl, hico):
+        assert model.momentum == 0.01
+        assert {x.queue_size for x in model.heads.values()} == {256}
+    relation = srcl.heads.relation
+    assert (relation.temperature, relation.target_temperature) == (0.1, 0.04)
+
+
+def test_supervised_recipe_is_that_of_mmaction():
+    for path in SUPERVISED:
+        cfg = Config.fromfile(path)
+        # 0.1 for 8 x 16 clips.
+        assert cfg.optim_wrapper.optimizer.lr == 0.1 / 8
+        assert cfg.train_dataloader.batch_size == 16
+        assert cfg.train_cfg.max_epochs == 16
 
 
 @pytest.mark.parametrize('path', PRETRAININGS, ids=lambda p: p.stem)

@@ -46,6 +46,18 @@ def test_positions_are_added_before_each_layer():
     assert names == ['encoder.spatial.positions']
 
 
+def test_linear_weights_start_as_published():
+    """From N(0, 0.02), biases 0."""
+    encoder = DSTE(embed_dims=16, clip_len=16)
+    encoder.init_weights()
+    maps = [x for x in encoder.modules() if isinstance(x, torch.nn.Linear)]
+    for linear in maps:
+        assert linear.bias is None or not linear.bias.any()
+        assert_close(linear.weight.std().item(), 0.02, rtol=0.25, atol=0)
+    values = torch.cat([x.weight.flatten() for x in maps])
+    assert_close(values.std().item(), 0.02, rtol=0.02, atol=0)
+
+
 def test_branches_are_dropped_in_training_only():
     torch.manual_seed(0)
     encoder = DSTE(embed_dims=8, clip_len=6, drop_path_rate=0.5)

@@ -78,13 +78,15 @@ def test_recipe_of_ntu_is_the_one_that_was_read():
             clip=512, part=512, temporal=2048, spatial=2048,
             instance=4096).items()
     }
-    # The projectors' weights, too, are Xavier's uniform ones.
+    # The linear weights are Xavier's uniform ones.
     model.init_weights()
-    for neck in model.neck.values():
-        for layer in neck.mlp[::2]:
+    for part in (model.backbone, model.neck):
+        layers = [x for x in part.modules() if isinstance(x, torch.nn.Linear)]
+        assert len(layers) >= 10
+        for layer in layers:
             bound = (6 / sum(layer.weight.shape))**0.5
             assert 0.99 * bound < layer.weight.abs().max() <= bound
-            assert not layer.bias.any()
+            assert layer.bias is None or not layer.bias.any()
     assert model.target.momentum == 0.001
     assert {head.temperature for head in model.heads.values()} == {0.2}
     assert cfg.optim_wrapper.optimizer == dict(

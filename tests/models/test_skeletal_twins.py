@@ -56,5 +56,8 @@ def test_recipe_of_ntu_is_the_one_that_was_read():
     assert cfg.model.heads.barlow.redundancy_weight == 2e-4
     assert cfg.train_dataloader.batch_size == 128
     assert cfg.train_cfg.max_epochs == 150
+    warmup, cosine = cfg.param_scheduler
+    assert (warmup.start_factor, warmup.end) == (0.1, 10)
+    assert (cosine.begin, cosine.end, cosine.eta_min) == (10, 150, 0)
     assert cfg.optim_wrapper.optimizer == dict(
         type='Adam', lr=5e-3, weight_decay=1e-5, fused=True)

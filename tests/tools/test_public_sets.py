@@ -160,6 +160,13 @@ def test_utd_mhad(src, capsys):
                     np.float32))
 
 
+@pytest.mark.shared
+def test_classes_of_utd_mhad_are_those_of_the_shared_file(shared):
+    data = load_annotations(shared('data/utd_mhad.pkl'))
+    assert data['classes'] == tool('utd_mhad').CLASSES
+    assert len(data['classes']) == 27
+
+
 def test_malformed_utd_mhad(src, capsys):
     file = src / 'a1_s1_t1_skeleton.mat'
     for content, message in (
@@ -277,11 +284,14 @@ def test_sbu(src, capsys):
             x for x in names if x not in tested]
 
 
-def test_folds_of_sbu_are_those_of_its_21_pairs():
+def test_folds_of_sbu_are_those_of_its_readme():
     folds = tool('sbu').FOLDS
-    pairs = [pair for fold in folds for pair in fold]
-    assert len(pairs) == len(set(pairs)) == 21
-    assert [len(fold) for fold in folds] == [4, 4, 4, 4, 5]
+    assert [' '.join(fold) for fold in folds] == [
+        's01s02 s03s04 s05s02 s06s04', 's02s03 s02s07 s03s05 s05s03',
+        's01s03 s01s07 s07s01 s07s03', 's02s01 s02s06 s03s02 s03s06',
+        's04s02 s04s03 s04s06 s06s02 s06s03'
+    ]
+    assert len({pair for fold in folds for pair in fold}) == 21
 
 
 def test_malformed_sbu(src, capsys):

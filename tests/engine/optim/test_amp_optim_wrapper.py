@@ -13,6 +13,7 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper, build_optim_wrapper
 from mmengine.registry import DefaultScope
 
 from umurl_mmaction.engine.optim import AutoAmpOptimWrapper, amp_optim_wrapper
+from umurl_mmaction.engine.optim.amp_optim_wrapper import fast_dtype
 
 PRETRAIN = 'configs/umurl/pretrain/umurl_1xb64_synthetic.py'
 LINEAR = 'configs/umurl/linear/umurl-linear_synthetic.py'
@@ -66,6 +67,16 @@ def test_dtype_and_loss_scale(scalers, settings, dtype, scaling):
     assert type(wrapper) is AutoAmpOptimWrapper
     assert wrapper.cast_dtype is dtype
     assert scalers == [scaling]
+
+
+@pytest.mark.parametrize('capability, dtype', [
+    ((7, 5), 'float16'), ((8, 0), 'bfloat16'), ((9, 0), 'bfloat16')
+])
+def test_gpus_that_only_emulate_bfloat16_compute_in_float16(
+        monkeypatch, capability, dtype):
+    monkeypatch.setattr(
+        torch.cuda, 'get_device_capability', lambda: capability)
+    assert fast_dtype('cuda') == dtype
 
 
 @pytest.mark.parametrize('schedule', ['pretrain_451e', 'finetune_100e'])
