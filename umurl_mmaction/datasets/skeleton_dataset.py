@@ -250,11 +250,11 @@ class SkeletonDataset(PoseDataset):
         setting = f'label_fraction={self.label_fraction}'
         if self.clips_per_class is not None:
             setting = f'clips_per_class={self.clips_per_class}'
-        labels = [x.get('label') for x in clips]
-        if None in labels:
-            name = clips[labels.index(None)]['frame_dir']
-            raise ValueError(f'{setting} wants labels, but {name!r} of '
-                             f'{self.ann_file!r} has none')
+        unlabelled = [x['frame_dir'] for x in clips if x.get('label') is None]
+        if unlabelled:
+            raise ValueError(f'{setting} wants labels, but {unlabelled[0]!r} '
+                             f'of {self.ann_file!r} has none')
+        labels = [x['label'] for x in clips]
         if self.clips_per_class is not None:
             kept = draw_per_class(labels, self.clips_per_class,
                                   self.subset_seed)
