@@ -148,7 +148,7 @@ setup(
         # removed. The package itself makes do without (see compat.py).
         'setuptools<82',
         'tensorboard',
-        'torch',
+        'torch>=2.1',
     ],
     extras_require=EXTRAS,
 )

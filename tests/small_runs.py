@@ -10,6 +10,7 @@ import random
 import resource
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import matplotlib.figure
@@ -25,6 +26,7 @@ from tiny_models import VIEWS
 
 import umurl_mmaction  # noqa: F401
 from umurl_mmaction.fileio.checkpoints import load_checkpoint
+from umurl_mmaction.models.utils import encoding
 
 # What a runner imports late is imported here once, too, and is no garbage.
 assert matplotlib.figure and torch._dynamo
@@ -67,6 +69,22 @@ class StopInValidation(Hook):
     def before_val_iter(self, runner, **kwargs):
         if runner.epoch == 1:
             kill(signal.SIGTERM)
+
+
+@HOOKS.register_module()
+class StopInGallery(Hook):
+    """Ask all processes to stop while workers load the gallery."""
+
+    def before_val_epoch(self, runner):
+        extract = encoding.extract_features
+
+        def stop(*args, **kwargs):
+            encoding.extract_features = extract
+            ask_all_to_stop()
+            time.sleep(0.3)
+            return extract(*args, **kwargs)
+
+        encoding.extract_features = stop
 
 
 @OPTIM_WRAPPERS.register_module()

@@ -12,6 +12,7 @@ from conftest import REPO, make_annotations
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from umurl_mmaction.datasets import SkeletonDataset
 from umurl_mmaction.fileio.checkpoints import load_checkpoint
 
 CONFIGS = REPO / 'configs' / 'umurl'
@@ -190,6 +191,25 @@ def test_features_that_are_not_finite_name_the_clip(start, monkeypatch, config,
     with pytest.raises(error) as info:
         start(of_clip(poison(1e30), index), config, change)
     assert f"the feature of clip 'clip{index:03d}' is not" in str(info.value)
+
+
+def test_coordinates_that_are_not_finite_are_told_from_weights(
+        start, monkeypatch):
+    """In a pre-training, whose first step spoils all weights."""
+    get = SkeletonDataset.get_data_info
+
+    def spoil(self, index):
+        info = get(self, index)
+        if info['frame_dir'] == 'clip003':
+            info['keypoint'][0, 1, 2] = np.inf
+        return info
+
+    monkeypatch.setattr(SkeletonDataset, 'get_data_info', spoil)
+    with pytest.raises(FloatingPointError, match="for the coordinates of clip "
+                       r"'clip003' are not \(1 of \d+ clips\)"):
+        start(config=PRETRAIN, change=lambda cfg: cfg.update(
+            val_cfg=None, val_dataloader=None, val_evaluator=None,
+            custom_hooks=[]))
 
 
 @pytest.mark.parametrize('config', [LINEAR, KNN])

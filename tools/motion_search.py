@@ -41,11 +41,12 @@ EPILOG = '''example:
 
 def read_query(args: Namespace, search: 'MotionSearch',
                inferencer: 'UmURLInferencer'
-               ) -> tuple['Window', dict[str, Any]]:
+               ) -> tuple['Window', dict[str, Any], bool]:
     """Read the clip to look for.
 
     Returns:
-        tuple[Window, dict]: Its name and frames, and its annotation.
+        tuple[Window, dict, bool]: Its name and frames, its annotation, and
+        whether it is of the recordings that are searched.
 
     Raises:
         ValueError: If there is none, or nobody is in it.
@@ -60,17 +61,20 @@ def read_query(args: Namespace, search: 'MotionSearch',
         takes_score=inferencer.pipeline.takes_score)
     stretch = re.fullmatch(r'(.*)\[(\d+):(\d+)\]', args.query)
     name = stretch[1] if stretch else args.query
+    searched = searched_file(args, search)
     if Path(name).is_file():
-        clips = read(Path(name))
+        path = Path(name)
+        clips = read(path)
         if len(clips) > 1:
             raise ValueError(
                 f'{name} has {len(clips)} clips: give the name of one as '
                 f'QUERY, with --query-data {name}')
+        if path.resolve() == searched.resolve() and len(search.rows) == 1:
+            # However the path is written.
+            name, = search.rows
     else:
-        path = args.query_data or args.data or search.about['ann_file']
-        clips = [
-            clip for clip in read(Path(path)) if clip['frame_dir'] == name
-        ]
+        path = Path(args.query_data or searched)
+        clips = [clip for clip in read(path) if clip['frame_dir'] == name]
         if not clips:
             raise ValueError(f'QUERY {name!r} is neither a file nor the name '
                              f'of a clip of {path}')
@@ -82,7 +86,26 @@ def read_query(args: Namespace, search: 'MotionSearch',
     cut = cut_frames(clip, window)
     if not cut['keypoint'].any():
         raise ValueError(f'QUERY {window} is empty: nobody is in these frames')
-    return window, cut
+    return window, cut, path.resolve() == searched.resolve()
+
+
+def searched_file(args: Namespace, search: 'MotionSearch') -> Path:
+    """Find the recordings that were searched, as they were."""
+    known = search.about['ann_file']
+    path = Path(args.data or known)
+    if not path.is_file():
+        raise ValueError(f'{path} is not there: name the file that was '
+                         'searched with --data')
+    if args.data:
+        return path
+    size, time = search.about.get('files', {}).get(known, (None, None))
+    if size not in (None, path.stat().st_size):
+        raise ValueError(f'{path} has changed since {args.features} was made: '
+                         'extract the features anew')
+    if time not in (None, path.stat().st_mtime_ns):
+        print(f'note: {path} has another date than when {args.features} was '
+              'made; if it has changed, extract the features anew')
+    return path
 
 
 def to_csv(moments: list['Moment']) -> str:
@@ -164,10 +187,12 @@ def find(args: Namespace) -> list['Moment']:
     search = MotionSearch(args.features, args.kind)
     inferencer = build_inferencer(args)
     search.check_encoder(inferencer)
-    query, clip = read_query(args, search, inferencer)
+    query, clip, is_searched = read_query(args, search, inferencer)
+    # A recording of that name in another file is another one.
+    itself = query if is_searched else None
     feature = inferencer.extract_features(clip, (args.kind, ))[args.kind]
     cosines = search.cosines(feature[0])
-    moments = search.find(cosines, args.num_moments, exclude=query)
+    moments = search.find(cosines, args.num_moments, exclude=itself)
     if not moments:
         raise ValueError(f'{args.features} has no window besides the query')
     print(f'{query}, {query.stop - query.start} frames, in '
@@ -183,7 +208,7 @@ def find(args: Namespace) -> list['Moment']:
         for name, rows in search.rows.items()
     }
     save_figure(
-        draw_moments(curves, moments, query, f'moments like {query}'),
+        draw_moments(curves, moments, itself, f'moments like {query}'),
         args.out / 'timeline.png')
     draw_figures(args, inferencer, search, query, clip, moments)
     return moments

@@ -1,5 +1,6 @@
 """A clip is looked for in windows of recordings, by the command."""
 import csv
+import re
 
 import mmengine
 import numpy as np
@@ -86,6 +87,64 @@ def test_a_stretch_of_a_recording_is_no_answer_to_itself(
     found = [line.split()[2] for line in lines if '  0.' in line]
     assert len(found) >= 4
     assert {x.partition('[')[0] for x in found} == {'mon', 'wed'}
+
+
+@pytest.fixture
+def one(folder, tmp_path, argv):
+    """The windows of one recording, and its file."""
+    keypoint = np.random.default_rng(0).normal(size=(1, 60, 25, 3))
+    path = tmp_path / 'day.npy'
+    np.save(path, keypoint)
+    load_script(TOOLS / 'extract_features.py').main([
+        *argv[:2], '--device', 'cpu', '--data', str(path), '--window', '20',
+        '--stride', '5', '--out', str(tmp_path / 'day.npz')
+    ])
+    return path
+
+
+def found_in(tool, capsys, argv, *more):
+    tool.main([*argv, *map(str, more)])
+    lines = capsys.readouterr().out.splitlines()
+    return [line.split()[2] for line in lines
+            if re.match(r' *\d+  -?[01]\.\d', line)]
+
+
+def test_a_query_is_no_answer_however_its_path_is_written(
+        tool, argv, one, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    argv = [*argv[:2], 'day.npz', *argv[3:], '--out', tmp_path / 'out']
+    for path in (one, './day.npy', 'day.npy'):
+        found = found_in(tool, capsys, map(str, argv), f'{path}[20:40]')
+        frames = [tuple(map(int, re.findall(r'\d+', x.rpartition('[')[2])))
+                  for x in found]
+        assert frames and all(
+            stop <= 20 or start >= 40 for start, stop in frames)
+
+
+def test_a_recording_of_that_name_in_another_file_is_another_one(
+        tool, argv, folder, tmp_path, capsys):
+    data = mmengine.load(str(folder / 'days.pkl'))
+    clip = dict(data['annotations'][0], frame_dir='tue')
+    mmengine.dump(dict(annotations=[clip]), str(tmp_path / 'other.pkl'))
+    found = found_in(tool, capsys, argv, 'tue[20:40]', '--query-data',
+                     tmp_path / 'other.pkl', '--num-moments', 27, '--out',
+                     tmp_path / 'out')
+    assert found[0] == 'mon[20:40]'
+    assert 'tue' in {x.partition('[')[0] for x in found}
+
+
+def test_recordings_that_changed_are_refused(tool, argv, one, tmp_path,
+                                             capsys):
+    argv = [*argv[:2], tmp_path / 'day.npz', f'{one}[20:40]', '--device',
+            'cpu', '--out', tmp_path / 'out']
+    one.touch()
+    tool.main(list(map(str, argv)))
+    assert 'day.npy has another date than when' in capsys.readouterr().out
+    np.save(one, np.load(one)[:, :50])
+    assert 'day.npy has changed since' in refusal(tool, capsys, *argv)
+    one.unlink()
+    assert 'day.npy is not there: name the file that was searched with' in (
+        refusal(tool, capsys, *argv))
 
 
 @pytest.mark.parametrize('query, message', [

@@ -18,7 +18,9 @@ def effective_rank(feature: Tensor) -> Tensor:
     This is the exponential of the entropy of the normalised singular values
     of the centred batch (Roy and Vetterli, EUSIPCO 2007).
     """
-    centered = feature.double() - feature.double().mean(dim=0)
+    # Not every device has float64 and eigenvalues.
+    feature = feature.cpu().double()
+    centered = feature - feature.mean(dim=0)
     if len(centered) > centered.shape[1]:
         centered = centered.T
     # The smaller Gram matrix is far cheaper than an SVD of the batch.

@@ -14,6 +14,7 @@ from ..evaluation.metric_names import RAW_JOINTS
 PANEL = (3.1, 2.3)  # inches
 MAX_COLUMNS = 3
 RETRIEVAL = 'retrieval/'
+LINES = ('-', '--', '-.')
 
 Curve = list[tuple[float, float]]
 
@@ -66,7 +67,9 @@ def draw_curves(runs: Mapping[str, Mapping[str, Curve]],
         for i, (run, curves) in enumerate(runs.items()):
             points = np.array(curves.get(name, [])).reshape(-1, 2)
             points[:, 0] /= epoch_length(curves) if by_epoch else 1.
-            style = '-' if len(points) > 40 else '.-'
+            # Colours come again after ten runs.
+            line = LINES[i // 10 % len(LINES)]
+            style = line if len(points) > 40 else f'.{line}'
             handles[run], = axes.plot(
                 *points.T,
                 style,

@@ -29,5 +29,8 @@ def save_figure(figure: Figure, path: Path) -> None:
     Raises:
         ValueError: If Matplotlib has no such format.
     """
+    if not path.suffix:
+        raise ValueError(f'{path} has no suffix, which sets the format: '
+                         f'wanted is a file such as {path}.png')
     with replacing(path) as temporary:
         figure.savefig(temporary)

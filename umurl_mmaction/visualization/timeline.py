@@ -1,6 +1,6 @@
 """What is found along recordings: moments like a query, and classes."""
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 from matplotlib import colormaps
@@ -16,6 +16,7 @@ MAX_PANELS = 12
 # In inches: a panel, and what stands around all.
 WIDTH, HEIGHT, MARGIN = 8.0, 0.85, 0.9
 MOMENT_COLOR, QUERY_COLOR = '#d95f02', '#1f78b4'
+HATCHES = ('', '//', '..', 'xx')
 
 
 class Curve(NamedTuple):
@@ -135,8 +136,16 @@ def draw_classes(windows: Mapping[str, tuple[np.ndarray, np.ndarray]],
     found = {name: class_stretches(scores[name]) for name in shown}
     labels = sorted({x[2] for stretches in found.values() for x in stretches})
     palette = colormaps['tab10' if len(labels) <= 10 else 'tab20']
-    colors = {
-        label: palette(i % palette.N) for i, label in enumerate(labels)}
+    # Colours come again; strokes tell them apart.
+    styles: dict[int, dict[str, Any]] = {
+        label: dict(
+            facecolor=palette(i % palette.N),
+            edgecolor='#555555',
+            hatch=HATCHES[i // palette.N % len(HATCHES)],
+            alpha=0.45,
+            lw=0)
+        for i, label in enumerate(labels)
+    }
     lines = [title] if title else []
     if len(windows) > len(shown):
         lines.append(f'{len(shown)} of {len(windows)} recordings')
@@ -149,14 +158,14 @@ def draw_classes(windows: Mapping[str, tuple[np.ndarray, np.ndarray]],
     for axes, name in zip(panels, shown):
         axes.set_ylim(0, 1.05 * top)
         for start, stop, label, _ in found[name]:
-            axes.axvspan(start, stop, color=colors[label], alpha=0.45, lw=0)
+            axes.axvspan(start, stop, **styles[label])
             axes.plot(
                 np.arange(start, stop) + 0.5, scores[name][start:stop, label],
                 color='#333333', linewidth=0.9)
     panels[len(panels) // 2].set_ylabel('score', fontsize=8)
     figure.legend(
         handles=[
-            Patch(color=colors[label], alpha=0.45, label=names[label])
+            Patch(**styles[label], label=names[label])
             for label in labels
         ],
         loc='outside lower center',

@@ -51,6 +51,17 @@ def test_other_configs_keep_the_class_of_mmengine():
     assert OPTIM_WRAPPERS.get('AmpOptimWrapper') is AmpOptimWrapper
 
 
+@pytest.mark.parametrize('dtype', ['float32', torch.float32, 'bfloat16'])
+def test_steps_compute_in_the_dtype(dtype):
+    """On every CPU: those without bfloat16 get float32."""
+    wrapper = build(dict(OURS, dtype=dtype, accumulative_counts=2))
+    model, x = torch.nn.Linear(2, 2), torch.ones(1, 2)
+    with wrapper.optim_context(model):
+        y = model(x)
+    assert y.dtype == wrapper.cast_dtype
+    assert model(x).dtype == torch.float32
+
+
 @pytest.mark.parametrize(('settings', 'dtype', 'scaling'), [
     (dict(), torch.bfloat16, dict(enabled=False)),
     (dict(dtype='float32'), torch.float32, dict(enabled=False)),

@@ -430,6 +430,13 @@ def test_sigterm_during_validation(linear, runs):
     assert_same_training(folder, runs / 'validated-whole')
 
 
+def test_sigterm_to_all_processes_while_the_gallery_is_encoded(small, runs):
+    stop = dict(custom_hooks=[dict(type='StopInGallery')])
+    output = Training(small('gallery', num_workers=1, **stop)).end(143)
+    assert 'Epoch(val) [2]' in output
+    assert latest(runs / 'gallery')['meta']['epoch'] == 2
+
+
 def test_the_moving_average_and_the_queue_go_on(small, runs):
 
     def follow(cfg):

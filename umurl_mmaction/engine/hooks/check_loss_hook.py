@@ -65,15 +65,24 @@ class CheckLossHook(Hook):
         model = bare_model(runner)
         was_training = model.training
         model.eval()
-        bad = []
+        bad: list[str] = []
         with runner.optim_wrapper.optim_context(model):
             inputs = model.data_preprocessor(data_batch, False)['inputs']
-            if not isinstance(inputs, Views):  # of many views of each clip
+            # First, for after the step the weights may not be finite either.
+            parts = inputs.values() if isinstance(inputs, dict) else (
+                inputs if isinstance(inputs, Views) else [inputs])
+            for part in parts:
+                bad = bad or nonfinite_clips(part, names)
+            what = 'coordinates of clip {!r} are'
+            if not (bad or isinstance(inputs, Views)):
                 features = extract_features(model, inputs)[FUSED]
                 bad = nonfinite_clips(features, names)
+                what = 'feature of clip {!r} is'
+                if len(bad) == len(names):  # the weights are to blame
+                    bad = []
         model.train(was_training)
-        if 0 < len(bad) < len(names):
+        if bad:
             raise FloatingPointError(
                 f'the loss is not finite at iteration {runner.iter + 1}, for '
-                f'the feature of clip {bad[0]!r} is not ({len(bad)} of '
-                f'{len(names)} clips): its coordinates are to be looked at')
+                f'the {what.format(bad[0])} not ({len(bad)} of {len(names)} '
+                'clips): its coordinates are to be looked at')

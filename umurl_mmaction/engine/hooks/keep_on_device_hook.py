@@ -57,6 +57,8 @@ class KeepOnDeviceHook(Hook):
             torch.from_numpy(dataset.get_data_info(i)['keypoint'][:num_person])
             for i in range(len(dataset))
         ])
+        # Views are made in float32: once, not of the whole set at each step.
+        clips = clips._replace(frames=clips.frames.float())
         dataset.pipeline = PackIndex()
         preprocessor.kept = PackedClips(
             *(field.to(preprocessor.device) for field in clips))

@@ -177,6 +177,8 @@ class NearestNeighborValLoop(ValLoop):
                 kinds,
                 batch_size=loader.batch_size,
                 num_workers=loader.num_workers,
+                # That of `PreemptionHook`, which lets workers end in peace.
+                worker_init_fn=loader.worker_init_fn,
                 collate_fn=pack_collate)
 
     def _retrieve(

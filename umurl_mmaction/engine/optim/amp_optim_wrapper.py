@@ -1,9 +1,12 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Optional, Union
 
 import torch
 from mmaction.registry import OPTIM_WRAPPERS
 from mmengine.device import get_device
-from mmengine.optim import AmpOptimWrapper
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from torch import nn
 
 from ...registry import SCOPE
 
@@ -58,3 +61,13 @@ class AutoAmpOptimWrapper(AmpOptimWrapper):
                                  torch.float32)
             loss_scale = dict(enabled=False) if unscaled else 'dynamic'
         super().__init__(dtype=dtype, loss_scale=loss_scale, **kwargs)
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """Compute in ``dtype``; MMEngine refuses float32 on CPUs."""
+        context = (
+            OptimWrapper.optim_context(self, model)
+            if self.cast_dtype is torch.float32 else
+            super().optim_context(model))
+        with context:
+            yield

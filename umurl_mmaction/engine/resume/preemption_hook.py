@@ -47,6 +47,12 @@ def _end_by(number: int) -> NoReturn:
     os._exit(128 + number)  # where the signal is blocked
 
 
+def _accumulates(runner: Runner) -> bool:
+    """Tell whether there are gradients that a checkpoint does not hold."""
+    wrapper = runner.optim_wrapper
+    return isinstance(wrapper, OptimWrapper) and not wrapper.should_update()
+
+
 @HOOKS.register_module()
 class PreemptionHook(Hook):
     """Save a checkpoint and end the run on SIGTERM or Ctrl-C (SIGINT).
@@ -133,9 +139,8 @@ class PreemptionHook(Hook):
         number = self._agreed()
         if not number:
             return
-        wrapper = runner.optim_wrapper
-        if isinstance(wrapper, OptimWrapper) and not wrapper.should_update():
-            return  # a checkpoint does not hold accumulated gradients
+        if _accumulates(runner):
+            return
         loop = runner.train_loop
         by_epoch = isinstance(loop, EpochBasedTrainLoop)
         if by_epoch and self.end_of_epoch(loop.dataloader, batch_idx):
@@ -152,7 +157,7 @@ class PreemptionHook(Hook):
         """Stop after an epoch, if a rank has received the signal."""
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
             number = self._agreed()
-            if number:
+            if number and not _accumulates(runner):
                 self._stop(
                     runner,
                     number,

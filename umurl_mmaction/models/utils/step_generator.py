@@ -9,6 +9,8 @@ from mmengine.logging import MessageHub
 from ...skeleton.clip_generator import ClipGenerator
 
 
+# Epoch and iteration change: torch.compile would compile it each time.
+@torch.compiler.disable
 def step_generator(num_clips: int,
                    device: torch.device) -> Optional[ClipGenerator]:
     """Make a generator, seeded so that a resumed run draws the same.
