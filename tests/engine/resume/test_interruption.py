@@ -278,7 +278,15 @@ def test_sigterm_before_the_last_validation(small, whole, runs, by_epoch):
     assert f'(val) [{6 if by_epoch else 0}]' in after[-1]
 
 
-def test_a_notebook_goes_on_after_a_stop_or_an_error(small, runs):
+@pytest.fixture
+def interrupts():
+    """Ctrl-C raises, also where a shell runs the tests in the background."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+def test_a_notebook_goes_on_after_a_stop_or_an_error(small, runs, interrupts):
     """Its process lives on, and Ctrl-C interrupts as before."""
     before = [signal.getsignal(x) for x in SIGNALS]
     for name, error, reason in (('stop', SystemExit, '130'),
