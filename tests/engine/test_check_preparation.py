@@ -59,6 +59,8 @@ def test_a_training(ann_file, tmp_path, checkpoint, prepare, warns):
         'train_cfg.max_epochs': 1
     })
     cfg.load_from = checkpoint(prepare)
+    # Its own logger: MMEngine's have names of a second.
+    cfg.experiment_name = tmp_path.name
     Runner.from_cfg(cfg).train()
     assert count_warnings(tmp_path / 'linear') == warns
 
