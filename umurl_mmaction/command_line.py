@@ -104,7 +104,8 @@ def explain(error: BaseException) -> Optional[str]:
     if isinstance(cause, OSError) and cause.strerror:
         name = cause.filename or _open_file(cause.__traceback__)
         text = f'{name}: {cause.strerror}' if name else cause.strerror
-        if name and str(name).startswith(str(PACKAGE / '.mim')):
+        installed = PACKAGE / '.mim'
+        if str(name).startswith(str(installed)) and not installed.is_dir():
             text = ('configs called umurl_mmaction::... are read from the '
                     'installed package, and this checkout is not installed: '
                     'run pip install . or pip install -e . in it')

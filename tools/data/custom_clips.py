@@ -33,11 +33,12 @@ def find_clip(folder: Path, name: str) -> Path:
         ValueError: If there is none or more than one.
     """
     from umurl_mmaction.fileio.clips import SUFFIXES
-    files = [
-        path for path in (folder / f'{name}{ending}' for suffix in SUFFIXES
-                          for ending in (suffix, suffix.upper()))
-        if path.is_file()
-    ]
+    files = []
+    for suffix in SUFFIXES:
+        # Where case does not count, both are one file.
+        endings = (suffix, suffix.upper())
+        paths = [folder / f'{name}{ending}' for ending in endings]
+        files += [path for path in paths if path.is_file()][:1]
     if not files and (folder / name).is_file():
         raise ValueError(f'{folder / name}: expected the name without '
                          f'{(folder / name).suffix or "its suffix"}')

@@ -12,8 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ..fileio.clips import at, load_json, to_array
-from .estimates import Estimates, Settings, stack_bodies
+from ..fileio.clips import at, load_json
+from .estimates import (
+    Estimates,
+    Settings,
+    find_files,
+    flat_joints,
+    stack_bodies,
+)
 
 # By number of keypoints: the layout and how many of them it has, the body
 # and the feet.
@@ -40,11 +46,10 @@ def find_videos(folder: Path) -> dict[str, tuple[Path, ...]]:
         without ``.json``, or the folder of an ``alphapose-results.json``.
     """
     found: dict[str, tuple[Path, ...]] = {}
-    for file in sorted(folder.rglob('[!.]*')):
-        if file.suffix.lower() == '.json':
-            name = file.parent if file.name == _FILE else file.with_suffix('')
-            place = name.relative_to(folder).as_posix()
-            found[place] = (*found.get(place, ()), file)
+    for file in find_files(folder, ['.json']):
+        name = file.parent if file.name == _FILE else file.with_suffix('')
+        place = name.relative_to(folder).as_posix()
+        found[place] = (*found.get(place, ()), file)
     return dict(sorted(found.items()))
 
 
@@ -65,11 +70,7 @@ def _person(item: Any) -> tuple[int, np.ndarray]:
             item):
         raise ValueError('expected a dict with image_id and keypoints, got '
                          f'{item!r:.40}')
-    values = to_array(item['keypoints'])
-    if values.ndim != 1 or not values.size or values.size % 3:
-        raise ValueError('expected keypoints to be x, y and confidence of '
-                         f'each joint, got {values.shape}')
-    return _number(item), values.reshape(-1, 3)
+    return _number(item), flat_joints(item['keypoints'], 'keypoints')
 
 
 def read_video(paths: tuple[Path, ...], settings: Settings) -> Estimates:

@@ -5,7 +5,7 @@ import numpy as np
 
 from ..fileio.clips import at
 from ..skeleton.layout import Layout
-from .estimates import Estimates, Settings
+from .estimates import Estimates, Settings, find_files
 
 
 def find_videos(folder: Path) -> dict[str, tuple[Path, ...]]:
@@ -19,8 +19,7 @@ def find_videos(folder: Path) -> dict[str, tuple[Path, ...]]:
     """
     return {
         file.relative_to(folder).with_suffix('').as_posix(): (file, )
-        for file in sorted(folder.rglob('[!.]*'))
-        if file.suffix.lower() == '.bvh'
+        for file in find_files(folder, ['.bvh'])
     }
 
 

@@ -1,10 +1,12 @@
 """What pose estimators have found in a video, made the array of a clip."""
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
+from ..fileio.clips import to_array
 from .shared import Skeleton
 from .tracks import MAX_GAP, main_bodies
 
@@ -101,6 +103,34 @@ def joints_with_scores(coords: np.ndarray, scores: np.ndarray) -> np.ndarray:
         raise ValueError('expected keypoints (V, 2) or (V, 3) and scores '
                          f'(V, ), got {coords.shape} and {scores.shape}')
     return np.concatenate([coords, scores[:, None]], axis=1)
+
+
+def flat_joints(value: Any, name: str) -> np.ndarray:
+    """Read the joints of a body from a flat list.
+
+    Args:
+        value (Any): ``[x, y, confidence, x, ...]``.
+        name (str): What the file calls it.
+
+    Returns:
+        np.ndarray: (V, 3).
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    values = to_array(value)
+    if values.ndim != 1 or not values.size or values.size % 3:
+        raise ValueError(f'expected {name} to be x, y and confidence of each '
+                         f'joint, got {values.shape}')
+    return values.reshape(-1, 3)
+
+
+def find_files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
+    """Find files by their suffixes, in whatever case, to any depth."""
+    return [
+        file for file in sorted(folder.rglob('[!.]*'))
+        if file.suffix.lower() in suffixes
+    ]
 
 
 def stack_bodies(bodies: Sequence[np.ndarray]) -> np.ndarray:

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..fileio.clips import Clip, at, load_json, read_array, to_array
 from ..skeleton.layout import LAYOUTS
-from .estimates import Estimates, Settings, stack_bodies
+from .estimates import Estimates, Settings, find_files, stack_bodies
 from .shared import Skeleton
 
 SUFFIXES = ('.json', '.npy', '.npz', '.csv')
@@ -42,10 +42,9 @@ def find_videos(folder: Path) -> dict[str, tuple[Path, ...]]:
         dict[str, tuple[Path, ...]]: By name of the clip, sorted.
     """
     found: dict[str, list[Path]] = {}
-    for file in sorted(folder.rglob('[!.]*')):
-        if file.suffix.lower() in SUFFIXES:
-            name = file.relative_to(folder).with_suffix('').as_posix()
-            found.setdefault(name, []).append(file)
+    for file in find_files(folder, SUFFIXES):
+        name = file.relative_to(folder).with_suffix('').as_posix()
+        found.setdefault(name, []).append(file)
     return {name: tuple(files) for name, files in sorted(found.items())}
 
 

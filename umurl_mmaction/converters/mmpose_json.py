@@ -19,6 +19,7 @@ from ..fileio.clips import at, load_json, to_array
 from .estimates import (
     Estimates,
     Settings,
+    find_files,
     joints_with_scores,
     stack_bodies,
     steady_frames,
@@ -51,10 +52,7 @@ def find_videos(folder: Path, images: bool) -> dict[str, tuple[Path, ...]]:
     Returns:
         dict[str, tuple[Path, ...]]: By name of the clip, sorted.
     """
-    files = [
-        file for file in sorted(folder.rglob('[!.]*'))
-        if file.suffix.lower() == '.json'
-    ]
+    files = find_files(folder, ['.json'])
     if not images:
         return {
             file.relative_to(folder).with_suffix('').as_posix(): (file, )

@@ -9,8 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..fileio.clips import at, load_json, to_array
-from .estimates import Estimates, Settings, stack_bodies, steady_frames
+from ..fileio.clips import at, load_json
+from .estimates import (
+    Estimates,
+    Settings,
+    flat_joints,
+    stack_bodies,
+    steady_frames,
+)
 
 SIZES = {18: 'openpose', 25: 'body_25'}
 _NAME = re.compile(r'(.*?)_?([0-9]+)_keypoints\.json')
@@ -65,12 +71,8 @@ def _read_frame(path: Path) -> np.ndarray:
                     'pose_keypoints_2d' not in person):
                 raise ValueError('expected a dict with pose_keypoints_2d, got '
                                  f'{person!r:.40}')
-            values = to_array(person['pose_keypoints_2d'])
-            if values.ndim != 1 or not values.size or values.size % 3:
-                raise ValueError('expected pose_keypoints_2d to be x, y and '
-                                 'confidence of each joint, got '
-                                 f'{values.shape}')
-            bodies.append(values.reshape(-1, 3))
+            bodies.append(
+                flat_joints(person['pose_keypoints_2d'], 'pose_keypoints_2d'))
     return stack_bodies(bodies)
 
 

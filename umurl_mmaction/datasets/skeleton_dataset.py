@@ -100,7 +100,6 @@ class SkeletonDataset(PoseDataset):
         if nonfinite not in ('error', 'missing'):
             raise ValueError(f"nonfinite={nonfinite!r} must be 'error' or "
                              "'missing'")
-        # The configs first: building one takes its type out.
         self._steps = plain_steps(prepare)
         self.prepare = Compose(list(prepare))
         self.nonfinite = nonfinite
