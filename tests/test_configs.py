@@ -14,6 +14,7 @@ from conftest import REPO, make_annotations
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner
+from tools_loading import page_blocks
 
 from umurl_mmaction.analysis.results import named_rows
 from umurl_mmaction.apis.loading import find_config
@@ -22,6 +23,7 @@ from umurl_mmaction.datasets.transforms.view_transform import ViewTransform
 from umurl_mmaction.skeleton import LAYOUTS, pack_clips
 
 CONFIGS = REPO / 'configs'
+VARIANTS = CONFIGS / 'variants.md'
 METHODS = ('umurl', 'hico', 'skeletal_twins', 'srcl', 'usdrl')
 EXPERIMENTS = sorted(path for method in METHODS
                      for path in (CONFIGS / method).rglob('*.py'))
@@ -350,18 +352,16 @@ def test_the_graph_of_kinect_v1_is_the_layouts():
     ]
 
 
-def readmes_config(part, tmp_path):
-    """The first config in README.md that has this part."""
-    readme = (REPO / 'README.md').read_text()
-    codes = [x.partition('```')[0] for x in readme.split('```python\n')[1:]]
-    code = next(code for code in codes if part in code)
+def pages_config(page, part, tmp_path):
+    """The first config on a page that has this part."""
+    code = next(x for x in page_blocks(page, 'python') if part in x)
     path = tmp_path / 'my_config.py'
     path.write_text(code)
     return Config.fromfile(path)
 
 
 def test_the_readmes_variant_is_built(tmp_path):
-    cfg = readmes_config('data/mine.pkl', tmp_path)
+    cfg = pages_config(REPO / 'README.md', 'data/mine.pkl', tmp_path)
     assert cfg.train_dataloader.dataset.ann_file == 'data/mine.pkl'
     assert cfg.train_dataloader.dataset.type == 'SkeletonDataset'
     assert cfg.optim_wrapper.optimizer.type == 'Adam'
@@ -369,8 +369,8 @@ def test_the_readmes_variant_is_built(tmp_path):
     assert len(backbone.encoder['temporal'].layers) == 2
 
 
-def test_the_readmes_other_views_are_made(tmp_path):
-    cfg = readmes_config('LimbScaling', tmp_path)
+def test_the_pages_other_views_are_made(tmp_path):
+    cfg = pages_config(VARIANTS, 'LimbScaling', tmp_path)
     layout = dict(
         joints=['hip', 'left_hand', 'right_hand'], parents=[-1, 0, 0])
     cfg.model.backbone.update(
@@ -388,8 +388,8 @@ def test_the_readmes_other_views_are_made(tmp_path):
     assert all(loss.isfinite() for loss in losses.values())
 
 
-def test_the_readmes_short_views_are_made(tmp_path):
-    cfg = readmes_config('local=', tmp_path)
+def test_the_pages_short_views_are_made(tmp_path):
+    cfg = pages_config(VARIANTS, 'local=', tmp_path)
     cfg.model.backbone.update(num_person=1, embed_dims=16)
     model = MODELS.build(cfg.model)
     assert list(model.neck) == ['joint', 'bone', 'motion', 'local']
@@ -413,8 +413,8 @@ def test_the_readmes_short_views_are_made(tmp_path):
     assert all(loss.isfinite() for loss in losses.values())
 
 
-def test_the_readmes_mixing_is_built(tmp_path):
-    cfg = readmes_config('ClipMixing', tmp_path)
+def test_the_pages_mixing_is_built(tmp_path):
+    cfg = pages_config(VARIANTS, 'ClipMixing', tmp_path)
     cfg.model.backbone.update(num_person=1, embed_dims=16)
     cfg.model.neck.out_channels = 8
     model = MODELS.build(cfg.model)
@@ -444,8 +444,8 @@ param_scheduler = _base_.warmup_cosine
     assert cfg.train_cfg.min_iters == 3000
 
 
-def test_every_augmentation_is_listed_in_the_readme():
-    readme = (REPO / 'README.md').read_text()
+def test_every_augmentation_is_on_the_page():
+    page = VARIANTS.read_text()
     for name in transforms.__all__:
         if issubclass(getattr(transforms, name), ViewTransform):
-            assert f'| `{name}' in readme or f', `{name}' in readme, name
+            assert f'| `{name}' in page or f', `{name}' in page, name

@@ -14,6 +14,7 @@ from umurl_mmaction.apis import UmURLInferencer
 from umurl_mmaction.apis.deploy import FORMATS, DeployModel, export
 
 CONFIGS = REPO / 'configs' / 'umurl'
+VARIANTS = REPO / 'configs' / 'variants.md'
 BASES = {
     path.stem: Config.fromfile(path)
     for path in (REPO / 'configs/_base_/models').glob('*.py')
@@ -107,8 +108,8 @@ def test_flops_of_a_fused_encoder_and_of_late_fusion():
     assert late.test_flops == 3 * stream.test_flops
 
 
-def test_the_readmes_encoders_are_the_configs():
-    text = (REPO / 'README.md').read_text()
+def test_the_pages_encoders_are_the_configs():
+    text = VARIANTS.read_text()
     section = text.partition('\n## Encoders\n')[2].partition('\n## ')[0]
     rows = [line for line in section.splitlines() if '.py`' in line]
     named = {name for name in ENCODERS
@@ -116,8 +117,8 @@ def test_the_readmes_encoders_are_the_configs():
     assert named == set(ENCODERS)
 
 
-def test_the_readmes_config_is_built(tmp_path):
-    code, = (block for block in page_blocks(REPO / 'README.md', 'python')
+def test_the_pages_config_is_built(tmp_path):
+    code, = (block for block in page_blocks(VARIANTS, 'python')
              if 'aagcn' in block)
     path = tmp_path / 'my_aagcn.py'
     path.write_text(code.replace('umurl_mmaction::', f'{REPO}/configs/'))

@@ -7,7 +7,8 @@ import pytest
 
 REPO = Path(__file__).parents[1]
 PAGES = [
-    REPO / 'README.md', *sorted(REPO.glob('configs/*/README.md')),
+    REPO / 'README.md', REPO / 'projects_readme.md',
+    *sorted(REPO.glob('configs/*.md')), *sorted(REPO.glob('configs/*/*.md')),
     *sorted(REPO.glob('tools/**/*.md')), REPO / 'benchmarks' / 'README.md'
 ]
 METHODS = '|'.join(

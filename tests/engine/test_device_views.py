@@ -107,9 +107,10 @@ def test_views_of_the_workers_train_too(run):
     assert len(views) == 6 and views[0][3].shape == (4, 2, 64, 25, 3)
 
 
-def readme_variant(heading, path):
-    """Write the config below a heading of the README, on this checkout."""
-    section = (REPO / 'README.md').read_text().partition(f'{heading}\n')[2]
+def page_variant(heading, path):
+    """Write the config below a heading of the page, on this checkout."""
+    page = (REPO / 'configs/variants.md').read_text()
+    section = page.partition(f'{heading}\n')[2]
     code = section.partition('```python\n')[2].partition('```')[0]
     path.write_text(code.replace('umurl_mmaction::', f'{REPO}/configs/'))
     return Config.fromfile(path)
@@ -117,8 +118,8 @@ def readme_variant(heading, path):
 
 @pytest.mark.parametrize('place', ['device', 'workers', 'restarted workers'])
 def test_the_modalities_are_one_setting(run, tmp_path, place):
-    """As the README shows it, wherever the views are made."""
-    cfg = readme_variant('### Some of the modalities', tmp_path / 'child.py')
+    """As the page shows it, wherever the views are made."""
+    cfg = page_variant('## Some of the modalities', tmp_path / 'child.py')
     changes = dict(model=cfg.model)
     changes['model'].backbone.update(embed_dims=16, clip_len=8)
     changes['model'].neck.update(in_channels=32, out_channels=64)

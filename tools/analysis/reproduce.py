@@ -1,8 +1,8 @@
 """Reproduce a row of the results: from the annotation file to the numbers.
 
 It pre-trains as the row says, evaluates the encoder, and says whether each
-accuracy lies within two stated deviations of the stated mean. An interrupted
-run goes on from its last checkpoint.
+accuracy lies within two stated deviations of the stated mean, or within two
+clips. An interrupted run goes on from its last checkpoint.
 """
 import json
 import sys
