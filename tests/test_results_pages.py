@@ -5,18 +5,89 @@ import re
 import pytest
 from conftest import REPO
 
-RESULTS = REPO / 'configs/umurl/results'
+UMURL = REPO / 'configs/umurl'
+FILES = {
+    'GTU 3D Actions': 'gtu',
+    'UTD-MHAD': 'utd_mhad',
+    'NW-UCLA, no copies': 'nw_ucla_nodup',
+    'NW-UCLA, standard': 'nw_ucla',
+    'NW-UCLA, view 1': 'nw_ucla_xview1',
+    'UTD-MHAD, x and y': 'utd_mhad_2d',
+}
+# The columns of the tables of configs/umurl/README.md, by their heads.
+LOGISTIC = {
+    '1 label a class': 'logistic, 1 a class',
+    '5': 'logistic, 5 a class',
+    '10': 'logistic, 10 a class',
+    'all': 'logistic'
+}
+SCORES = {
+    '1-NN': '1-NN',
+    'standardised': '1-NN standardised',
+    'logistic': 'logistic',
+    '5 labels a class': 'logistic, 5 a class'
+}
+
+
+def find_row(name, encoder, feature='fused'):
+    content = json.loads((UMURL / 'results' / f'{name}.json').read_text())
+    row, = (row for row in content['rows']
+            if (row['encoder'], row['feature']) == (encoder, feature))
+    return row
 
 
 def percents(column, encoder):
     """The means on GTU, UTD-MHAD and NW-UCLA without copies."""
-    means = []
-    for name in ('gtu', 'utd_mhad', 'nw_ucla_nodup'):
-        rows = json.loads((RESULTS / f'{name}.json').read_text())['rows']
-        row, = (row for row in rows if row['encoder'] == encoder
-                and row['feature'] == 'fused')
-        means.append(f'{100 * row["mean"][column]:.1f}')
-    return means
+    return [
+        f'{100 * find_row(name, encoder)["mean"][column]:.1f}'
+        for name in ('gtu', 'utd_mhad', 'nw_ucla_nodup')
+    ]
+
+
+def read_table(page, head):
+    """Return the rows below a head, a dict each; empty sets are the last."""
+    lines = page.partition(f'\n{head}\n')[2].splitlines()
+    keys = [key.strip() for key in head.strip('|').split('|')]
+    rows, name = [], ''
+    for line in lines[1:]:
+        if not line.startswith('|'):
+            return rows
+        row = dict(zip(keys, map(str.strip, line.strip('|').split('|'))))
+        name = row['Set'] = row['Set'] or name
+        rows.append(row)
+
+
+def show(row, column):
+    said = f'{100 * row["mean"][column]:.1f}'
+    if row['runs'] > 1:
+        said += f' ± {100 * row["deviation"][column]:.1f}'
+    return said
+
+
+@pytest.mark.parametrize('head, columns', [
+    ('| Set | Encoder | Runs | 1-NN | standardised | logistic '
+     '| 5 labels a class |', SCORES),
+    ('| Set | Encoder | 1 label a class | 5 | 10 | all |', LOGISTIC),
+])
+def test_the_tables_of_umurl_say_what_was_measured(head, columns):
+    rows = read_table((UMURL / 'README.md').read_text(), head)
+    assert len(rows) >= 16
+    for row in rows:
+        measured = find_row(FILES[row['Set']], row['Encoder'])
+        for key, column in columns.items():
+            assert row[key] == show(measured, column), (row, key)
+        if row.get('Runs'):
+            assert row['Runs'] == str(measured['runs'])
+
+
+def test_the_table_of_modalities_says_what_was_measured():
+    head = '| Set | Encoder | fused | joint | bone | motion |'
+    rows = read_table((UMURL / 'README.md').read_text(), head)
+    assert len(rows) >= 10
+    for row in rows:
+        for feature in ('fused', 'joint', 'bone', 'motion'):
+            measured = find_row(FILES[row['Set']], row['Encoder'], feature)
+            assert row[feature] == show(measured, '1-NN'), (row, feature)
 
 
 @pytest.mark.parametrize('column, said', [

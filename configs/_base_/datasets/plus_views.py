@@ -1,7 +1,7 @@
 # Views of umurl-plus, in place of the paper's. Every clip is cropped, also a
 # short one, but never below half of it; fewer joints are corrupted, the shear
 # is smaller, and the body turns about the vertical as if the camera stood
-# elsewhere. configs/umurl/README.md shows what each of them does.
+# elsewhere. configs/umurl/ablations.md shows what each of them does.
 plus_views = dict(
     type='SkeletonMultiView',
     transforms=[[

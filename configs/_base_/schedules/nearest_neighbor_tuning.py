@@ -3,7 +3,7 @@
 # the nearest of the features of former batches. Whole clips, without
 # augmentation. STARS has two stages, first the predictor alone; here the
 # warm-up does for the first. Queue and steps are for sets of some hundred
-# clips: configs/umurl/README.md shows what they do.
+# clips: configs/umurl/ablations.md shows what they do.
 whole_views = dict(
     type='SkeletonMultiView',
     transforms=[[dict(type='TemporalCropResize', ratio=(1.0, 1.0))]])
