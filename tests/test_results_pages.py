@@ -113,3 +113,44 @@ def test_the_page_of_skeletal_twins_says_what_was_measured():
     gtu, utd_mhad, _ = zip(*(percents(x, 'umurl-plus') for x in columns))
     for means in (gtu, utd_mhad):
         assert f'| | `umurl-plus` | {" | ".join(means)} |\n' in page
+
+
+def read_labelled(name):
+    path = UMURL / 'results' / 'with_labels' / f'{name}.json'
+    return json.loads(path.read_text())['rows']
+
+
+def show_runs(rows, labels):
+    return ', '.join(f'{100 * row["top1"]:.1f}' for row in rows
+                     if row['labels'] == labels) or 'not measured'
+
+
+def test_the_table_of_supervised_training_says_what_was_measured():
+    head = ('| Set | ST-GCN++, 5 labels a class | umurl-plus, 5 labels '
+            '| ST-GCN++, all labels | umurl-plus, all labels |')
+    table = read_table((UMURL / 'README.md').read_text(), head)
+    measured = read_labelled('supervised')
+    assert {row['Set'] for row in table} == {row['set'] for row in measured}
+    for row in table:
+        runs = [run for run in measured if run['set'] == row['Set']]
+        assert row['ST-GCN++, 5 labels a class'] == show_runs(runs, 5)
+        assert row['ST-GCN++, all labels'] == show_runs(runs, 'all')
+        mean = find_row(FILES[row['Set']], 'umurl-plus')['mean']
+        for key, column in (('5', 'logistic, 5 a class'), ('all', 'logistic')):
+            said = row[f'umurl-plus, {key} labels']
+            assert said == f'{100 * mean[column]:.1f}'
+
+
+def test_the_table_of_fine_tuning_says_what_was_measured():
+    head = '| Set | Start | Width | 5 labels a class | all labels |'
+    table = read_table((UMURL / 'README.md').read_text(), head)
+    measured = read_labelled('fine_tuning')
+    keys = [(row['Set'], row['Start'].replace('`', ''), int(row['Width']))
+            for row in table]
+    assert sorted(set(keys)) == sorted({
+        (run['set'], run['start'], run['width']) for run in measured})
+    for key, row in zip(keys, table):
+        runs = [run for run in measured
+                if (run['set'], run['start'], run['width']) == key]
+        assert row['5 labels a class'] == show_runs(runs, 5)
+        assert row['all labels'] == show_runs(runs, 'all')
