@@ -1,5 +1,4 @@
 import logging
-import os.path as osp
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -12,11 +11,7 @@ from mmcv.transforms import Compose
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from ..fileio.annotations import (
-    check_is_there,
-    load_annotations,
-    load_plain,
-)
+from ..fileio.annotations import check_is_there, load_annotations
 from ..skeleton.layout import Layout
 from .check_clip import check_clip, check_range, finite_keypoint
 from .facts import facts_of, layout_of
@@ -66,7 +61,8 @@ class SkeletonDataset(PoseDataset):
         trusted (bool): Load whatever a pickle holds, which runs whatever it
             asks for. Defaults to False: containers, strings, numbers and
             NumPy arrays only.
-        kwargs: The arguments of ``PoseDataset``.
+        kwargs: The arguments of ``PoseDataset``. A ``data_prefix`` is
+            refused: there are no files besides the annotations.
 
     Attributes:
         labels (list[tuple[str, int | None]]): Name and label of each clip.
@@ -100,6 +96,10 @@ class SkeletonDataset(PoseDataset):
         if nonfinite not in ('error', 'missing'):
             raise ValueError(f"nonfinite={nonfinite!r} must be 'error' or "
                              "'missing'")
+        data_prefix = kwargs.get('data_prefix') or {}
+        if any(data_prefix.values()):
+            raise ValueError(f'data_prefix={data_prefix!r} must be empty: all '
+                             'of a clip is in the annotation file')
         self._steps = plain_steps(prepare)
         self.prepare = Compose(list(prepare))
         self.nonfinite = nonfinite
@@ -167,27 +167,12 @@ class SkeletonDataset(PoseDataset):
             return super().prepare_data(int(idx))
 
     def get_data_info(self, idx: int) -> dict:
-        """Return the idx-th annotation, with an array of its own.
-
-        With ``data_prefix=dict(skeleton=FOLDER)`` a pickle for each clip
-        completes it; ``PoseDataset`` would load it without restrictions.
-        """
+        """Return the idx-th annotation, with an array of its own."""
+        # Not that of `PoseDataset`, which may look for a file of the clip.
         info = super(PoseDataset, self).get_data_info(idx)
         info['keypoint'] = self._keypoints[info['keypoint']].copy()
         if self.layout is not None:
             info['layout'] = self.layout
-        if 'skeleton' in self.data_prefix:
-            path = osp.join(self.data_prefix['skeleton'],
-                            info['frame_dir'] + '.pkl')
-            rest = load_plain(path, self.trusted)
-            if not isinstance(rest, dict):
-                raise ValueError(f'{path} holds a {type(rest).__name__}, '
-                                 'wanted is a dict with keypoint')
-            info.update(rest)
-            check_clip(info, path)
-            info['keypoint'] = finite_keypoint(info['keypoint'], path,
-                                               self.nonfinite)
-            check_range(info['keypoint'], path)
         return info
 
     def _describe(self, data: dict[str, Any]) -> None:
