@@ -1,6 +1,7 @@
 """From an annotation file to the configs of an experiment on it."""
 import math
 import re
+import shlex
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -521,7 +522,8 @@ def write_configs(plan: Experiment, folder: Path) -> list[str]:
         folder (Path): A folder that is not there yet.
 
     Returns:
-        list[str]: The commands that run the configs, in their order.
+        list[str]: The commands that run the configs, in their order, quoted
+        for a shell.
 
     Raises:
         OSError: If the folder cannot be written. Nothing is left of it.
@@ -531,15 +533,16 @@ def write_configs(plan: Experiment, folder: Path) -> list[str]:
         for name, text in texts.items():
             write_text(part / name, text)
     *trained, retrieve = ((folder / name).as_posix() for name in texts)
-    commands = [f'mim train umurl_mmaction {path}' for path in trained]
-    if not plan.without_test:
-        return [
-            *commands, f'mim test umurl_mmaction {retrieve} --checkpoint '
-            f'{plan.checkpoint}'
+    commands = [['train', 'umurl_mmaction', path] for path in trained]
+    if plan.without_test:
+        use = [retrieve, plan.checkpoint]
+        commands += [
+            ['run', 'umurl_mmaction', 'extract_features', *use, '--out',
+             'features.npz'],
+            ['run', 'umurl_mmaction', 'predict', *use, plan.ann_file,
+             '--num-nearest', '3']
         ]
-    use = f'{retrieve} {plan.checkpoint}'
-    return [
-        *commands,
-        f'mim run umurl_mmaction extract_features {use} --out features.npz',
-        f'mim run umurl_mmaction predict {use} {plan.ann_file} --num-nearest 3'
-    ]
+    else:
+        commands.append(['test', 'umurl_mmaction', retrieve, '--checkpoint',
+                         plan.checkpoint])
+    return [shlex.join(['mim', *command]) for command in commands]
