@@ -409,6 +409,14 @@ def test_settings_are_shown_and_keys_documented(transform):
     assert repr(transform()).startswith(f'{transform.__name__}(')
 
 
+def test_settings_are_shown_in_the_order_of_the_arguments():
+    assert repr(SkeletonPreNormalize(scale=2., layout='coco')) == (
+        "SkeletonPreNormalize(layout='coco', rotation='full', up='y', "
+        'scale=2.0)')
+    assert repr(TemporalCropResize([0.5, 1])) == (
+        'TemporalCropResize(ratio=(0.5, 1), min_len=64, clip_len=64)')
+
+
 def test_normalising_again_changes_only_bodies_whose_last_frame_is_empty():
     """As tools/data/README.md says of arrays that are normalised already."""
     normalize = SkeletonPreNormalize()

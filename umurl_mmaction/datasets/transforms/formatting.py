@@ -5,14 +5,14 @@ import numpy as np
 import torch
 from mmaction.registry import TRANSFORMS
 from mmaction.structures import ActionDataSample
-from mmcv.transforms import BaseTransform
 from torch import Tensor
 
 from ...skeleton.batch import RaggedClip, Streams, Views, fit_bodies
+from .base import SkeletonTransform
 
 
 @TRANSFORMS.register_module()
-class PackSkeletonInputs(BaseTransform):
+class PackSkeletonInputs(SkeletonTransform):
     """Pack a clip for the model.
 
     It packs ``views`` (pre-training) if the clip has them, else
@@ -79,7 +79,3 @@ class PackSkeletonInputs(BaseTransform):
         if self.num_person is None:
             return joints
         return fit_bodies(joints, self.num_person)
-
-    def __repr__(self) -> str:
-        return (f'{self.__class__.__name__}(num_person={self.num_person}, '
-                f'meta_keys={self.meta_keys}, ragged={self.ragged})')
