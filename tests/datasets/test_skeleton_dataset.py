@@ -9,10 +9,12 @@ import pytest
 from conftest import make_annotations
 from mmaction.registry import DATASETS
 
-from umurl_mmaction.datasets import MissingSplitError
 from umurl_mmaction.datasets.subset import draw_per_class
 from umurl_mmaction.datasets.transforms import SkeletonPreNormalize
-from umurl_mmaction.fileio.annotations import save_annotations
+from umurl_mmaction.fileio.annotations import (
+    MissingSplitError,
+    save_annotations,
+)
 from umurl_mmaction.skeleton import build_layout
 
 

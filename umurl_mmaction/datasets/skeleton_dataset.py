@@ -11,7 +11,11 @@ from mmcv.transforms import Compose
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from ..fileio.annotations import check_is_there, load_annotations
+from ..fileio.annotations import (
+    check_is_there,
+    clips_of_split,
+    load_annotations,
+)
 from ..skeleton.layout import Layout
 from .check_clip import check_clip, check_range, finite_keypoint
 from .facts import facts_of, layout_of
@@ -20,10 +24,6 @@ from .inspection.steps import measure_steps
 from .preparation import plain_steps
 from .sample_seed import sample_chance
 from .subset import class_balanced_subset, draw_per_class
-
-
-class MissingSplitError(ValueError):
-    """An annotation file has no clip in the split that is asked for."""
 
 
 @DATASETS.register_module()
@@ -252,18 +252,14 @@ class SkeletonDataset(PoseDataset):
         return [clips[i] for i in kept]
 
     def _split_of(self, data: dict[str, Any]) -> list[dict]:
-        """Return the clips of the split, or all clips without a split."""
+        """Return the clips of the split, or all clips without a split.
+
+        Warns of names without a clip, and of clips that are trained on.
+        """
+        clips = clips_of_split(data, self.split, self.ann_file)
         if self.split is None:
-            return data['annotations']
-        if self.split not in data['split']:
-            raise MissingSplitError(
-                f'annotation file {self.ann_file!r} has no split '
-                f'{self.split!r}, only {sorted(data["split"])}')
+            return clips
         names = set(data['split'][self.split])
-        clips = [x for x in data['annotations'] if x['frame_dir'] in names]
-        if not clips:
-            raise MissingSplitError(f'split {self.split!r} of '
-                                    f'{self.ann_file!r} has no clip')
         self._say_of_split(names - {x['frame_dir'] for x in clips},
                            f'of {len(names)} names have no clip')
         training = re.sub('val|test', 'train', self.split)
