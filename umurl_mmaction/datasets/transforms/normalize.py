@@ -22,6 +22,11 @@ def check_choice(name: str, value: str, known: Sequence[str]) -> None:
                          f'{", ".join(map(repr, known))}')
 
 
+def normalizes_2d(step: object) -> bool:
+    """Tell whether a step normalises 2D keypoints: ours, or MMAction2's."""
+    return type(step).__name__.endswith('PreNormalize2D')
+
+
 @TRANSFORMS.register_module()
 class SkeletonPreNormalize(SkeletonTransform):
     """Normalise a clip, by default as the paper does.
