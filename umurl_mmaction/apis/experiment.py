@@ -12,8 +12,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 from mmaction.registry import TRANSFORMS
 
-from ..datasets.check_clip import check_clip
-from ..datasets.facts import DataFacts, facts_of
+from ..datasets.facts import DataFacts, facts_of, load_clips, wrong_sizes
 from ..datasets.inspection import (
     Finding,
     SetMeasures,
@@ -28,7 +27,7 @@ from ..datasets.inspection import (
     up_axis,
 )
 from ..datasets.inspection.steps import measure_steps
-from ..fileio.annotations import check_is_there, load_annotations
+from ..fileio.annotations import check_is_there
 from ..fileio.atomic import replacing_folder, write_text
 from ..registry import mmaction_scope
 from ..skeleton.layout import LAYOUTS, Layout, build_layout
@@ -294,16 +293,11 @@ def plan_experiment(ann_file: str,
             is no such split. Names what is wanted.
     """
     check_is_there(ann_file)
-    data = load_annotations(ann_file)
+    data = load_clips(ann_file)
     clips = data['annotations']
-    if not clips:
-        raise ValueError(f'{ann_file}: it has no clip')
-    for clip in clips:
-        check_clip(clip, ann_file)
     sizes = {clip['keypoint'].shape[2:] for clip in clips}
     if len(sizes) > 1 or min(sizes)[1] not in (2, 3):
-        raise ValueError(f'{ann_file}: wanted are 2 or 3 coordinates and one '
-                         f'number of joints, got {sorted(sizes)}')
+        raise wrong_sizes(clips, ann_file)
     facts = facts_of(data, ann_file)
     chosen = _choose_layout(data, facts, ann_file, layout)
     splits = clips_of_splits(data)
