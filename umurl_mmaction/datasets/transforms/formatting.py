@@ -7,7 +7,7 @@ from mmaction.registry import TRANSFORMS
 from mmaction.structures import ActionDataSample
 from torch import Tensor
 
-from ...skeleton.batch import RaggedClip, Streams, Views, fit_bodies
+from ...skeleton.batch import ClipIndex, RaggedClip, Streams, Views, fit_bodies
 from .base import SkeletonTransform
 
 
@@ -79,3 +79,25 @@ class PackSkeletonInputs(SkeletonTransform):
         if self.num_person is None:
             return joints
         return fit_bodies(joints, self.num_person)
+
+
+class PackIndex(SkeletonTransform):
+    """Pack the index of a clip that is kept on the device.
+
+    Required Keys:
+
+        - frame_dir
+        - sample_idx
+
+    Added Keys:
+
+        - inputs: a ``ClipIndex``.
+        - data_samples: an ``ActionDataSample`` with ``frame_dir``.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Return ``dict(inputs=..., data_samples=...)``."""
+        sample = ActionDataSample(
+            metainfo=dict(frame_dir=results['frame_dir']))
+        return dict(
+            inputs=ClipIndex(results['sample_idx']), data_samples=sample)
