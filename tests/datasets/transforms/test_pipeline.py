@@ -17,9 +17,10 @@ from umurl_mmaction.datasets.transforms import (
     TemporalCropResize,
     wrappers,
 )
-from umurl_mmaction.skeleton import LAYOUTS, crop_resize, pack_clips
+from umurl_mmaction.skeleton import LAYOUTS, pack_clips
 from umurl_mmaction.skeleton.batch import RaggedClip, Streams
 from umurl_mmaction.skeleton.clip_generator import ClipGenerator
+from umurl_mmaction.skeleton.temporal import crop_resize
 
 NTU = LAYOUTS['nturgb+d']
 AUGMENT = [
