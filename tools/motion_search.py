@@ -123,6 +123,7 @@ def draw_figures(args: Namespace, inferencer: 'UmURLInferencer',
                  clip: dict[str, Any], moments: list['Moment']) -> None:
     """Write stick figures of the query and of the moments."""
     from umurl_mmaction.apis.windows import cut_frames
+    from umurl_mmaction.datasets.transforms.normalize import normalizes_2d
     from umurl_mmaction.fileio.recordings import read_recordings
     from umurl_mmaction.visualization import (
         Strip,
@@ -140,8 +141,7 @@ def draw_figures(args: Namespace, inferencer: 'UmURLInferencer',
     layout = inferencer.model.backbone.layout
     # Without the score, which pixels may have as third coordinate.
     coords = 2 if any(
-        type(step).__name__.endswith('PreNormalize2D')
-        for step in inferencer.pipeline.transforms) else 3
+        map(normalizes_2d, inferencer.pipeline.transforms)) else 3
     strips: list[Strip] = []
     for head, window, source in [
         ('query', query, clip),

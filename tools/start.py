@@ -23,7 +23,8 @@ EPILOG = '''example:
 def start(args: Namespace) -> None:
     """Plan the experiment, write its configs and print the commands."""
     import umurl_mmaction  # noqa: F401
-    from umurl_mmaction.apis.experiment import plan_experiment, write_configs
+    from umurl_mmaction.apis.experiment import plan_experiment
+    from umurl_mmaction.apis.experiment_configs import write_configs
     plan = plan_experiment(
         args.file.as_posix(), args.layout, args.train, args.test)
     commands = write_configs(plan, args.out)

@@ -17,7 +17,7 @@ from tiny_models import (
 
 from umurl_mmaction.apis import ClipPipeline, UmURLInferencer, load_config
 from umurl_mmaction.apis.clips import make_results
-from umurl_mmaction.skeleton import generate_modalities
+from umurl_mmaction.skeleton.modalities import generate_modalities
 
 DATA = make_annotations()
 VAL = DATA['annotations'][12:]

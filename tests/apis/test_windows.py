@@ -4,7 +4,7 @@ import pytest
 from tiny_models import LINEAR, save_weights, tiny_config
 
 from umurl_mmaction.apis import UmURLInferencer, Window
-from umurl_mmaction.apis.windows import cut_frames, cut_windows
+from umurl_mmaction.apis.windows import WindowDataset, cut_frames, cut_windows
 
 
 @pytest.fixture(scope='module')
@@ -40,6 +40,11 @@ def test_no_window_without_frames(inferencer, recording, name):
     with pytest.raises(
             ValueError, match=f'{name} must be at least 1 frame, got 0'):
         next(inferencer.iter_windows(recording, **settings))
+
+
+def test_no_windows_without_a_recording(inferencer):
+    with pytest.raises(ValueError, match='there is no recording'):
+        WindowDataset([], inferencer.pipeline, 8, 4)
 
 
 def test_a_window_gives_what_its_frames_give_as_a_clip(inferencer, recording):

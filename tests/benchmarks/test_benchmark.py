@@ -17,7 +17,11 @@ from reference import model as oracle
 from reference import module
 from tools_loading import load_script, refusal
 
-from umurl_mmaction.skeleton import corruption_map, map_joints, shear_map
+from umurl_mmaction.skeleton.augment import (
+    corruption_map,
+    map_joints,
+    shear_map,
+)
 
 FOLDER = REPO / 'benchmarks'
 PARTS = ('data', 'forward', 'step', 'memory', 'methods', 'probe', 'retrieval',

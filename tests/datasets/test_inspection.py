@@ -19,10 +19,10 @@ from umurl_mmaction.datasets.inspection import (
     find_in_splits,
     layout_by_joints,
     line_of,
-    measure_set,
     units_of,
     up_axis,
 )
+from umurl_mmaction.datasets.inspection.measure import measure_set
 from umurl_mmaction.datasets.inspection.splits import split_pairs
 from umurl_mmaction.datasets.inspection.steps import measure_steps
 from umurl_mmaction.datasets.transforms import (

@@ -3,12 +3,14 @@ import math
 import pytest
 import torch
 
-from umurl_mmaction.evaluation import (
-    NearestNeighborMetric,
+from umurl_mmaction.evaluation.collapse import (
     agreement,
     dead_share,
     effective_rank,
     mean_std,
+)
+from umurl_mmaction.evaluation.nearest_neighbor_metric import (
+    NearestNeighborMetric,
 )
 
 

@@ -627,21 +627,6 @@ def test_who_asks_for_a_function_is_not_to_be_trusted(module, name, may_be):
     assert may_be_data(module, name) == may_be
 
 
-def test_pickles_of_single_clips(tmp_path, monkeypatch):
-    """As ``data_prefix`` of MMAction2's dataset reads them."""
-    path = tmp_path / 'a.npz'
-    save_annotations(make_annotations(), path)
-    marker = tmp_path / 'marker'
-    for name, content in (('clip000', dict(quality=3)),
-                          ('clip001', run(f'touch {marker}'))):
-        (tmp_path / f'{name}.pkl').write_bytes(pickle.dumps(content))
-    data = build(path, data_prefix=dict(skeleton=str(tmp_path)))
-    assert data[0]['quality'] == 3
-    with pytest.raises(ValueError, match='clip001.pkl: .* posix.system'):
-        data[1]
-    assert not marker.exists()
-
-
 # What is broken
 
 

@@ -3,7 +3,8 @@ import torch
 from reference import model as plain
 
 from umurl_mmaction.models import UmURLBackbone
-from umurl_mmaction.skeleton import build_layout, generate_modalities
+from umurl_mmaction.skeleton import build_layout
+from umurl_mmaction.skeleton.modalities import generate_modalities
 
 SMALL = dict(embed_dims=16, clip_len=8)
 

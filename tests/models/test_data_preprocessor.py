@@ -7,7 +7,7 @@ from mmengine.dataset import sampler
 from mmengine.logging import MessageHub
 
 from umurl_mmaction.datasets import pack_collate
-from umurl_mmaction.skeleton import crop_resize, pack_clips
+from umurl_mmaction.skeleton import pack_clips
 from umurl_mmaction.skeleton.batch import (
     ClipIndex,
     ClipIndices,
@@ -15,6 +15,7 @@ from umurl_mmaction.skeleton.batch import (
     Streams,
     Views,
 )
+from umurl_mmaction.skeleton.temporal import crop_resize
 
 VIEWS = dict(
     type='SkeletonMultiView',

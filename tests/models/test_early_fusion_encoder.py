@@ -9,7 +9,8 @@ from torch.testing import assert_close
 
 from umurl_mmaction.analysis.flops import count_flops
 from umurl_mmaction.models import EarlyFusionEncoder
-from umurl_mmaction.skeleton import build_layout, generate_modalities
+from umurl_mmaction.skeleton import build_layout
+from umurl_mmaction.skeleton.modalities import generate_modalities
 
 SMALL = dict(base_channels=8, num_stages=3, inflate_stages=[2])
 TRUNKS = dict(

@@ -8,7 +8,7 @@ from umurl_mmaction.models.official.names import (
     is_pretraining_only,
     our_name,
 )
-from umurl_mmaction.skeleton import MODALITIES
+from umurl_mmaction.skeleton.modalities import MODALITIES
 
 TERMS = ('intra', 'inter', 'var', 'cov')
 

@@ -4,16 +4,14 @@ import torch
 from reference import augment as plain
 from reference import normalize as former
 
-from umurl_mmaction.skeleton import (
-    build_layout,
+from umurl_mmaction.skeleton import build_layout, pack_clips
+from umurl_mmaction.skeleton.augment import (
     corruption_map,
-    crop_resize,
-    crop_resize_packed,
     map_joints,
-    normalize_clips,
-    pack_clips,
     shear_map,
 )
+from umurl_mmaction.skeleton.normalize import normalize_clips
+from umurl_mmaction.skeleton.temporal import crop_resize, crop_resize_packed
 
 NTU = build_layout('nturgb+d')
 

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import torch
 
-from umurl_mmaction.skeleton import LAYOUTS, align_bodies
+from umurl_mmaction.skeleton import LAYOUTS
+from umurl_mmaction.skeleton.normalize import align_bodies
 from umurl_mmaction.visualization.layout_chart import neutral_pose
 
 every_layout = pytest.mark.parametrize(

@@ -6,15 +6,10 @@ from mmengine import load
 from reference import normalize as former
 
 from umurl_mmaction.datasets.transforms import SkeletonPreNormalize
-from umurl_mmaction.skeleton import (
-    Layout,
-    build_layout,
-    crop_resize,
-    normalize_clips,
-    resize,
-)
+from umurl_mmaction.skeleton import Layout, build_layout
 from umurl_mmaction.skeleton.layout import LAYOUTS
-from umurl_mmaction.skeleton.normalize import rotations_onto_x
+from umurl_mmaction.skeleton.normalize import normalize_clips, rotations_onto_x
+from umurl_mmaction.skeleton.temporal import crop_resize, resize
 
 NTU = build_layout('nturgb+d')
 

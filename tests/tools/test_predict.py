@@ -168,7 +168,7 @@ def test_the_command(folder, tmp_path):
     (['lost.mp4'], 'lost.mp4: expected a clip (.npy, .npz, .csv, .json) or'),
     (['wrong.npy'], 'wrong.npy: expected 25 joints, got shape (4, 17, 3)'),
     (['new.pkl', '--split', 'old'],
-     "new.pkl: expected one of the splits ['new'], got 'old'"),
+     "new.pkl' has no split 'old', only ['new']"),
     (['new.pkl', '--classes', 'few.txt'],
      '--classes must name 3 classes, got 1'),
     (['new.pkl', '--classes', 'none.txt'], 'expected names of classes, got n'),

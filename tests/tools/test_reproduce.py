@@ -41,7 +41,7 @@ def stated(ann_file, tmp_path, monkeypatch):
         labels=[2],
         draws=2,
         rows=[row])
-    folder = tmp_path / 'configs'
+    folder = tmp_path / 'configs' / 'umurl'
     (folder / 'results').mkdir(parents=True)
 
     def write(**changes):
@@ -51,7 +51,7 @@ def stated(ann_file, tmp_path, monkeypatch):
 
     write()
     monkeypatch.setattr('umurl_mmaction.apis.loading.configs_folder',
-                        lambda: folder)
+                        lambda: folder.parent)
     return write
 
 

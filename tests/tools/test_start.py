@@ -2,6 +2,7 @@
 import csv
 import pickle
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -108,6 +109,19 @@ def test_from_2d_keypoints_to_an_accuracy(tool, tmp_path, capsys):
     probe = build('probe', load_from='work/iter_2.pth')
     probe.train()
     assert probe.val_loop.run()['acc/top1'] >= 0
+
+
+@pytest.mark.parametrize('change, last', [
+    (None, 'test'), (lambda data: data.pop('split'), 'run')])
+def test_commands_run_where_names_have_blanks(tool, capsys, change, last):
+    name = save(change, name='my clips.pkl')
+    tool.main([name, '--layout', 'kinect-v1'])
+    train, _, final = (shlex.split(line) for line
+                       in capsys.readouterr().out.splitlines()[-3:])
+    assert train == ['mim', 'train', 'umurl_mmaction',
+                     'my clips/my_clips_pretrain.py']
+    assert final[1] == last and 'my clips/my_clips_retrieve.py' in final
+    assert (name in final) == (last == 'run')
 
 
 def test_what_the_file_says_is_taken_from_it(tool, capsys):

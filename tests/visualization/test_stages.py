@@ -10,8 +10,8 @@ from mmaction.registry import MODELS, TRANSFORMS
 from mmengine.config import Config
 
 from umurl_mmaction.models import UmURLBackbone
-from umurl_mmaction.skeleton import crop_resize
 from umurl_mmaction.skeleton.layout import build_layout
+from umurl_mmaction.skeleton.temporal import crop_resize
 from umurl_mmaction.visualization.stages import (
     StageSource,
     clip_labels,

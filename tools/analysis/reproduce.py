@@ -113,7 +113,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     from umurl_mmaction.command_line import make_folders, one_line_errors
     from umurl_mmaction.engine.hooks.commit_hook import code_version
     from umurl_mmaction.fileio.atomic import write_text
-    rows = named_rows(configs_folder())
+    rows = named_rows(configs_folder() / 'umurl')
     if args.list:
         print_rows(rows)
         return

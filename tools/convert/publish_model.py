@@ -80,7 +80,7 @@ def make_card(meta: dict[str, Any], name: str, weights: str, sha256: str,
     from umurl_mmaction.apis.loading import configs_folder
     stem = Path(config).stem if config else config_name(meta)
     listed = [
-        model for path in configs_folder().parent.glob('*/metafile.yml')
+        model for path in configs_folder().glob('*/metafile.yml')
         for model in mmengine.load(str(path))['Models']
     ]
     card: dict[str, Any] = dict(Name=stem or name)

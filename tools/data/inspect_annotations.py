@@ -38,13 +38,10 @@ def find_setting(
         from mmengine.registry import init_default_scope
 
         from umurl_mmaction.apis import load_config
-        from umurl_mmaction.visualization.stages import RESIZE, find_steps
+        from umurl_mmaction.visualization.stages import find_steps
         cfg = load_config(args.config, args.cfg_options)
         init_default_scope(cfg.get('default_scope', 'mmaction'))
-        prepare = find_steps(cfg, 'train_dataloader').prepare
-        types = [step['type'] for step in prepare]
-        if RESIZE in types:
-            prepare = prepare[:types.index(RESIZE)]
+        prepare = find_steps(cfg, 'train_dataloader').before_resize
         graph_cfg = cfg.model.backbone.get('graph_cfg')
         if graph_cfg:
             layout = build_layout(graph_cfg['layout'])
@@ -120,6 +117,7 @@ def draw(clips: list[dict], layout: 'Layout', prepare: Any,
         evenly,
         missing_as_zeros,
     )
+    from umurl_mmaction.datasets.transforms.normalize import normalizes_2d
     from umurl_mmaction.visualization.normalization import (
         PosePair,
         draw_normalization,
@@ -142,8 +140,7 @@ def draw(clips: list[dict], layout: 'Layout', prepare: Any,
     after = unit
     if measures.scale == 0:
         after = 'body heights'
-    elif any(type(step).__name__.endswith('PreNormalize2D')
-             for step in prepare.transforms):
+    elif any(map(normalizes_2d, prepare.transforms)):
         after = 'half frames'
     elif measures.scale != 1:
         after = f'lengths of {measures.scale:g}'
@@ -162,22 +159,17 @@ def inspect(args: Namespace) -> None:
     from mmengine.utils import track_iter_progress
 
     import umurl_mmaction  # noqa: F401
-    from umurl_mmaction.datasets.check_clip import check_clip
+    from umurl_mmaction.datasets.facts import load_clips, wrong_sizes
     from umurl_mmaction.datasets.inspection import (
         clips_of_splits,
         find_all,
         find_in_splits,
     )
     from umurl_mmaction.datasets.inspection.steps import measure_steps
-    from umurl_mmaction.fileio.annotations import load_annotations
     from umurl_mmaction.progress import bar_file
     from umurl_mmaction.visualization import save_figure
-    data = load_annotations(args.file, args.trusted)
+    data = load_clips(str(args.file), args.trusted)
     clips = data['annotations']
-    if not clips:
-        raise ValueError(f'{args.file}: it has no clip')
-    for clip in clips:
-        check_clip(clip, str(args.file))
     layout, configs = find_setting(args, data)
     init_default_scope('mmaction')
     prepare = Compose([TRANSFORMS.build(config) for config in configs])
@@ -185,10 +177,7 @@ def inspect(args: Namespace) -> None:
     measures = measure_steps(clips, prepare.transforms, (), layout,
                              limit=None, track=bar)
     if measures is None:
-        raise ValueError(
-            f'{args.file}: wanted are 2 or 3 coordinates and one number of '
-            'joints, got '
-            f'{sorted({clip["keypoint"].shape[2:] for clip in clips})}')
+        raise wrong_sizes(clips, str(args.file))
     findings = [
         *find_all(measures),
         *find_in_splits(clips_of_splits(data),

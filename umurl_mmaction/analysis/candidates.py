@@ -56,7 +56,7 @@ def load_encoder(name: str) -> dict[str, Any]:
         FileNotFoundError: If there is no such file.
         ValueError: If it has no ``encoder``.
     """
-    folder = configs_folder().parent / '_base_' / 'models'
+    folder = configs_folder() / '_base_' / 'models'
     path = Path(name) if Path(name).is_file() else folder / f'{name}.py'
     known = [
         file.stem for file in sorted(folder.glob('*.py'))

@@ -1,4 +1,5 @@
 """Loading of configs by name, and of models with all their weights."""
+import copy
 import logging
 import sys
 from collections.abc import Mapping
@@ -20,10 +21,9 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def configs_folder() -> Path:
-    """Find the folder of UmURL's experiments; other methods' are beside it."""
+    """Find the folder of all configs; UmURL's are in its ``umurl``."""
     installed = PACKAGE / '.mim' / 'configs'
-    configs = installed if installed.is_dir() else PACKAGE.parent / 'configs'
-    return configs / 'umurl'
+    return installed if installed.is_dir() else PACKAGE.parent / 'configs'
 
 
 def find_config(name: str) -> Path:
@@ -40,9 +40,9 @@ def find_config(name: str) -> Path:
     package, _, inner = name.rpartition('::')
     folder = configs_folder()
     wanted = inner if inner.endswith('.py') else f'{inner}.py'
-    if package == PACKAGE.name and (folder.parent / wanted).is_file():
-        return folder.parent / wanted
-    for path in () if package else folder.parent.glob('[!_]*/**/*.py'):
+    if package == PACKAGE.name and (folder / wanted).is_file():
+        return folder / wanted
+    for path in () if package else folder.glob('[!_]*/**/*.py'):
         if path.name == wanted:
             return path
     raise FileNotFoundError(
@@ -77,8 +77,7 @@ def load_config(config: Union[str, Path, Config],
     """
     package = str(config).partition('::')[0]
     if isinstance(config, Config):
-        cfg = Config(
-            config._cfg_dict.to_dict(), filename=config.filename)
+        cfg = copy.deepcopy(config)
     elif package not in (str(config), PACKAGE.name):
         cfg = get_config(str(config))
     elif Path(config).is_file():

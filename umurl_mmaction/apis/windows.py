@@ -36,19 +36,16 @@ def cut_windows(num_frames: int, window: int,
 
     Args:
         num_frames (int): Frames of the recording, at least 1.
-        window (int): Frames of a window. A shorter recording is one window.
-        stride (int): Frames from one start to the next. The last window ends
-            with the recording, whatever its start.
+        window (int): Frames of a window, at least 1. A shorter recording is
+            one window.
+        stride (int): Frames from one start to the next, at least 1. The last
+            window ends with the recording, whatever its start.
 
     Returns:
         list[tuple[int, int]]: First frame, and the one after the last, of
         each window, in order. Every frame is in one if the stride is at most
         the window.
-
-    Raises:
-        ValueError: If window or stride is below 1.
     """
-    check_windows(window, stride)
     last = max(num_frames - window, 0)
     starts = [*range(0, last, stride), last]
     return [(start, min(start + window, num_frames)) for start in starts]
@@ -104,6 +101,8 @@ class WindowDataset(Dataset):
                  stride: int,
                  nonfinite: str = 'error') -> None:
         check_windows(window, stride)
+        if not len(recordings):
+            raise ValueError('there is no recording: the list is empty')
         self.pipeline = pipeline
         self.window = window
         self.stride = stride

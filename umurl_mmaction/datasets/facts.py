@@ -1,4 +1,5 @@
 """What an annotation file says of its clips as a whole."""
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Optional
@@ -68,15 +69,45 @@ def read_facts(ann_file: str) -> DataFacts:
     return _read_facts(ann_file, status.st_size, status.st_mtime_ns)
 
 
+def load_clips(ann_file: str,
+               trusted: bool = False,
+               with_arrays: bool = True) -> dict[str, Any]:
+    """Load annotations, with a check of each clip.
+
+    Args:
+        ann_file (str): A pickle or an .npz.
+        trusted (bool): As for ``load_annotations``. Defaults to False.
+        with_arrays (bool): As for ``load_annotations``. Defaults to True.
+
+    Returns:
+        dict: Those of ``load_annotations``, with one clip or more.
+
+    Raises:
+        OSError: If there is no such file.
+        ValueError: If it is broken, has no clip, or one will not do. Names
+            the file.
+    """
+    data = load_annotations(ann_file, trusted, with_arrays)
+    if not data['annotations']:
+        raise ValueError(f'{ann_file}: it has no clip')
+    for clip in data['annotations']:
+        check_clip(clip, ann_file)
+    return data
+
+
+def wrong_sizes(clips: Sequence[dict], ann_file: str) -> ValueError:
+    """Make the error of clips that differ, or have other coordinates."""
+    sizes = sorted({clip['keypoint'].shape[2:] for clip in clips})
+    return ValueError(f'{ann_file}: wanted are 2 or 3 coordinates and one '
+                      f'number of joints, got {sizes}')
+
+
 @lru_cache(maxsize=16)
 def _read_facts(ann_file: str, size: int, mtime: int) -> DataFacts:
-    data = load_annotations(ann_file, with_arrays=False)
+    data = load_clips(ann_file, with_arrays=False)
     clips = data['annotations']
-    if not clips:
-        raise ValueError(f'{ann_file}: it has no clip')
     first = clips[0]['keypoint'].shape
     for clip in clips:
-        check_clip(clip, ann_file)
         if clip['keypoint'].shape[2:] != first[2:]:
             raise ValueError(
                 f'clip {clip["frame_dir"]!r} of {ann_file!r} has keypoint '

@@ -1,5 +1,4 @@
 import logging
-import os.path as osp
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -14,8 +13,8 @@ from mmengine.logging import print_log
 
 from ..fileio.annotations import (
     check_is_there,
+    clips_of_split,
     load_annotations,
-    load_plain,
 )
 from ..skeleton.layout import Layout
 from .check_clip import check_clip, check_range, finite_keypoint
@@ -25,10 +24,6 @@ from .inspection.steps import measure_steps
 from .preparation import plain_steps
 from .sample_seed import sample_chance
 from .subset import class_balanced_subset, draw_per_class
-
-
-class MissingSplitError(ValueError):
-    """An annotation file has no clip in the split that is asked for."""
 
 
 @DATASETS.register_module()
@@ -66,7 +61,8 @@ class SkeletonDataset(PoseDataset):
         trusted (bool): Load whatever a pickle holds, which runs whatever it
             asks for. Defaults to False: containers, strings, numbers and
             NumPy arrays only.
-        kwargs: The arguments of ``PoseDataset``.
+        kwargs: The arguments of ``PoseDataset``. A ``data_prefix`` is
+            refused: there are no files besides the annotations.
 
     Attributes:
         labels (list[tuple[str, int | None]]): Name and label of each clip.
@@ -100,6 +96,10 @@ class SkeletonDataset(PoseDataset):
         if nonfinite not in ('error', 'missing'):
             raise ValueError(f"nonfinite={nonfinite!r} must be 'error' or "
                              "'missing'")
+        data_prefix = kwargs.get('data_prefix') or {}
+        if any(data_prefix.values()):
+            raise ValueError(f'data_prefix={data_prefix!r} must be empty: all '
+                             'of a clip is in the annotation file')
         self._steps = plain_steps(prepare)
         self.prepare = Compose(list(prepare))
         self.nonfinite = nonfinite
@@ -167,27 +167,12 @@ class SkeletonDataset(PoseDataset):
             return super().prepare_data(int(idx))
 
     def get_data_info(self, idx: int) -> dict:
-        """Return the idx-th annotation, with an array of its own.
-
-        With ``data_prefix=dict(skeleton=FOLDER)`` a pickle for each clip
-        completes it; ``PoseDataset`` would load it without restrictions.
-        """
+        """Return the idx-th annotation, with an array of its own."""
+        # Not that of `PoseDataset`, which may look for a file of the clip.
         info = super(PoseDataset, self).get_data_info(idx)
         info['keypoint'] = self._keypoints[info['keypoint']].copy()
         if self.layout is not None:
             info['layout'] = self.layout
-        if 'skeleton' in self.data_prefix:
-            path = osp.join(self.data_prefix['skeleton'],
-                            info['frame_dir'] + '.pkl')
-            rest = load_plain(path, self.trusted)
-            if not isinstance(rest, dict):
-                raise ValueError(f'{path} holds a {type(rest).__name__}, '
-                                 'wanted is a dict with keypoint')
-            info.update(rest)
-            check_clip(info, path)
-            info['keypoint'] = finite_keypoint(info['keypoint'], path,
-                                               self.nonfinite)
-            check_range(info['keypoint'], path)
         return info
 
     def _describe(self, data: dict[str, Any]) -> None:
@@ -267,18 +252,14 @@ class SkeletonDataset(PoseDataset):
         return [clips[i] for i in kept]
 
     def _split_of(self, data: dict[str, Any]) -> list[dict]:
-        """Return the clips of the split, or all clips without a split."""
+        """Return the clips of the split, or all clips without a split.
+
+        Warns of names without a clip, and of clips that are trained on.
+        """
+        clips = clips_of_split(data, self.split, self.ann_file)
         if self.split is None:
-            return data['annotations']
-        if self.split not in data['split']:
-            raise MissingSplitError(
-                f'annotation file {self.ann_file!r} has no split '
-                f'{self.split!r}, only {sorted(data["split"])}')
+            return clips
         names = set(data['split'][self.split])
-        clips = [x for x in data['annotations'] if x['frame_dir'] in names]
-        if not clips:
-            raise MissingSplitError(f'split {self.split!r} of '
-                                    f'{self.ann_file!r} has no clip')
         self._say_of_split(names - {x['frame_dir'] for x in clips},
                            f'of {len(names)} names have no clip')
         training = re.sub('val|test', 'train', self.split)

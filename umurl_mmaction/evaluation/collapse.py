@@ -31,9 +31,9 @@ def effective_rank(feature: Tensor) -> Tensor:
     return torch.special.entr(share).sum().exp()
 
 
-def dead_share(feature: Tensor, threshold: float = 1e-3) -> Tensor:
-    """Share of the dimensions with a deviation below ``threshold``: 0..1."""
-    return (feature.float().std(dim=0) < threshold).float().mean()
+def dead_share(feature: Tensor) -> Tensor:
+    """Share of the dimensions with a deviation below 0.001: 0..1."""
+    return (feature.float().std(dim=0) < 1e-3).float().mean()
 
 
 def agreement(first: Tensor, second: Tensor) -> Tensor:

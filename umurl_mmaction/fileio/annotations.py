@@ -6,7 +6,7 @@ The suffix tells MMAction2's pickles from the .npz files of
 import os
 import pickle
 from pathlib import Path
-from typing import Any, Callable, Union
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
 
@@ -29,6 +29,10 @@ def check_is_there(ann_file: str) -> os.stat_result:
             'umurl_mmaction make_synthetic data/synthetic.pkl` makes a '
             'procedural set to start with, and tools/data/README.md tells how '
             'each of the others is made') from None
+
+
+class MissingSplitError(ValueError):
+    """An annotation file has no clip in the split that is asked for."""
 
 
 def load_annotations(path: Union[str, Path],
@@ -88,6 +92,33 @@ def load_annotations(path: Union[str, Path],
         raise ValueError(f'{path}: {error}') from None
     data.setdefault('split', {})
     return data
+
+
+def clips_of_split(data: dict[str, Any], split: Optional[str],
+                   source: str) -> list[dict[str, Any]]:
+    """Return the annotations of a split, in the order of the file.
+
+    Args:
+        data (dict): Annotations of :func:`load_annotations`.
+        split (str, optional): Name of the split; None for all clips.
+        source (str): Their file, for messages.
+
+    Returns:
+        list[dict]: One or more; without a split, as many as there are.
+
+    Raises:
+        MissingSplitError: If there is no such split, or no clip in it.
+    """
+    if split is None:
+        return data['annotations']
+    if split not in data['split']:
+        raise MissingSplitError(f'annotation file {source!r} has no split '
+                                f'{split!r}, only {sorted(data["split"])}')
+    names = set(data['split'][split])
+    clips = [x for x in data['annotations'] if x['frame_dir'] in names]
+    if not clips:
+        raise MissingSplitError(f'split {split!r} of {source!r} has no clip')
+    return clips
 
 
 _WANTED: tuple[tuple[str, Any], ...] = (('frame_dir', str),

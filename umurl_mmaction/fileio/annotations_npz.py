@@ -21,14 +21,13 @@ from typing import Any, BinaryIO, NamedTuple, Union
 
 import numpy as np
 
-from .npz import PlainNpz, write_member
+from .npz import KINDS, PlainNpz, write_member
 
 FORMAT = 'umurl_mmaction annotations 1'
 _SCALARS: dict[type, str] = {
     bool: '?', int: 'int64', float: 'float64', str: 'U'
 }
 _SEQUENCES: dict[str, type] = dict(list=list, tuple=tuple)
-_KINDS = 'biufcSU'
 
 
 # Values and arrays --------------------------------------------------------
@@ -37,9 +36,9 @@ def _kind(value: Any) -> str:
     if type(value) in _SCALARS:
         return type(value).__name__
     if isinstance(value, np.ndarray):
-        return 'array' if value.dtype.kind in _KINDS else ''
+        return 'array' if value.dtype.kind in KINDS else ''
     if isinstance(value, np.generic):
-        return 'scalar' if value.dtype.kind in _KINDS else ''
+        return 'scalar' if value.dtype.kind in KINDS else ''
     if type(value) in (list, tuple):
         types = {type(item) for item in value} or {int}
         if len(types) == 1 and types <= set(_SCALARS):
@@ -156,6 +155,20 @@ class _Writer:
         array = np.asarray(array)
         self.write(name, array.dtype, array.shape, [array])
 
+    def write_key(self, key: str, clips: list[dict]) -> str:
+        """Write the values of the clips that have a key; return their kind."""
+        having = [clip for clip in clips if key in clip]
+        name = f'annotations/{key}'
+        try:
+            kind = _kind_of_all(having, key)
+            self.write_column(name, [clip[key] for clip in having], kind)
+        except (OverflowError, ValueError) as error:
+            raise ValueError(f'{key} of the clips: {error}') from error
+        if len(having) < len(clips):
+            self.write_array(f'{name}.clips', [
+                i for i, clip in enumerate(clips) if key in clip])
+        return kind
+
     def write_column(self, name: str, values: list, kind: str) -> None:
         """Write the clips' values of one key."""
         if kind != 'array':
@@ -168,9 +181,12 @@ class _Writer:
 
     def write_value(self, name: str, value: Any) -> str:
         """Write a single value; return its kind."""
-        kind = _check_kind(value)
-        self.write_array(
-            name, value if kind == 'array' else _pack([value], kind)[0])
+        try:
+            kind = _check_kind(value)
+            self.write_array(
+                name, value if kind == 'array' else _pack([value], kind)[0])
+        except (OverflowError, ValueError) as error:
+            raise ValueError(f'{name}: {error}') from error
         return kind
 
 
@@ -181,6 +197,16 @@ def _check_kind(value: Any) -> str:
             f'{type(value).__name__} does not go into an .npz, only numbers, '
             'strings, arrays or lists of one kind of these, and dicts that '
             'JSON can hold; write a .pkl')
+    return kind
+
+
+def _kind_of_all(clips: list[dict], key: str) -> str:
+    """Return the kind of a key's values, which is that of the first one."""
+    kind = _check_kind(clips[0][key])
+    for clip in clips:
+        if _kind(clip[key]) != kind:
+            raise ValueError(f'{clip["frame_dir"]} has '
+                             f'{_check_kind(clip[key])}, those before {kind}')
     return kind
 
 
@@ -207,30 +233,11 @@ def write_npz(data: dict[str, Any], file: BinaryIO) -> None:
             raise ValueError(f'the key {key!r:.30} is no string')
     with _Writer(file) as writer:
         for key in keys:
-            having = [i for i, clip in enumerate(clips) if key in clip]
-            name = f'annotations/{key}'
-            try:
-                kind = _check_kind(clips[having[0]][key])
-                values = [clips[i][key] for i in having]
-                for i, value in zip(having, values):
-                    if _kind(value) != kind:
-                        raise ValueError(
-                            f'{clips[i]["frame_dir"]} has '
-                            f'{_check_kind(value)}, those before {kind}')
-                writer.write_column(name, values, kind)
-            except (OverflowError, ValueError) as error:
-                raise ValueError(f'{key} of the clips: {error}') from error
-            if len(having) < len(clips):
-                writer.write_array(f'{name}.clips', having)
-            kinds['annotations'][key] = kind
-        for group, prefix, items in (('split', 'split/', data['split']),
-                                     ('other', '', others)):
-            for key, value in items.items():
-                try:
-                    kinds[group][key] = writer.write_value(
-                        f'{prefix}{key}', value)
-                except (OverflowError, ValueError) as error:
-                    raise ValueError(f'{prefix}{key}: {error}') from error
+            kinds['annotations'][key] = writer.write_key(key, clips)
+        for key, names in data['split'].items():
+            kinds['split'][key] = writer.write_value(f'split/{key}', names)
+        for key, value in others.items():
+            kinds['other'][key] = writer.write_value(key, value)
         writer.write_array(
             'format', json.dumps(dict(format=FORMAT, kinds=kinds)))
 

@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any, Optional
 from urllib.parse import urlparse
@@ -48,11 +49,7 @@ def _download(url: str, path: Path) -> None:
             path, keep_suffix=False) as part:
         size = source.headers.get('Content-Length')
         with open(part, 'wb') as target:
-            while True:
-                block = source.read(1 << 20)
-                if not block:
-                    break
-                target.write(block)
+            shutil.copyfileobj(source, target, 1 << 20)
         got = os.path.getsize(part)
         if size is not None and got != int(size):
             raise OSError(f'{url}: {got} of {size} bytes came; try again')

@@ -1,17 +1,15 @@
 """How deeply untrusted data nest, and how many they are written out."""
-from collections import OrderedDict
 from typing import Any, NamedTuple, Union
 
 import numpy as np
 
-from .pickle_instructions import Opaque, fail
+from .pickle_instructions import DICTS, Opaque, fail
 
 MAX_DEPTH = 100
 _MAX_REPEATED = 1 << 26
 _LEAVES = frozenset(
     [str, int, float, bool, bytes, bytearray, complex,
      type(None)])
-_DICTS = (dict, OrderedDict)
 _SEQUENCES = (list, tuple, set, frozenset)
 
 
@@ -69,7 +67,7 @@ def check_nesting(data: Any, size: int,
 
 def _items_of(value: Any) -> Any:
     """Return the items of a container; none if it is a single value."""
-    if type(value) in _DICTS:
+    if type(value) in DICTS:
         return value.values()
     if type(value) in _SEQUENCES:
         return value

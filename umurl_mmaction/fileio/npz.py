@@ -22,7 +22,8 @@ from .limits import check_archive
 # What NumPy raises, beside ValueError, if the header of an array is broken.
 HEADER_ERRORS = EOFError, SyntaxError, tokenize.TokenError
 
-_KINDS = 'biufcSU'
+# The dtypes that may be read.
+KINDS = 'biufcSU'
 # Later versions are for structured dtypes.
 _READ_HEADER: dict[tuple[int, int], Any] = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -132,7 +133,7 @@ class PlainNpz(Mapping):
             raise ValueError(f'{name} is of the unknown version {version}')
         shape, fortran, dtype = _READ_HEADER[version](f)
         size = math.prod(shape) * dtype.itemsize
-        if dtype.kind not in _KINDS:
+        if dtype.kind not in KINDS:
             raise ValueError(f'{name} is of {dtype}; only numbers and '
                              'strings are loaded')
         if (size != member.file_size - f.tell()

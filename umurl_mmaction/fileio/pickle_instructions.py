@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _MAX_KEY = 1000
 _ONLY_STRINGS = {str}
-_DICTS = (dict, OrderedDict)
+DICTS = (dict, OrderedDict)
 
 
 def fail(reason: str) -> NoReturn:
@@ -71,7 +71,7 @@ def unknown(reader: 'PickleReader') -> None:
 
 # Filling ------------------------------------------------------------------
 def _fill_dict(target: Any, items: list) -> None:
-    if type(target) not in _DICTS or len(items) % 2:
+    if type(target) not in DICTS or len(items) % 2:
         fail(f'it sets an item of a {type(target).__name__}')
     keys = items[::2]
     if set(map(type, keys)) != _ONLY_STRINGS:

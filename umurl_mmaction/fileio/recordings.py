@@ -2,7 +2,7 @@
 from pathlib import Path
 from typing import Any, Optional
 
-from .annotations import load_annotations
+from .annotations import clips_of_split, load_annotations
 from .annotations_npz import is_annotations
 from .clips import SUFFIXES, Clip, read_clip
 
@@ -25,7 +25,7 @@ def read_recordings(path: Path, input_shape: tuple[int, ...],
         C).
 
     Raises:
-        ValueError: If there is no clip in it.
+        ValueError: If there is no such split, or no clip in it.
     """
     if path.suffix.lower() in SUFFIXES and not is_annotations(path):
         *_, num_joints, coords = input_shape
@@ -35,15 +35,7 @@ def read_recordings(path: Path, input_shape: tuple[int, ...],
     if path.suffix not in ('.pkl', '.npz'):
         raise ValueError(f'{path}: expected a clip ({", ".join(SUFFIXES)}) or '
                          'annotations (.pkl, .npz)')
-    data = load_annotations(path)
-    clips = data['annotations']
-    if split is not None:
-        splits = data.get('split', {})
-        if split not in splits:
-            raise ValueError(f'{path}: expected one of the splits '
-                             f'{sorted(splits)}, got {split!r}')
-        names = set(splits[split])
-        clips = [clip for clip in clips if clip['frame_dir'] in names]
+    clips = clips_of_split(load_annotations(path), split, str(path))
     if not clips:
         raise ValueError(f'{path}: expected clips, got none')
     return clips

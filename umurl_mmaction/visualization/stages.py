@@ -1,6 +1,7 @@
 """The steps from an annotated clip to the views of pre-training."""
 import copy
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
@@ -9,6 +10,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 
 from ..datasets.transforms import SkeletonMultiView
+from ..datasets.transforms.normalize import normalizes_2d
 from ..skeleton.layout import Layout, build_layout
 
 MULTI_VIEW = 'SkeletonMultiView'
@@ -26,6 +28,12 @@ class ConfigSteps(NamedTuple):
     dataset: dict
     prepare: list[dict]
     views: Optional[dict]
+
+    @property
+    def before_resize(self) -> list[dict]:
+        """Those of ``prepare`` that see all frames of the clip."""
+        return list(
+            takewhile(lambda step: step['type'] != RESIZE, self.prepare))
 
 
 class ClipStages(NamedTuple):
@@ -166,11 +174,12 @@ class StageSource:
         self.dataset = DATASETS.build(dict(steps.dataset, pipeline=[]))
         self.layout = find_layout(cfg, self.dataset)
         self.labels = clip_labels(self.dataset)
-        types = [step['type'] for step in steps.prepare]
-        self.centered = not any(x.endswith('PreNormalize2D') for x in types)
-        resize = types.index(RESIZE) if RESIZE in types else len(types)
-        self._normalize = Compose(steps.prepare[:resize])
-        self._resize = Compose(steps.prepare[resize:])
+        first = steps.before_resize
+        self._normalize = Compose(first)
+        self._resize = Compose(steps.prepare[len(first):])
+        self.centered = not any(
+            map(normalizes_2d, [*self._normalize.transforms,
+                                *self._resize.transforms]))
         # Each view is a call of its own, to keep its notes apart.
         self._views: list[SkeletonMultiView] = []
         self.names: list[str] = []

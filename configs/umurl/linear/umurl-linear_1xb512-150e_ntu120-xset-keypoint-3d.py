@@ -11,8 +11,5 @@ model = dict(
 train_dataloader = dict(dataset=_base_.xset_train)
 val_dataloader = dict(dataset=_base_.xset_val)
 test_dataloader = val_dataloader
-# The frozen encoder encodes each clip once; with
-# `--cfg-options custom_hooks="[]"`, in every epoch.
-custom_hooks = [dict(type='CacheFeaturesHook')]
 load_from = ('work_dirs/umurl_4xb256-451e_ntu120-xset-keypoint-3d/'
              'epoch_451.pth')

@@ -11,8 +11,5 @@ model = dict(
 train_dataloader = dict(dataset=_base_.xsub_train)
 val_dataloader = dict(dataset=_base_.xsub_val)
 test_dataloader = val_dataloader
-# The frozen encoder encodes each clip once; with
-# `--cfg-options custom_hooks="[]"`, in every epoch.
-custom_hooks = [dict(type='CacheFeaturesHook')]
 load_from = ('work_dirs/umurl_4xb256-451e_ntu120-xsub-keypoint-3d/'
              'epoch_451.pth')

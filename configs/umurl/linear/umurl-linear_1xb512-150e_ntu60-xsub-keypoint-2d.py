@@ -13,8 +13,5 @@ val_dataloader = dict(dataset=_base_.xsub_val)
 test_dataloader = val_dataloader
 # MMAction2's inference_skeleton needs this name.
 test_pipeline = _base_.normalize + _base_.pipeline
-# The frozen encoder encodes each clip once; with
-# `--cfg-options custom_hooks="[]"`, in every epoch.
-custom_hooks = [dict(type='CacheFeaturesHook')]
 load_from = ('work_dirs/umurl_4xb128-451e_ntu60-xsub-keypoint-2d/'
              'epoch_451.pth')

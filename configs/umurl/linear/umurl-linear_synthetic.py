@@ -13,8 +13,5 @@ train_dataloader = dict(
     batch_size=64, num_workers=2, dataset=_base_.train_set)
 val_dataloader = dict(batch_size=64, num_workers=2, dataset=_base_.val_set)
 test_dataloader = val_dataloader
-# The frozen encoder encodes each clip once; with
-# `--cfg-options custom_hooks="[]"`, in every epoch.
-custom_hooks = [dict(type='CacheFeaturesHook')]
 auto_scale_lr = dict(base_batch_size=64)
 load_from = 'work_dirs/umurl_1xb64_synthetic/epoch_30.pth'

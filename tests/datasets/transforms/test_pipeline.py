@@ -17,9 +17,10 @@ from umurl_mmaction.datasets.transforms import (
     TemporalCropResize,
     wrappers,
 )
-from umurl_mmaction.skeleton import LAYOUTS, crop_resize, pack_clips
+from umurl_mmaction.skeleton import LAYOUTS, pack_clips
 from umurl_mmaction.skeleton.batch import RaggedClip, Streams
 from umurl_mmaction.skeleton.clip_generator import ClipGenerator
+from umurl_mmaction.skeleton.temporal import crop_resize
 
 NTU = LAYOUTS['nturgb+d']
 AUGMENT = [
@@ -407,6 +408,14 @@ def test_wrong_joint_count_names_the_clip():
 def test_settings_are_shown_and_keys_documented(transform):
     assert 'Required Keys' in transform.__doc__
     assert repr(transform()).startswith(f'{transform.__name__}(')
+
+
+def test_settings_are_shown_in_the_order_of_the_arguments():
+    assert repr(SkeletonPreNormalize(scale=2., layout='coco')) == (
+        "SkeletonPreNormalize(layout='coco', rotation='full', up='y', "
+        'scale=2.0)')
+    assert repr(TemporalCropResize([0.5, 1])) == (
+        'TemporalCropResize(ratio=(0.5, 1), min_len=64, clip_len=64)')
 
 
 def test_normalising_again_changes_only_bodies_whose_last_frame_is_empty():

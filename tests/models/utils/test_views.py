@@ -7,7 +7,8 @@ from mmaction.registry import MODELS
 from torch import nn
 
 from umurl_mmaction.models import ModalityProjector, UmURLBackbone
-from umurl_mmaction.skeleton import build_layout, generate_modalities
+from umurl_mmaction.skeleton import build_layout
+from umurl_mmaction.skeleton.modalities import generate_modalities
 
 
 def streams(batch, *names):

@@ -1,5 +1,5 @@
 """What a set of clips is like, before anything is learned from it."""
-from .copies import Copies, find_copies
+from .copies import find_copies
 from .findings import (
     Finding,
     copies_line,
@@ -9,13 +9,7 @@ from .findings import (
     units_of,
     up_axis,
 )
-from .measure import (
-    Clip,
-    SetMeasures,
-    layout_by_joints,
-    measure_clip,
-    measure_set,
-)
+from .measure import SetMeasures, layout_by_joints
 from .splits import (
     class_counts,
     clips_of_splits,
@@ -25,9 +19,8 @@ from .splits import (
 )
 
 __all__ = [
-    'Clip', 'Copies', 'Finding', 'SetMeasures', 'class_counts',
-    'clips_of_splits', 'copies_line', 'find_all', 'find_copies',
-    'find_in_pair', 'find_in_splits', 'layout_by_joints', 'line_of',
-    'measure_clip', 'measure_set', 'split_pairs', 'torso_of', 'units_of',
-    'up_axis'
+    'Finding', 'SetMeasures', 'class_counts', 'clips_of_splits',
+    'copies_line', 'find_all', 'find_copies', 'find_in_pair',
+    'find_in_splits', 'layout_by_joints', 'line_of', 'split_pairs',
+    'torso_of', 'units_of', 'up_axis'
 ]

@@ -9,6 +9,7 @@ from ...skeleton.layout import LAYOUTS, Layout
 from ..transforms.normalize import (
     SkeletonPreNormalize,
     SkeletonPreNormalize2D,
+    normalizes_2d,
 )
 from .measure import (
     PIXELS,
@@ -110,10 +111,9 @@ def measure_steps(clips: Sequence[dict],
         layout = layout_by_joints(num_joints)
     if layout is not None and layout.num_joints != num_joints:
         return None
-    # MMAction2's has such a name, too, and stands in the pipeline, whose
-    # other steps may depend on chance and are not tried.
-    flat = [step for step in steps
-            if type(step).__name__.endswith('PreNormalize2D')]
+    # MMAction2's stands in the pipeline, whose other steps may depend on
+    # chance and are not tried.
+    flat = list(filter(normalizes_2d, steps))
     found = replace(
         measure_set(clips, layout, turn, track),
         scale=scale,

@@ -3,7 +3,6 @@ from typing import Optional
 
 import torch
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 from torch import Tensor
 
 from ...skeleton.augment import (
@@ -16,6 +15,7 @@ from ...skeleton.augment import (
 from ...skeleton.clip_generator import ClipGenerator, uniform
 from ...skeleton.layout import Layout
 from ...skeleton.temporal import crop_resize
+from .base import SkeletonTransform
 from .normalize import check_choice
 from .view_transform import ViewTransform
 
@@ -48,7 +48,7 @@ class JointMapTransform(ViewTransform):
 
 
 @TRANSFORMS.register_module()
-class TemporalCropResize(BaseTransform):
+class TemporalCropResize(SkeletonTransform):
     """Crop a random part of the clip in time, and resize it.
 
     The crop has floor(T * s) frames with s ~ U(ratio), but at least
@@ -126,10 +126,6 @@ class TemporalCropResize(BaseTransform):
         results['total_frames'] = self.clip_len
         return results
 
-    def __repr__(self) -> str:
-        return (f'{self.__class__.__name__}(ratio={self.ratio}, '
-                f'min_len={self.min_len}, clip_len={self.clip_len})')
-
 
 @TRANSFORMS.register_module()
 class JointCorruption(JointMapTransform):
@@ -182,9 +178,6 @@ class JointCorruption(JointMapTransform):
         what = 'distorted' if maps[changed].any() else 'set to 0'
         return f'{int(changed.sum())} of {num_joints} joints {what}'
 
-    def __repr__(self) -> str:
-        return f'{self.__class__.__name__}(ratio={self.ratio})'
-
 
 @TRANSFORMS.register_module()
 class PoseShear(JointMapTransform):
@@ -223,9 +216,6 @@ class PoseShear(JointMapTransform):
     def describe(self, maps: Tensor) -> str:
         """Return ``'sheared'``."""
         return 'sheared'
-
-    def __repr__(self) -> str:
-        return f'{self.__class__.__name__}(amplitude={self.amplitude})'
 
 
 @TRANSFORMS.register_module()
@@ -280,10 +270,6 @@ class PoseRotation(JointMapTransform):
         angle = maps[0, 0, 0].clamp(-1, 1).acos().rad2deg()
         return f'turned by {angle:.0f} degrees'
 
-    def __repr__(self) -> str:
-        return (f'{self.__class__.__name__}(angle={self.angle}, '
-                f'up={self.up!r})')
-
 
 @TRANSFORMS.register_module()
 class AxisDrop(JointMapTransform):
@@ -315,6 +301,3 @@ class AxisDrop(JointMapTransform):
         """Return for example ``'coordinate 3 set to 0'``."""
         axis = int(maps[0].diagonal().argmin())
         return f'coordinate {axis + 1} set to 0'
-
-    def __repr__(self) -> str:
-        return f'{self.__class__.__name__}()'

@@ -19,12 +19,6 @@ class BodyTransform(ViewTransform):
                  layout: Optional[Union[str, Mapping]] = None) -> None:
         self.layout = None if layout is None else build_layout(layout)
 
-    def _repr(self, **settings: object) -> str:
-        settings['layout'] = self.layout and self.layout.name
-        shown = ', '.join(f'{key}={value!r}'
-                          for key, value in settings.items())
-        return f'{self.__class__.__name__}({shown})'
-
 
 @TRANSFORMS.register_module()
 class LeftRightSwap(BodyTransform):
@@ -87,9 +81,6 @@ class LeftRightSwap(BodyTransform):
         """Return ``'left and right swapped'``."""
         return 'left and right swapped'
 
-    def __repr__(self) -> str:
-        return self._repr(mirror=self.mirror)
-
 
 @TRANSFORMS.register_module()
 class LimbScaling(BodyTransform):
@@ -144,9 +135,6 @@ class LimbScaling(BodyTransform):
         """Return for example ``'bones of 88 to 112 %'``."""
         low, high = (100 * drawn).aminmax()
         return f'bones of {low:.0f} to {high:.0f} %'
-
-    def __repr__(self) -> str:
-        return self._repr(amplitude=self.amplitude)
 
 
 @TRANSFORMS.register_module()
@@ -217,9 +205,6 @@ class BodyPartMask(BodyTransform):
         num_frames = int(drawn.any(dim=1).sum())
         return f'{num_joints} joints, {num_frames} frames hidden'
 
-    def __repr__(self) -> str:
-        return self._repr(ratio=self.ratio)
-
 
 @TRANSFORMS.register_module()
 class JointNoise(ViewTransform):
@@ -264,6 +249,3 @@ class JointNoise(ViewTransform):
     def describe(self, drawn: Tensor) -> str:
         """Return for example ``'noise of 0.01'``."""
         return f'noise of {self.std:g}'
-
-    def __repr__(self) -> str:
-        return f'{self.__class__.__name__}(std={self.std})'

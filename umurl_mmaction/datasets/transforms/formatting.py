@@ -5,14 +5,14 @@ import numpy as np
 import torch
 from mmaction.registry import TRANSFORMS
 from mmaction.structures import ActionDataSample
-from mmcv.transforms import BaseTransform
 from torch import Tensor
 
-from ...skeleton.batch import RaggedClip, Streams, Views, fit_bodies
+from ...skeleton.batch import ClipIndex, RaggedClip, Streams, Views, fit_bodies
+from .base import SkeletonTransform
 
 
 @TRANSFORMS.register_module()
-class PackSkeletonInputs(BaseTransform):
+class PackSkeletonInputs(SkeletonTransform):
     """Pack a clip for the model.
 
     It packs ``views`` (pre-training) if the clip has them, else
@@ -80,6 +80,24 @@ class PackSkeletonInputs(BaseTransform):
             return joints
         return fit_bodies(joints, self.num_person)
 
-    def __repr__(self) -> str:
-        return (f'{self.__class__.__name__}(num_person={self.num_person}, '
-                f'meta_keys={self.meta_keys}, ragged={self.ragged})')
+
+class PackIndex(SkeletonTransform):
+    """Pack the index of a clip that is kept on the device.
+
+    Required Keys:
+
+        - frame_dir
+        - sample_idx
+
+    Added Keys:
+
+        - inputs: a ``ClipIndex``.
+        - data_samples: an ``ActionDataSample`` with ``frame_dir``.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Return ``dict(inputs=..., data_samples=...)``."""
+        sample = ActionDataSample(
+            metainfo=dict(frame_dir=results['frame_dir']))
+        return dict(
+            inputs=ClipIndex(results['sample_idx']), data_samples=sample)

@@ -3,14 +3,14 @@ from typing import Union
 
 import torch
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 
 from ...skeleton.layout import build_layout
 from ...skeleton.modalities import check_modalities, generate_modalities
+from .base import SkeletonTransform
 
 
 @TRANSFORMS.register_module()
-class GenSkeletonModalities(BaseTransform):
+class GenSkeletonModalities(SkeletonTransform):
     """Generate the streams of the given modalities.
 
     An encoder generates its streams from joints by itself. This transform is
@@ -41,17 +41,11 @@ class GenSkeletonModalities(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add ``modalities``, a dict of name -> (M, T, V, C)."""
-        layout = self.layout or results.get('layout') or 'nturgb+d'
         joints = torch.from_numpy(results['keypoint'])
         streams = generate_modalities(joints, self.modalities,
-                                      build_layout(layout))
+                                      self.layout_of(results))
         results['modalities'] = {
             name: stream.numpy()
             for name, stream in streams.items()
         }
         return results
-
-    def __repr__(self) -> str:
-        layout = self.layout and self.layout.name
-        return (f'{self.__class__.__name__}(modalities={self.modalities}, '
-                f'layout={layout!r})')

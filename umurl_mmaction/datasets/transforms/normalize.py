@@ -4,15 +4,15 @@ from typing import Optional, Union
 import numpy as np
 import torch
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 
-from ...skeleton.layout import LAYOUTS, build_layout
+from ...skeleton.layout import build_layout
 from ...skeleton.normalize import (
     align_bodies,
     normalize_by_body,
     normalize_pixels,
     repair_missing_frames,
 )
+from .base import SkeletonTransform
 
 
 def check_choice(name: str, value: str, known: Sequence[str]) -> None:
@@ -22,8 +22,13 @@ def check_choice(name: str, value: str, known: Sequence[str]) -> None:
                          f'{", ".join(map(repr, known))}')
 
 
+def normalizes_2d(step: object) -> bool:
+    """Tell whether a step normalises 2D keypoints: ours, or MMAction2's."""
+    return type(step).__name__.endswith('PreNormalize2D')
+
+
 @TRANSFORMS.register_module()
-class SkeletonPreNormalize(BaseTransform):
+class SkeletonPreNormalize(SkeletonTransform):
     """Normalise a clip, by default as the paper does.
 
     Missing frames at the start and the end of a body are filled. The centre
@@ -82,7 +87,7 @@ class SkeletonPreNormalize(BaseTransform):
         Raises:
             ValueError: If the clip has another number of joints.
         """
-        layout = self.layout or results.get('layout') or LAYOUTS['nturgb+d']
+        layout = self.layout_of(results)
         # Released annotations are float16, which loses digits in differences.
         keypoint = results['keypoint'].astype(np.float32, copy=False)
         layout.check(keypoint.shape,
@@ -98,15 +103,9 @@ class SkeletonPreNormalize(BaseTransform):
         results['keypoint'] = joints.numpy()
         return results
 
-    def __repr__(self) -> str:
-        name = self.layout and self.layout.name
-        return (f'{self.__class__.__name__}(layout={name!r}, '
-                f'rotation={self.rotation!r}, up={self.up!r}, '
-                f'scale={self.scale})')
-
 
 @TRANSFORMS.register_module()
-class SkeletonPreNormalize2D(BaseTransform):
+class SkeletonPreNormalize2D(SkeletonTransform):
     """Scale 2D keypoints, by default as ``PreNormalize2D`` of MMAction2.
 
     That is to -1..1 over the image. By the body, the origin is the mean of
@@ -199,8 +198,3 @@ class SkeletonPreNormalize2D(BaseTransform):
         coords = 3 if self.with_score else 2
         results['keypoint'] = joints[..., :coords].contiguous().numpy()
         return results
-
-    def __repr__(self) -> str:
-        return (f'{self.__class__.__name__}(img_shape={self.img_shape}, '
-                f'score_thr={self.score_thr}, with_score={self.with_score}, '
-                f'scale_by={self.scale_by!r})')

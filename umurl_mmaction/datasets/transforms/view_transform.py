@@ -1,14 +1,14 @@
 from typing import Optional
 
 import torch
-from mmcv.transforms import BaseTransform
 from torch import Tensor
 
 from ...skeleton.clip_generator import ClipGenerator
-from ...skeleton.layout import LAYOUTS, Layout
+from ...skeleton.layout import Layout
+from .base import SkeletonTransform
 
 
-class ViewTransform(BaseTransform):
+class ViewTransform(SkeletonTransform):
     """An augmentation of one clip in a pipeline, or of a batch of views.
 
     A subclass writes ``apply`` and ``describe``, and ``draw`` if it is
@@ -24,12 +24,7 @@ class ViewTransform(BaseTransform):
         - keypoint
         - augmentations (optional): a list of str; the result of ``describe``
           is appended
-
-    Attributes:
-        layout (Layout | None): The layout of the clips. None: that of the
-            data, else ``'nturgb+d'``.
     """
-    layout: Optional[Layout] = None
 
     def draw(self,
              num: int,
@@ -72,7 +67,7 @@ class ViewTransform(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Augment ``keypoint``, (M, T, V, C)."""
         joints = torch.from_numpy(results['keypoint'])[None]
-        layout = self.layout or results.get('layout') or LAYOUTS['nturgb+d']
+        layout = self.layout_of(results)
         drawn = self.draw(1, joints.shape[1:], layout)
         if 'augmentations' in results:
             results['augmentations'].append(self.describe(drawn[0]))

@@ -12,14 +12,7 @@ from mmengine.runner import Runner
 from torch.nn import ModuleDict
 
 from ...datasets.transforms import SkeletonMultiView
-from ..unwrap import bare_model
-
-
-def unwrapped(dataset: Any) -> Any:
-    """Return the dataset within wrappers such as ``RepeatDataset``."""
-    while hasattr(dataset, 'dataset'):
-        dataset = dataset.dataset
-    return dataset
+from ..unwrap import bare_dataset, bare_model
 
 
 @HOOKS.register_module()
@@ -59,11 +52,11 @@ class CheckDataHook(Hook):
         self._check_channels(model)
         if hasattr(model, 'project'):
             self._leave_out_single_clip(loader)
-            self._fit_views(unwrapped(loader.dataset), model)
+            self._fit_views(bare_dataset(loader.dataset), model)
             self._warn_of_accumulation(runner.optim_wrapper, loader, model)
-        datasets = [unwrapped(loader.dataset)]
+        datasets = [bare_dataset(loader.dataset)]
         if runner.val_loop is not None:
-            datasets.append(unwrapped(runner.val_loop.dataloader.dataset))
+            datasets.append(bare_dataset(runner.val_loop.dataloader.dataset))
         head = getattr(model, 'cls_head', None)
         for dataset in datasets:
             self._check_shapes(dataset, model)
@@ -77,7 +70,7 @@ class CheckDataHook(Hook):
         """Check the test set against the model."""
         model = bare_model(runner)
         self._check_channels(model)
-        dataset = unwrapped(runner.test_loop.dataloader.dataset)
+        dataset = bare_dataset(runner.test_loop.dataloader.dataset)
         self._check_shapes(dataset, model)
         self._check_layout(dataset, model)
         if runner.test_loop.evaluator.metrics:
@@ -119,7 +112,8 @@ class CheckDataHook(Hook):
                 'variance is defined: set it to 2 or more')
         if isinstance(loader.sampler, InfiniteSampler) or loader.drop_last:
             return
-        if len(loader.sampler) % clips * world_size == 1:
+        # The batches of all ranks meet, so that one clip of each is enough.
+        if (len(loader.sampler) % clips) * world_size == 1:
             if len(loader.sampler) == 1:
                 raise ValueError('there is one clip to train on; pre-training '
                                  'wants a batch of two or more')

@@ -7,6 +7,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from ...datasets.preparation import find_difference
+from .check_weights_hook import source_of
 
 
 @HOOKS.register_module()
@@ -36,5 +37,5 @@ class CheckPreparationHook(Hook):
         metainfo = getattr(loader.dataset, 'metainfo', {})
         difference = find_difference(self._meta, metainfo.get('prepare'))
         if difference:
-            source = runner.cfg.get('load_from') or 'the checkpoint'
-            print_log(f'{source}: {difference}', 'current', logging.WARNING)
+            print_log(f'{source_of(runner)}: {difference}', 'current',
+                      logging.WARNING)

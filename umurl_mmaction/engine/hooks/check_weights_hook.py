@@ -54,19 +54,20 @@ class CheckWeightsHook(Hook):
         """Load all weights once more, with a check."""
         weights, self._weights = self._weights, {}
         if weights:
-            load_all_weights(bare_model(runner), weights, _source(runner))
+            load_all_weights(bare_model(runner), weights, source_of(runner))
 
     def before_train(self, runner: Runner) -> None:
         """Check the weights of a frozen encoder, and say what differs."""
         weights, self._weights = self._weights, {}
         backbone: Any = getattr(bare_model(runner), 'backbone', None)
         if weights and getattr(backbone, 'frozen', False):
-            load_all_weights(backbone, weights, _source(runner), 'backbone.')
+            load_all_weights(backbone, weights, source_of(runner), 'backbone.')
         if self._notes:
-            print_log(f'{_source(runner)}: {"; ".join(self._notes)}',
+            print_log(f'{source_of(runner)}: {"; ".join(self._notes)}',
                       'current')
             self._notes = []
 
 
-def _source(runner: Runner) -> str:
+def source_of(runner: Runner) -> str:
+    """Name the checkpoint that a runner has loaded, for messages."""
     return runner.cfg.get('load_from') or 'the checkpoint'

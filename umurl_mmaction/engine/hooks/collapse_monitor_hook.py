@@ -1,3 +1,4 @@
+import logging
 from typing import Any, Optional
 
 import torch
@@ -113,4 +114,4 @@ class CollapseMonitorHook(Hook):
                 f'{self.patience} looks under {self.threshold:g}. A smaller '
                 'learning rate, a larger batch or larger var_weight and '
                 'cov_weight of VarianceCovarianceHead may help', 'current',
-                30)
+                logging.WARNING)

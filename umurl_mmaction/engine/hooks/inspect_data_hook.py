@@ -12,7 +12,7 @@ from ...datasets.inspection import (
     find_copies,
     line_of,
 )
-from .check_data_hook import unwrapped
+from .check_data_hook import bare_dataset
 
 # Validation clips that are looked for in the training set.
 LIMIT = 512
@@ -42,7 +42,7 @@ class InspectDataHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Log what the training set is like, or refuse it."""
-        train = unwrapped(runner.train_loop.dataloader.dataset)
+        train = bare_dataset(runner.train_loop.dataloader.dataset)
         measures = getattr(train, 'measures', None)
         if measures is not None:
             print_log(f'Data: {line_of(measures)}', 'current')
@@ -58,7 +58,7 @@ class InspectDataHook(Hook):
                           logging.WARNING)
         if runner.val_loop is not None:
             self._look_for_copies(
-                unwrapped(runner.val_loop.dataloader.dataset), train)
+                bare_dataset(runner.val_loop.dataloader.dataset), train)
 
     @staticmethod
     def _look_for_copies(val: object, train: object) -> None:

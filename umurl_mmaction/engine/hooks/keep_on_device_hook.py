@@ -3,27 +3,14 @@ from typing import Any
 
 import torch
 from mmaction.registry import HOOKS
-from mmaction.structures import ActionDataSample
-from mmcv.transforms import BaseTransform
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from ...datasets.skeleton_dataset import SkeletonDataset
-from ...datasets.transforms import PackSkeletonInputs
-from ...skeleton.batch import ClipIndex, PackedClips, pack_clips
+from ...datasets.transforms.formatting import PackIndex, PackSkeletonInputs
+from ...skeleton.batch import PackedClips, pack_clips
 from ..unwrap import bare_model
-
-
-class PackIndex(BaseTransform):
-    """Pack the index of a clip that is kept on the device."""
-
-    def transform(self, results: dict) -> dict:
-        """Return ``dict(inputs=ClipIndex, data_samples=...)``."""
-        sample = ActionDataSample(
-            metainfo=dict(frame_dir=results['frame_dir']))
-        return dict(
-            inputs=ClipIndex(results['sample_idx']), data_samples=sample)
 
 
 @HOOKS.register_module()

@@ -22,7 +22,8 @@ class ThroughputHook(Hook):
                          outputs: Optional[dict] = None) -> None:
         """Add ``clips_per_s``, and on CPUs the peak ``memory`` in MiB."""
         hub = runner.message_hub
-        clips = runner.train_loop.dataloader.batch_size * dist.get_world_size()
+        # The last batch of an epoch may be smaller.
+        clips = len(data_batch['data_samples']) * dist.get_world_size()
         seconds = hub.get_scalar('train/time').current()
         hub.update_scalar('train/clips_per_s', clips / seconds)
         if get_device() == 'cpu' and sys.platform != 'win32':

@@ -12,10 +12,8 @@ from mmengine.runner.amp import autocast
 from torch.utils.data import DataLoader
 
 from ...datasets.collate import pack_collate
-from ...datasets.skeleton_dataset import (
-    MissingSplitError,
-    SkeletonDataset,
-)
+from ...datasets.skeleton_dataset import SkeletonDataset
+from ...fileio.annotations import MissingSplitError
 from ...models.utils.encoding import (
     check_finite,
     encode_dataset,

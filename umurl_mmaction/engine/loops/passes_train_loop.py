@@ -28,6 +28,7 @@ class PassesTrainLoop(IterBasedTrainLoop):
             Defaults to None.
         val_begin (int): As in ``IterBasedTrainLoop``. Defaults to 1.
         val_interval (int): As in ``IterBasedTrainLoop``. Defaults to 1000.
+        dynamic_intervals (sequence, optional): As in ``IterBasedTrainLoop``.
 
     Raises:
         ValueError: If a number of steps or passes is below 1.

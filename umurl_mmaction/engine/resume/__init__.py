@@ -35,8 +35,7 @@ Other modules need a private name where they stand:
     0.7.0).
     ``hooks/check_data_hook.py`` reads ``OptimWrapper._accumulative_counts``
     (same).
-    ``datasets/skeleton_dataset.py`` fills ``BaseDataset._metainfo``, and
-    ``apis/loading.py`` reads ``Config._cfg_dict`` (same).
+    ``datasets/skeleton_dataset.py`` fills ``BaseDataset._metainfo`` (same).
     ``registry.py`` reads ``Registry._locations`` (MMEngine, since 0.7.0), to
     give the scope of this package the locations of its parent.
     ``fileio/checkpoints.py`` lets checkpoints name ``_annealing_cos`` and

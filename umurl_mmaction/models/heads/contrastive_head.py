@@ -3,7 +3,7 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from ..losses.contrastive import info_nce
+from ..losses.contrastive import check_temperatures, info_nce
 
 
 @MODELS.register_module()
@@ -27,8 +27,7 @@ class ContrastiveHead(BaseModule):
                  temperature: float = 0.2,
                  loss_weight: float = 1.0) -> None:
         super().__init__()
-        if temperature <= 0:
-            raise ValueError(f'temperature={temperature} must be above 0')
+        check_temperatures(temperature=temperature)
         self.temperature = temperature
         self.loss_weight = loss_weight
 

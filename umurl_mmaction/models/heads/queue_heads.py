@@ -7,16 +7,15 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ..layers.feature_queue import FeatureQueue
-from ..losses.contrastive import neighbor_nce, queue_nce, unit_vectors
+from ..losses.contrastive import (
+    check_temperatures,
+    neighbor_nce,
+    queue_nce,
+    unit_vectors,
+)
 from ..losses.relation import relation_consistency
+from ..utils.gather import distinct
 from ..utils.retrieval import nearest_neighbors
-
-
-def check_temperatures(**temperatures: float) -> None:
-    """Raise ``ValueError`` unless all are above 0."""
-    for name, temperature in temperatures.items():
-        if temperature <= 0:
-            raise ValueError(f'{name}={temperature} must be above 0')
 
 
 @MODELS.register_module()
@@ -198,7 +197,7 @@ class NearestNeighborContrastHead(BaseModule):
             ValueError: If the fused feature has several projections, or they
                 do not fit the queue.
         """
-        fused, *others = {id(u): u for u in decomposed.values()}.values()
+        fused, *others = distinct(decomposed.values())
         if others:
             raise ValueError(
                 'NearestNeighborContrastHead wants one projection of the '

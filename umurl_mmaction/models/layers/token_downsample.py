@@ -5,21 +5,20 @@ from torch.nn import functional as F
 class TokenDownsample(nn.Module):
     """Halve the tokens, as between the granularities of HiCo.
 
-    Depthwise convolution along the tokens, layer norm, ReLU, and the maximum
+    Depthwise convolution of five tokens, layer norm, ReLU, and the maximum
     of each pair of tokens; an odd token at the end is left out.
 
     Args:
         embed_dims (int): Width D.
-        kernel_size (int): Tokens of the convolution; odd. Defaults to 5.
     """
 
-    def __init__(self, embed_dims: int, kernel_size: int = 5) -> None:
+    def __init__(self, embed_dims: int) -> None:
         super().__init__()
         self.conv = nn.Conv1d(
             embed_dims,
             embed_dims,
-            kernel_size,
-            padding=kernel_size // 2,
+            5,
+            padding=2,
             groups=embed_dims)
         self.norm = nn.LayerNorm(embed_dims)
 

@@ -11,6 +11,13 @@ from torch.nn import functional as F
 from .consistency import widen
 
 
+def check_temperatures(**temperatures: float) -> None:
+    """Raise ``ValueError`` unless all are above 0."""
+    for name, temperature in temperatures.items():
+        if temperature <= 0:
+            raise ValueError(f'{name}={temperature} must be above 0')
+
+
 def unit_vectors(feature: Tensor) -> Tensor:
     """Scale each row to length 1: (B, D) -> (B, D), float32 or wider."""
     return F.normalize(widen(feature), dim=1)
