@@ -85,7 +85,7 @@ def read_tags(path: Path) -> list[tuple[int, int]]:
     Raises:
         ValueError: If the file is malformed. Names the line.
     """
-    from umurl_mmaction.fileio.clips import at
+    from umurl_mmaction.fileio.text import at
     with at(str(path)):
         lines = path.read_bytes().decode('utf-8', 'replace').split('\n')
         if lines[0].strip() != 'XQPCTick;Tag':

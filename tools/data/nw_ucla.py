@@ -48,7 +48,7 @@ def read_clip(path: Path) -> tuple[np.ndarray, str]:
         ValueError: If the file is malformed. Names it.
     """
     # Imported late, as below: --help is to be quick.
-    from umurl_mmaction.fileio.clips import at, load_json, to_array
+    from umurl_mmaction.fileio.text import at, load_json, to_array
     with at(str(path)):
         data = load_json(path)
         if not isinstance(data, dict) or 'skeletons' not in data:

@@ -166,7 +166,7 @@ def read_skeleton(path: Path) -> np.ndarray:
         ValueError: If the file is not there or malformed. Names the line.
     """
     # Imported late: --help needs numpy only.
-    from umurl_mmaction.fileio.clips import parse_numbers
+    from umurl_mmaction.fileio.text import parse_numbers
     try:
         lines = path.read_bytes().rstrip().splitlines()
     except OSError as error:

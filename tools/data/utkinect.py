@@ -76,7 +76,7 @@ def read_labels(path: Path) -> dict[str, dict[str, Optional[tuple[int, int]]]]:
     Raises:
         ValueError: If the file is malformed. Names the line.
     """
-    from umurl_mmaction.fileio.clips import at
+    from umurl_mmaction.fileio.text import at
     labels: dict[str, dict[str, Optional[tuple[int, int]]]] = {}
     recording = None
     with at(str(path)):

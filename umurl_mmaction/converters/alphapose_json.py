@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..fileio.clips import at, load_json
+from ..fileio.text import at, load_json
 from .estimates import (
     Estimates,
     Settings,

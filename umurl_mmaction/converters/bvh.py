@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..fileio.clips import at
+from ..fileio.text import at
 from ..skeleton.layout import Layout
 from .estimates import Estimates, Settings, find_files
 

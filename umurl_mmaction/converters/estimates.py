@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
-from ..fileio.clips import to_array
+from ..fileio.text import to_array
 from .shared import Skeleton
 from .tracks import MAX_GAP, main_bodies
 

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ..fileio.clips import Clip, at, load_json, read_array, to_array
+from ..fileio.clips import Clip, read_array
+from ..fileio.text import at, load_json, to_array
 from ..skeleton.layout import LAYOUTS
 from .estimates import Estimates, Settings, find_files, stack_bodies
 from .shared import Skeleton

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
-from ..fileio.clips import at, load_json, to_array
+from ..fileio.text import at, load_json, to_array
 from .estimates import (
     Estimates,
     Settings,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..fileio.clips import at, load_json
+from ..fileio.text import at, load_json
 from .estimates import (
     Estimates,
     Settings,

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
-from ..fileio.clips import at
+from ..fileio.text import at
 from .estimates import Pose, Settings, to_pose
 
 # The module of this folder that reads each.

@@ -7,7 +7,7 @@ from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
-from ..fileio.clips import at, parse_numbers
+from ..fileio.text import at, parse_numbers
 from .shared import ClipCollector, track_parallel
 
 

@@ -3,7 +3,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple, Optional, Union
 
-from ..fileio.clips import at, read_csv
+from ..fileio.text import at, read_csv
 
 
 class Row(NamedTuple):
