@@ -224,7 +224,7 @@ class PoseRotation(JointMapTransform):
 
     In two dimensions, where the depth is not known, clips stay as they are:
     to narrow the body by the cosine of the angle gave worse features than
-    nothing (``configs/umurl/README.md``).
+    nothing (``configs/umurl/ablations.md``).
 
     Required Keys:
 
