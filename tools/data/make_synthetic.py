@@ -5,7 +5,6 @@ seen by a simulated depth sensor. It is a default to try the pipeline with,
 not a benchmark.
 """
 import argparse
-import os
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional
 
@@ -430,8 +429,8 @@ def main(argv: Optional[list[str]] = None) -> None:
             parser.error(
                 f'--{name} must be at least {low}, got {getattr(args, name)}')
     # Imported late: --help and importers of this file need numpy only.
-    from umurl_mmaction.fileio.annotations import save_annotations
     from umurl_mmaction.command_line import check_suffix
+    from umurl_mmaction.fileio.annotations import save_annotations
     from umurl_mmaction.progress import track
     check_suffix(parser, 'OUT', args.out)
     try:

@@ -1,8 +1,9 @@
 """Convert the output of a pose estimator to an MMAction2 pickle.
 
 Reads JSON of MMPose, OpenPose or AlphaPose, landmarks of MediaPipe, or .bvh
-files. Split and class of each clip are those of a table, or of the folders that
-it lies in: SRC/SPLIT/CLASS/CLIP. tools/data/own_skeletons.md describes all of it.
+files. Split and class of each clip are those of a table, or of the folders
+that it lies in: SRC/SPLIT/CLASS/CLIP. tools/data/own_skeletons.md describes
+all of it.
 """
 from collections.abc import Iterable, Mapping
 from contextlib import closing
@@ -25,7 +26,8 @@ EPILOG = '''examples:
   python tools/data/pose_estimates.py alphapose results \\
       --img-shape 720 1280 --out data/mine.pkl
   python tools/data/pose_estimates.py mediapipe landmarks --out data/mine.pkl
-  python tools/data/pose_estimates.py bvh takes --scale 0.01 --out data/mine.pkl
+  python tools/data/pose_estimates.py bvh takes --scale 0.01 \\
+      --out data/mine.pkl
 '''
 
 SOURCES = ('mmpose', 'openpose', 'alphapose', 'mediapipe', 'bvh')
