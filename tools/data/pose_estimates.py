@@ -231,16 +231,15 @@ def main(argv: Optional[list[str]] = None) -> None:
     def run() -> 'ClipCollector':
         from umurl_mmaction.converters.estimates import Settings
         settings = Settings(
-            args.num_person,
-            args.min_score,
-            args.max_gap,
-            None if args.img_shape is None else tuple(args.img_shape),
-            args.scale,
-            dict(
-                images=args.images,
-                landmarks=args.landmarks,
-                skeleton=None if args.skeleton is None else read_skeleton(
-                    args.skeleton)))
+            num_person=args.num_person,
+            min_score=args.min_score,
+            max_gap=args.max_gap,
+            img_shape=args.img_shape and tuple(args.img_shape),
+            scale=args.scale,
+            skeleton=None if args.skeleton is None else read_skeleton(
+                args.skeleton),
+            images=args.images,
+            landmarks=args.landmarks)
         return convert(args.source, args.src, settings, args.labels,
                        args.workers, args.on_error == 'skip',
                        [] if args.skeleton is None else [Path(args.skeleton)])

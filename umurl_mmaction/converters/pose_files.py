@@ -57,17 +57,13 @@ def find_videos(source: str,
     """
     if not folder.is_dir():
         raise ValueError(f'{folder} is no folder')
-    reader = _reader_of(source)
-    if source == 'bvh':
-        reader.check_reader()
-    options = dict(images=settings.options['images']) if (
-        source == 'mmpose') else {}
     others = {path.resolve() for path in ignored}
-    videos = {
-        name: paths
-        for name, paths in reader.find_videos(folder, **options).items()
-        if not others.intersection(path.resolve() for path in paths)
+    found = _reader_of(source).find_videos(folder, settings)
+    wanted = {
+        name: tuple(path for path in paths if path.resolve() not in others)
+        for name, paths in found.items()
     }
+    videos = {name: paths for name, paths in wanted.items() if paths}
     if not videos:
         raise ValueError(f'{folder}: no files of {source} ({ENDS[source]})')
     return videos
