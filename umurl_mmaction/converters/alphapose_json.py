@@ -13,14 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..fileio.text import at, load_json
-from .estimates import (
-    Estimates,
-    Settings,
-    files_by_name,
-    flat_joints,
-    only_file,
-    stack_bodies,
-)
+from .clip_files import files_by_name, only_file
+from .estimates import Estimates, Settings, flat_joints, stack_bodies
 
 # By number of keypoints: the layout and how many of them it has, the body
 # and the feet.

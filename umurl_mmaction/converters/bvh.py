@@ -5,7 +5,8 @@ import numpy as np
 
 from ..fileio.text import at
 from ..skeleton.layout import Layout
-from .estimates import Estimates, Settings, files_by_name, only_file
+from .clip_files import files_by_name, only_file
+from .estimates import Estimates, Settings
 
 
 def find_videos(folder: Path,

@@ -1,8 +1,7 @@
 """What pose estimators have found in a video, made the array of a clip."""
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
@@ -130,47 +129,6 @@ def flat_joints(value: Any, name: str) -> np.ndarray:
         raise ValueError(f'expected {name} to be x, y and confidence of each '
                          f'joint, got {values.shape}')
     return values.reshape(-1, 3)
-
-
-def _without_suffix(file: Path) -> Path:
-    return file.with_suffix('')
-
-
-def files_by_name(
-    folder: Path,
-    suffixes: Collection[str],
-    path_of: Callable[[Path], Path] = _without_suffix
-) -> dict[str, tuple[Path, ...]]:
-    """Find files by their suffixes, in whatever case, to any depth.
-
-    Args:
-        folder (Path): Where to look.
-        suffixes (Collection[str]): In small letters.
-        path_of (Callable): Takes a file and returns the path that names its
-            clip. Defaults to the path without the suffix.
-
-    Returns:
-        dict[str, tuple[Path, ...]]: By name of the clip, its path below
-        ``folder``, with slashes; both sorted.
-    """
-    found: dict[str, list[Path]] = {}
-    for file in sorted(folder.rglob('[!.]*')):
-        if file.suffix.lower() in suffixes and file.is_file():
-            name = path_of(file).relative_to(folder).as_posix()
-            found.setdefault(name, []).append(file)
-    return {name: tuple(files) for name, files in sorted(found.items())}
-
-
-def only_file(paths: Sequence[Path]) -> Path:
-    """Return the file of a clip.
-
-    Raises:
-        ValueError: If there are more. Names them.
-    """
-    if len(paths) > 1:
-        raise ValueError(f'{paths[0]}: expected one file of that clip, got '
-                         f'{", ".join(path.name for path in paths)}')
-    return paths[0]
 
 
 def stack_bodies(bodies: Sequence[np.ndarray]) -> np.ndarray:

@@ -20,13 +20,8 @@ import numpy as np
 from ..fileio.clips import Clip, read_array
 from ..fileio.text import at, load_json, to_array
 from ..skeleton.layout import LAYOUTS
-from .estimates import (
-    Estimates,
-    Settings,
-    files_by_name,
-    only_file,
-    stack_bodies,
-)
+from .clip_files import files_by_name, only_file
+from .estimates import Estimates, Settings, stack_bodies
 from .shared import Skeleton
 
 SUFFIXES = ('.json', '.npy', '.npz', '.csv')

@@ -16,12 +16,11 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 
 from ..fileio.text import at, load_json, to_array
+from .clip_files import files_by_name, only_file
 from .estimates import (
     Estimates,
     Settings,
-    files_by_name,
     joints_with_scores,
-    only_file,
     stack_bodies,
     steady_frames,
 )

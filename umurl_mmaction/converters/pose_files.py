@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from ..fileio.text import at
+from .clip_files import without
 from .estimates import Pose, Settings, to_pose
 
 # The module of this folder that reads each.
@@ -57,13 +58,8 @@ def find_videos(source: str,
     """
     if not folder.is_dir():
         raise ValueError(f'{folder} is no folder')
-    others = {path.resolve() for path in ignored}
-    found = _reader_of(source).find_videos(folder, settings)
-    wanted = {
-        name: tuple(path for path in paths if path.resolve() not in others)
-        for name, paths in found.items()
-    }
-    videos = {name: paths for name, paths in wanted.items() if paths}
+    videos = without(
+        _reader_of(source).find_videos(folder, settings), ignored)
     if not videos:
         raise ValueError(f'{folder}: no files of {source} ({ENDS[source]})')
     return videos
