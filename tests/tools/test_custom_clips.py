@@ -180,16 +180,13 @@ def test_missing_and_additional_files(tool, folder, capsys):
     np.save(folder / 'monday' / 'clip3.npy', clip())
     np.save(folder / 'new.npy', clip())
     np.save(folder / '._new.npy', clip())
-    assert refuse(tool, capsys, folder) == (
-        f'{folder}/clip2: expected one file .npy, .npz, .csv or .json, got '
-        'none')
+    message = f'{folder}/labels.csv: line 3: no file of clip2 in {folder}'
+    assert refuse(tool, capsys, folder) == message
     lines, _ = convert(tool, capsys, folder, '--on-error', 'skip')
     assert lines[2:6] == [
-        '3 skipped',
-        f'  1: {folder}/clip2: expected one file .npy, .npz, .csv or .json, '
-        'got none',
-        f'  1: {folder}/monday/clip3: expected one file .npy, .npz, .csv or '
-        '.json, got 2', '  1: not in labels.csv (new)']
+        '3 skipped', f'  1: {message}', '  1: not in labels.csv (new)',
+        f'  1: {folder}/monday/clip3.json: expected one file of that clip, '
+        'got clip3.json, clip3.npy']
     (folder / 'clip1.npy').unlink()
     assert refuse_all(tool, capsys, folder).endswith(
         f'no clip is left of 3 in {folder}/labels.csv')
@@ -373,16 +370,26 @@ def test_names_with_a_suffix(tool, folder, capsys):
     table = folder / 'labels.csv'
     table.write_text(table.read_text().replace('clip1,', 'clip1.npy,'))
     assert refuse(tool, capsys, folder) == (
-        f'{folder}/clip1.npy: expected the name without .npy')
+        f'{table}: line 2: no file of clip1.npy in {folder}: the name is '
+        'without the suffix')
 
 
 def test_suffixes_and_headings_in_capitals(tool, folder, capsys):
-    (folder / 'clip1.npy').rename(folder / 'clip1.NPY')
+    (folder / 'clip1.npy').rename(folder / 'clip1.Npy')
     (folder / 'clip2.csv').rename(folder / 'clip2.CSV')
     table = folder / 'labels.csv'
     table.write_text(table.read_text().replace('name,label', 'Name,Label'))
     _, data = convert(tool, capsys, folder)
     assert len(data['annotations']) == 3
+
+
+def test_folders_that_are_links(tool, folder, tmp_path, capsys):
+    (folder / 'monday').rename(tmp_path / 'elsewhere')
+    (folder / 'monday').symlink_to(tmp_path / 'elsewhere')
+    (tmp_path / 'elsewhere' / 'again').symlink_to(tmp_path / 'elsewhere')
+    (folder / 'again').symlink_to(folder)
+    lines, data = convert(tool, capsys, folder)
+    assert len(data['annotations']) == 3 and lines[2] == '0 skipped'
 
 
 def test_truncated_npy(tmp_path):

@@ -220,8 +220,24 @@ def test_wrong_values(tool, capsys, monkeypatch, tmp_path, argv, line):
 
 def test_folder_that_cannot_be_made(tool, capsys, tmp_path):
     (tmp_path / 'file').touch()
-    line = fail(tool, capsys, tmp_path / 'file' / 'a.pkl')
-    assert 'cannot write' in line
+    line = fail(tool, capsys, tmp_path / 'file' / 'a.pkl', '--subjects', 2,
+                '--repeats', 1)
+    assert line == f'error: {tmp_path / "file"}: File exists'
+
+
+def test_interrupted_making_leaves_the_old_file(tool, tmp_path, capsys,
+                                                monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    out = tmp_path / 'a.pkl'
+    out.write_bytes(b'old')
+    monkeypatch.setattr(tool, 'make_clip', interrupt)
+    with pytest.raises(SystemExit) as info:
+        tool.main([str(out)])
+    assert info.value.code == 130
+    assert f'interrupted, {out} is as it was' in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == [out] and out.read_bytes() == b'old'
 
 
 def test_wrong_values_of_the_function(tool):

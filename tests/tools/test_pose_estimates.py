@@ -281,6 +281,32 @@ def test_table(tool, src, capsys):
     assert len(data['annotations']) == 1 and lines[2] == '3 skipped'
 
 
+@pytest.mark.parametrize('source, suffixes', [
+    ('mmpose', ('.JSON', '.json')), ('alphapose', ('.JSON', '.json')),
+    ('mediapipe', ('.csv', '.npy')), ('bvh', ('.BVH', '.bvh'))])
+def test_two_files_of_a_clip(tool, src, capsys, source, suffixes):
+    """Neither is left out without a word."""
+    if source == 'bvh':
+        pytest.importorskip('pybvh', reason='pybvh is not installed')
+    for suffix in suffixes:
+        write(src / 'train' / f'a{suffix}', [])
+    assert refuse(tool, capsys, source, src) == (
+        f'{src}/train/a{suffixes[0]}: expected one file of that clip, got '
+        f'a{suffixes[0]}, a{suffixes[1]}')
+
+
+def test_a_skeleton_among_pictures_is_none(tool, src, capsys):
+    for t in range(2):
+        write(src / 'train' / f'{t}.json', instances(body(2), t=t))
+    skeleton = src / 'train' / 'skeleton.json'
+    write(skeleton, LAYOUTS['coco'].to_dict())
+    (src / 'labels.csv').write_text('name,split\ntrain,train\n')
+    _, data = convert(tool, capsys, 'mmpose', src, *PIXELS, '--images',
+                      '--skeleton', skeleton)
+    clip, = data['annotations']
+    assert clip['total_frames'] == 2
+
+
 def test_pictures_of_several_sizes(tool, src, capsys):
     for name in ('a', 'b'):
         write_video(src / f'{name}.json', body(3))

@@ -10,7 +10,7 @@ import pickle
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
@@ -112,7 +112,7 @@ def cached_arrays(prefix: str) -> Arrays:
     return open_arrays(prefix)
 
 
-def read_clip(prefix: str, index: int) -> np.ndarray:
+def read_clip(prefix: str, index: int) -> tuple[np.ndarray, str]:
     """Read a clip without its padding.
 
     Args:
@@ -120,7 +120,8 @@ def read_clip(prefix: str, index: int) -> np.ndarray:
         index (int): The clip.
 
     Returns:
-        np.ndarray: Float32, shape (M, T, V, C).
+        tuple[np.ndarray, str]: Float32, shape (M, T, V, C), and nothing to
+        say about it.
 
     Raises:
         ValueError: If the clip is malformed.
@@ -138,7 +139,7 @@ def read_clip(prefix: str, index: int) -> np.ndarray:
     if not np.isfinite(clip).all():
         raise ValueError(
             f'{prefix}{SUFFIXES[0]}: {where}: expected finite coordinates')
-    return np.ascontiguousarray(clip.transpose(3, 1, 2, 0))
+    return np.ascontiguousarray(clip.transpose(3, 1, 2, 0)), ''
 
 
 def to_pickle(prefixes: dict[str, str],
@@ -156,7 +157,8 @@ def to_pickle(prefixes: dict[str, str],
     Raises:
         ValueError: If something is malformed, or a clip is there twice.
     """
-    from umurl_mmaction.converters.shared import ClipCollector, track_parallel
+    from umurl_mmaction.converters.recordings import Source, collect
+    from umurl_mmaction.converters.shared import ClipCollector
     splits = {
         split: cached_arrays(prefix)
         for split, prefix in prefixes.items()
@@ -170,12 +172,11 @@ def to_pickle(prefixes: dict[str, str],
     for split, arrays in splits.items():
         print(split)
         read = functools.partial(read_clip, prefixes[split])
-        clip_ids = range(len(arrays.names))
-        with closing(track_parallel(read, clip_ids, num_workers)) as done:
-            for name, label, clip in zip(arrays.names, arrays.labels, done):
-                if isinstance(clip, ValueError):
-                    raise clip
-                clips.add(name, clip, label, [split])
+        sources = [
+            Source(name, i, label, [split])
+            for i, (name, label) in enumerate(zip(arrays.names, arrays.labels))
+        ]
+        collect(clips, sources, read, num_workers)
     clips.check_any(f'{len(names)} clips')
     return clips
 

@@ -52,12 +52,12 @@ def main(argv: Optional[list[str]] = None) -> None:
         'a 3D skeleton sees')
     args = parser.parse_args(argv)
     # Imported late: --help needs none of it.
+    from umurl_mmaction.command_line import check_suffix, one_line_errors
+    from umurl_mmaction.converters.shared import read_skeleton, summarize
     from umurl_mmaction.fileio.annotations import (
         load_annotations,
         save_annotations,
     )
-    from umurl_mmaction.command_line import check_suffix, one_line_errors
-    from umurl_mmaction.converters.shared import read_skeleton, summarize
     from umurl_mmaction.skeleton.layout import build_layout
     check_suffix(parser, 'DST', args.dst)
     with one_line_errors(str(args.dst)):

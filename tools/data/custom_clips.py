@@ -4,14 +4,17 @@ Reads a folder with an array a clip, .npy, .npz, .csv or .json, and a table
 that says which split and class each belongs to; tools/data/own_skeletons.md
 describes them.
 """
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from converter_arguments import add_shared, make_parser
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from umurl_mmaction.converters.shared import ClipCollector
 
 EPILOG = '''example:
@@ -25,31 +28,18 @@ with my_clips/labels.csv:
 '''
 
 
-# The clips ----------------------------------------------------------------
-def find_clip(folder: Path, name: str) -> Path:
-    """Find the file of a clip.
+def read_files(num_joints: Optional[int], coords: Optional[int],
+               paths: Sequence[Path]) -> 'np.ndarray':
+    """Read the file of a clip; see :class:`Clip` for the numbers.
 
     Raises:
-        ValueError: If there is none or more than one.
+        ValueError: If there are several, or it is malformed.
     """
-    from umurl_mmaction.fileio.clips import SUFFIXES
-    files = []
-    for suffix in SUFFIXES:
-        # Where case does not count, both are one file.
-        endings = (suffix, suffix.upper())
-        paths = [folder / f'{name}{ending}' for ending in endings]
-        files += [path for path in paths if path.is_file()][:1]
-    if not files and (folder / name).is_file():
-        raise ValueError(f'{folder / name}: expected the name without '
-                         f'{(folder / name).suffix or "its suffix"}')
-    if len(files) != 1:
-        raise ValueError(f'{folder / name}: expected one file '
-                         f'{", ".join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, got '
-                         f'{len(files) or "none"}')
-    return files[0]
+    from umurl_mmaction.converters.clip_files import only_file
+    from umurl_mmaction.fileio.clips import Clip, read_clip
+    return read_clip(Clip(only_file(paths), num_joints, coords))
 
 
-# The set ------------------------------------------------------------------
 def convert(folder: Path,
             table: Path,
             num_joints: Optional[int] = None,
@@ -84,9 +74,10 @@ def convert(folder: Path,
             skeleton has not ``num_joints`` joints.
     """
     # Imported late, as below: --help is to be quick.
+    from umurl_mmaction.converters.clip_files import files_by_name, without
     from umurl_mmaction.converters.shared import ClipCollector, track_parallel
-    from umurl_mmaction.converters.table import Row, classes_of, read_table
-    from umurl_mmaction.fileio.clips import SUFFIXES, Clip, read_clip
+    from umurl_mmaction.converters.table import assign, read_table
+    from umurl_mmaction.fileio.clips import SUFFIXES
     from umurl_mmaction.skeleton.layout import build_layout
     if skeleton is not None:
         in_skeleton = build_layout(skeleton).num_joints
@@ -96,45 +87,23 @@ def convert(folder: Path,
         num_joints = in_skeleton
     rows = read_table(table)
     clips = ClipCollector((), skip_errors, skeleton)
-    wanted, files = [], []
-    for where, row in rows:
-        try:
-            if isinstance(row, ValueError):
-                raise row
-            path = find_clip(folder, row.name)
-        except ValueError as error:
-            clips.fail(where if isinstance(row, ValueError) else row.name,
-                       error)
-            continue
-        wanted.append(row)
-        files.append(Clip(path, num_joints, coords))
-    listed = {clip.path for clip in files} | {table, *ignored}
-    names = {row.name for _, row in rows if isinstance(row, Row)}
-    for path in sorted(folder.rglob('[!.]*')):
-        name = path.relative_to(folder).with_suffix('').as_posix()
-        if path.suffix.lower() in SUFFIXES and path not in listed and (
-                name not in names):
-            clips.leave_out(name, f'not in {table.name}')
-
-    classes = classes_of(row for _, row in rows if isinstance(row, Row))
-    if classes:
-        clips.data['classes'] = classes
-    ids = {name: i for i, name in enumerate(classes)}
+    files = without(files_by_name(folder, SUFFIXES), [table, *ignored])
+    members = assign(rows, files, folder, table, clips)
+    read = partial(read_files, num_joints, coords)
+    tasks = [files[member.name] for member in members]
     first: Optional[tuple[str, tuple[int, ...]]] = None
-    with closing(track_parallel(read_clip, files, num_workers)) as results:
-        for row, file, keypoint in zip(wanted, files, results):
+    with closing(track_parallel(read, tasks, num_workers)) as results:
+        for member, paths, keypoint in zip(members, tasks, results):
             if isinstance(keypoint, ValueError):
-                clips.fail(row.name, keypoint)
+                clips.fail(member.name, keypoint)
                 continue
-            first = first or (row.name, keypoint.shape[2:])
+            first = first or (member.name, keypoint.shape[2:])
             if keypoint.shape[2:] != first[1]:
-                clips.fail(row.name, ValueError(
-                    f'{file.path}: expected (V, C) = {first[1]} as in '
+                clips.fail(member.name, ValueError(
+                    f'{paths[0]}: expected (V, C) = {first[1]} as in '
                     f'{first[0]}, got {keypoint.shape[2:]}'))
                 continue
-            label = ids[row.label] if isinstance(row.label,
-                                                 str) else row.label
-            clips.add(row.name, keypoint, label, [row.split])
+            clips.add(member.name, keypoint, member.label, [member.split])
     clips.check_any(f'{len(rows)} in {table}')
     return clips
 

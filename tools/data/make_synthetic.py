@@ -4,12 +4,15 @@ A 25-joint body in the ``nturgb+d`` layout is moved by forward kinematics and
 seen by a simulated depth sensor. It is a default to try the pipeline with,
 not a benchmark.
 """
-import argparse
-import os
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional
 
 import numpy as np
+from converter_arguments import make_parser
+
+EPILOG = '''example:
+  python tools/data/make_synthetic.py data/synthetic.pkl --seed 0
+'''
 
 # The body -----------------------------------------------------------------
 # Body frame: x to the body's left, y up, z to its front; arms hang at rest.
@@ -407,12 +410,7 @@ def make_dataset(seed: int = 0,
 
 
 def main(argv: Optional[list[str]] = None) -> None:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
-        description='Make a procedural skeleton action set '
-        '(25 joints, nturgb+d) as an MMAction2 pickle.',
-        epilog='example: python tools/data/make_synthetic.py '
-        'data/synthetic.pkl --seed 0')
+    parser = make_parser(__doc__, EPILOG)
     parser.add_argument(
         'out', type=Path, metavar='OUT',
         help='file to write, .pkl or .npz')
@@ -430,16 +428,13 @@ def main(argv: Optional[list[str]] = None) -> None:
             parser.error(
                 f'--{name} must be at least {low}, got {getattr(args, name)}')
     # Imported late: --help and importers of this file need numpy only.
+    from umurl_mmaction.command_line import check_suffix, one_line_errors
     from umurl_mmaction.fileio.annotations import save_annotations
-    from umurl_mmaction.command_line import check_suffix
     from umurl_mmaction.progress import track
     check_suffix(parser, 'OUT', args.out)
-    try:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
+    with one_line_errors(str(args.out)):
         dataset = make_dataset(args.seed, args.subjects, args.repeats, track)
         save_annotations(dataset, args.out)
-    except OSError as error:
-        parser.error(f'cannot write {args.out}: {error.strerror}')
     clips = [anno['keypoint'] for anno in dataset['annotations']]
     pairs = sum(len(clip) == 2 for clip in clips)
     frames = sum(clip.shape[1] for clip in clips)

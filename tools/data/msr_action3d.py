@@ -50,8 +50,8 @@ def read_clip(path: Path) -> tuple[np.ndarray, str]:
         ValueError: If the file is malformed. Names the line.
     """
     # Imported late, as below: --help is to be quick.
-    from umurl_mmaction.converters.recordings import read_table
-    joints = read_table(path, 4)
+    from umurl_mmaction.converters.recordings import read_numbers
+    joints = read_numbers(path, 4)
     if len(joints) % NUM_JOINTS:
         raise ValueError(f'{path}: expected {NUM_JOINTS} lines a frame, got '
                          f'{len(joints)} lines')

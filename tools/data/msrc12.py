@@ -44,8 +44,8 @@ def read_sequence(path: Path) -> tuple[np.ndarray, np.ndarray]:
         ValueError: If the file is malformed. Names the line.
     """
     # Imported late, as below: --help is to be quick.
-    from umurl_mmaction.converters.recordings import read_table
-    values = read_table(path, 1 + NUM_JOINTS * 4)
+    from umurl_mmaction.converters.recordings import read_numbers
+    values = read_numbers(path, 1 + NUM_JOINTS * 4)
     joints = values[:, 1:].reshape(-1, NUM_JOINTS, 4)[..., :3]
     return values[:, 0], joints.astype(np.float32)
 

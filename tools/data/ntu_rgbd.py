@@ -8,7 +8,6 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NamedTuple, NoReturn, Optional
@@ -105,7 +104,7 @@ def read_missing(path: Path) -> set[str]:
 
 
 # The files ----------------------------------------------------------------
-class Source(NamedTuple):
+class Recording(NamedTuple):
     """A .skeleton file: ``path``, or ``member`` of the zip at ``path``."""
     name: str
     path: str
@@ -115,19 +114,19 @@ class Source(NamedTuple):
         return f'{self.path}/{self.member}' if self.member else self.path
 
 
-def find_sources(paths: Iterable[Path]) -> list[Source]:
+def find_files(paths: Iterable[Path]) -> list[Recording]:
     """Find the .skeleton files in folders and zip files.
 
     Args:
         paths (Iterable[Path]): Folders, searched to any depth, and zips.
 
     Returns:
-        list[Source]: In the order of their names.
+        list[Recording]: In the order of their names.
 
     Raises:
         ValueError: If there is none in one of ``paths``, or one twice.
     """
-    found: dict[str, Source] = {}
+    found: dict[str, Recording] = {}
     for path in paths:
         if path.is_dir():
             files = [(str(file), '') for file in path.rglob('*.skeleton')]
@@ -139,19 +138,19 @@ def find_sources(paths: Iterable[Path]) -> list[Source]:
             raise ValueError(f'{path} is neither a folder nor a whole zip')
         else:
             raise ValueError(f'{path} is not there')
-        sources = [
-            Source(Path(member or file).stem, file, member)
+        recordings = [
+            Recording(Path(member or file).stem, file, member)
             for file, member in files
         ]
         # macOS puts files named ._* into its zips.
-        sources = [x for x in sources if not x.name.startswith('.')]
-        if not sources:
+        recordings = [x for x in recordings if not x.name.startswith('.')]
+        if not recordings:
             raise ValueError(f'{path} has no .skeleton file')
-        for source in sources:
-            other = found.setdefault(source.name, source)
-            if other is not source:
-                both = sorted([str(other), str(source)])
-                raise ValueError(f'{source.name} is there twice: {both[0]} '
+        for recording in recordings:
+            other = found.setdefault(recording.name, recording)
+            if other is not recording:
+                both = sorted([str(other), str(recording)])
+                raise ValueError(f'{recording.name} is there twice: {both[0]} '
                                  f'and {both[1]}')
     return [found[name] for name in sorted(found)]
 
@@ -299,31 +298,32 @@ def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
     return archive.read(member)
 
 
-def read_clip(source: Source) -> np.ndarray:
+def read_clip(recording: Recording) -> tuple[np.ndarray, str]:
     """Read a file and keep its two most moving bodies.
 
     Args:
-        source (Source): Where it is.
+        recording (Recording): Where it is.
 
     Returns:
-        np.ndarray: What :func:`select_bodies` returns.
+        tuple[np.ndarray, str]: What :func:`select_bodies` returns, and
+        nothing to say about it.
 
     Raises:
         ValueError: If it cannot be read.
     """
     try:
-        if source.member:
-            data = read_member(open_zip(source.path), source.member)
+        if recording.member:
+            data = read_member(open_zip(recording.path), recording.member)
         else:
-            data = Path(source.path).read_bytes()
-        return select_bodies(parse_skeleton(data))
+            data = Path(recording.path).read_bytes()
+        return select_bodies(parse_skeleton(data)), ''
     except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile,
             zlib.error) as error:
-        raise ValueError(f'{source}: {error}') from error
+        raise ValueError(f'{recording}: {error}') from error
 
 
 # The set ------------------------------------------------------------------
-def convert(sources: Sequence[Source],
+def convert(recordings: Sequence[Recording],
             dataset: str,
             missing: Iterable[str] = (),
             num_workers: int = 1,
@@ -331,7 +331,7 @@ def convert(sources: Sequence[Source],
     """Convert files to annotations.
 
     Args:
-        sources (Sequence[Source]): What :func:`find_sources` returns.
+        recordings (Sequence[Recording]): What :func:`find_files` returns.
         dataset (str): Release, ``'60'`` or ``'120'``.
         missing (Iterable[str]): Names to leave out. Defaults to ().
         num_workers (int): Processes to read with. Defaults to 1.
@@ -345,41 +345,35 @@ def convert(sources: Sequence[Source],
         ValueError: If a file cannot be read, or none is left.
     """
     # Imported late: --help needs numpy only.
-    from umurl_mmaction.converters.shared import ClipCollector, track_parallel
+    from umurl_mmaction.converters.recordings import Source, collect
+    from umurl_mmaction.converters.shared import ClipCollector
     missing = set(missing)
     release = RELEASES[dataset]
     clips = ClipCollector(
         (f'{protocol}_{part}' for protocol in release.training
          for part in ('train', 'val')), skip_errors, skeleton='nturgb+d')
-    wanted = []
-    for source in sources:
+    sources = []
+    for recording in recordings:
         try:
-            name = parse_name(source.name)
+            name = parse_name(recording.name)
         except ValueError as error:
-            clips.fail(source.name, ValueError(
-                str(error) if skip_errors else f'{source}: {error}'))
+            clips.fail(recording.name, ValueError(
+                str(error) if skip_errors else f'{recording}: {error}'))
             continue
         if any(not 1 <= x <= high for x, high in zip(name, release.highest)):
-            clips.leave_out(source.name, f'not of NTU RGB+D {dataset}')
-        elif source.name in missing:
-            clips.leave_out(source.name, 'listed as missing')
+            clips.leave_out(recording.name, f'not of NTU RGB+D {dataset}')
+        elif recording.name in missing:
+            clips.leave_out(recording.name, 'listed as missing')
         else:
-            wanted.append((source, name))
-
-    files = [source for source, _ in wanted]
+            splits = [f'{protocol}_{"train" if training(name) else "val"}'
+                      for protocol, training in release.training.items()]
+            sources.append(
+                Source(recording.name, recording, name.action - 1, splits))
     try:
-        with closing(track_parallel(read_clip, files,
-                                    num_workers)) as results:
-            for (source, name), keypoint in zip(wanted, results):
-                if isinstance(keypoint, ValueError):
-                    clips.fail(source.name, keypoint)
-                    continue
-                clips.add(source.name, keypoint, name.action - 1,
-                          (f'{protocol}_{"train" if training(name) else "val"}'
-                           for protocol, training in release.training.items()))
+        collect(clips, sources, read_clip, num_workers)
     finally:
         open_zip.cache_clear()
-    clips.check_any(f'{len(sources)} .skeleton files')
+    clips.check_any(f'{len(recordings)} .skeleton files')
     return clips
 
 
@@ -401,7 +395,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     from umurl_mmaction.converters.shared import run_converter
     run_converter(
         parser, args, lambda: convert(
-            find_sources(args.src), args.dataset, read_missing(args.missing),
+            find_files(args.src), args.dataset, read_missing(args.missing),
             args.workers, args.on_error == 'skip'))
 
 

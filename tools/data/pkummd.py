@@ -166,17 +166,8 @@ def read_skeleton(path: Path) -> np.ndarray:
         ValueError: If the file is not there or malformed. Names the line.
     """
     # Imported late: --help needs numpy only.
-    from umurl_mmaction.fileio.text import parse_numbers
-    try:
-        lines = path.read_bytes().rstrip().splitlines()
-    except OSError as error:
-        raise ValueError(f'{path}: {error.strerror}') from error
-    frames = np.empty((len(lines), NUM_VALUES), np.float32)
-    for i, line in enumerate(lines):
-        try:
-            frames[i] = parse_numbers(line.split(), NUM_VALUES)
-        except ValueError as error:
-            raise ValueError(f'{path}: line {i + 1}: {error}') from None
+    from umurl_mmaction.converters.recordings import read_numbers
+    frames = read_numbers(path, NUM_VALUES).astype(np.float32)
     return frames.reshape(-1, NUM_BODIES, NUM_JOINTS, 3).swapaxes(0, 1)
 
 

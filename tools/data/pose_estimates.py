@@ -1,21 +1,21 @@
 """Convert the output of a pose estimator to an MMAction2 pickle.
 
 Reads JSON of MMPose, OpenPose or AlphaPose, landmarks of MediaPipe, or .bvh
-files. Split and class of each clip are those of a table, or of the folders that
-it lies in: SRC/SPLIT/CLASS/CLIP. tools/data/own_skeletons.md describes all of it.
+files. Split and class of each clip are those of a table, or of the folders
+that it lies in: SRC/SPLIT/CLASS/CLIP. tools/data/own_skeletons.md describes
+all of it.
 """
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional
 
 from converter_arguments import add_shared, make_parser
 
 if TYPE_CHECKING:
     from umurl_mmaction.converters.estimates import Settings
     from umurl_mmaction.converters.shared import ClipCollector
-    from umurl_mmaction.converters.table import Row
 
 EPILOG = '''examples:
   python tools/data/pose_estimates.py mmpose predictions \\
@@ -25,59 +25,11 @@ EPILOG = '''examples:
   python tools/data/pose_estimates.py alphapose results \\
       --img-shape 720 1280 --out data/mine.pkl
   python tools/data/pose_estimates.py mediapipe landmarks --out data/mine.pkl
-  python tools/data/pose_estimates.py bvh takes --scale 0.01 --out data/mine.pkl
+  python tools/data/pose_estimates.py bvh takes --scale 0.01 \\
+      --out data/mine.pkl
 '''
 
 SOURCES = ('mmpose', 'openpose', 'alphapose', 'mediapipe', 'bvh')
-
-
-def assign(
-    videos: Mapping[str, Any], folder: Path, table: Optional[Path],
-    clips: 'ClipCollector'
-) -> list['Row']:
-    """Find out which split and class each clip belongs to.
-
-    Args:
-        videos (Mapping): By name of the clip.
-        folder (Path): Where they lie.
-        table (Path, optional): Says it. Defaults to None: the folders do.
-        clips (ClipCollector): Gets the clips that cannot be assigned, and the
-            names of the classes.
-
-    Returns:
-        list[Row]: The clips to read.
-    """
-    from umurl_mmaction.converters.table import (
-        Row,
-        classes_of,
-        read_table,
-        rows_of_folders,
-    )
-    rows: list[tuple[str, Union[Row, ValueError]]]
-    if table is None:
-        rows = [(row.name, row)
-                for row in rows_of_folders(videos, str(folder))]
-    else:
-        rows = read_table(table, of_pictures=True)
-    found = []
-    for where, row in rows:
-        if isinstance(row, ValueError):
-            clips.fail(where, row)
-        elif row.name not in videos:
-            hint = ': the name is without the suffix' if (
-                folder / row.name).is_file() else ''
-            clips.fail(row.name, ValueError(
-                f'{table}: {where}: no file of {row.name} in {folder}{hint}'))
-        else:
-            found.append(row)
-    named = {row.name for _, row in rows if isinstance(row, Row)}
-    for name in videos:
-        if name not in named:
-            clips.leave_out(name, f'not in {table and table.name}')
-    classes = classes_of(row for _, row in rows if isinstance(row, Row))
-    if classes:
-        clips.data['classes'] = classes
-    return found
 
 
 def convert(source: str,
@@ -114,40 +66,46 @@ def convert(source: str,
         read_pose,
     )
     from umurl_mmaction.converters.shared import ClipCollector, track_parallel
+    from umurl_mmaction.converters.table import (
+        assign,
+        read_table,
+        rows_of_folders,
+    )
     from umurl_mmaction.skeleton.layout import build_layout
     clips = ClipCollector((), skip_errors)
     if table is None and (folder / 'labels.csv').is_file():
         table = folder / 'labels.csv'
     ignored = [*ignored, *([] if table is None else [table])]
     videos = find_videos(source, folder, settings, ignored)
-    rows = assign(videos, folder, table, clips)
-    ids = {name: i for i, name in enumerate(clips.data.get('classes', ()))}
-    tasks = [Video(videos[row.name], row.img_shape) for row in rows]
+    rows = (rows_of_folders(videos, str(folder)) if table is None else
+            read_table(table, of_pictures=True))
+    members = assign(rows, videos, folder, table, clips)
+    tasks = [Video(videos[x.name], x.img_shape) for x in members]
     first: Optional[tuple[str, Any]] = None
     with closing(
             track_parallel(partial(read_pose, source, settings), tasks,
                            num_workers)) as results:
-        for row, pose in zip(rows, results):
+        for member, pose in zip(members, results):
             if isinstance(pose, ValueError):
-                clips.fail(row.name, pose)
+                clips.fail(member.name, pose)
                 continue
             if pose.skeleton is not None and len(pose.keypoint):
                 facts = (pose.skeleton, pose.keypoint.shape[2:])
-                first = first or (row.name, facts)
+                first = first or (member.name, facts)
                 if facts != first[1]:
-                    clips.fail(row.name, ValueError(
-                        f'{videos[row.name][0]}: expected the skeleton of '
+                    clips.fail(member.name, ValueError(
+                        f'{videos[member.name][0]}: expected the skeleton of '
                         f'{first[0]}, {_compare(first[1], facts)}'))
                     continue
             pixels = pose.keypoint.shape[-1] == 2
             clips.add(
-                row.name,
+                member.name,
                 pose.keypoint,
-                ids[row.label] if isinstance(row.label, str) else row.label,
-                [row.split],
+                member.label,
+                [member.split],
                 pose.left_out,
                 score=pose.score if pixels else None,
-                img_shape=(row.img_shape or settings.img_shape)
+                img_shape=(member.img_shape or settings.img_shape)
                 if pixels else None)
     clips.check_any(f'{len(videos)} in {folder}')
     if first is not None:
@@ -229,16 +187,15 @@ def main(argv: Optional[list[str]] = None) -> None:
     def run() -> 'ClipCollector':
         from umurl_mmaction.converters.estimates import Settings
         settings = Settings(
-            args.num_person,
-            args.min_score,
-            args.max_gap,
-            None if args.img_shape is None else tuple(args.img_shape),
-            args.scale,
-            dict(
-                images=args.images,
-                landmarks=args.landmarks,
-                skeleton=None if args.skeleton is None else read_skeleton(
-                    args.skeleton)))
+            num_person=args.num_person,
+            min_score=args.min_score,
+            max_gap=args.max_gap,
+            img_shape=args.img_shape and tuple(args.img_shape),
+            scale=args.scale,
+            skeleton=None if args.skeleton is None else read_skeleton(
+                args.skeleton),
+            images=args.images,
+            landmarks=args.landmarks)
         return convert(args.source, args.src, settings, args.labels,
                        args.workers, args.on_error == 'skip',
                        [] if args.skeleton is None else [Path(args.skeleton)])

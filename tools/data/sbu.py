@@ -54,8 +54,8 @@ def read_clip(path: Path) -> tuple[np.ndarray, str]:
         ValueError: If the file is malformed. Names the line.
     """
     # Imported late, as below: --help is to be quick.
-    from umurl_mmaction.converters.recordings import read_table
-    values = read_table(path, 1 + NUM_BODIES * NUM_JOINTS * 3, ',')[:, 1:]
+    from umurl_mmaction.converters.recordings import read_numbers
+    values = read_numbers(path, 1 + NUM_BODIES * NUM_JOINTS * 3, ',')[:, 1:]
     shares = values.reshape(-1, NUM_BODIES, NUM_JOINTS, 3).swapaxes(0, 1)
     x, y, z = np.moveaxis(shares, -1, 0)
     millimetres = np.stack(

@@ -13,13 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..fileio.text import at, load_json
-from .estimates import (
-    Estimates,
-    Settings,
-    find_files,
-    flat_joints,
-    stack_bodies,
-)
+from .clip_files import files_by_name, only_file
+from .estimates import Estimates, Settings, flat_joints, stack_bodies
 
 # By number of keypoints: the layout and how many of them it has, the body
 # and the feet.
@@ -35,22 +30,23 @@ _FILE = 'alphapose-results.json'
 _MOST_EMPTY = 100
 
 
-def find_videos(folder: Path) -> dict[str, tuple[Path, ...]]:
+def _clip(file: Path) -> Path:
+    return file.parent if file.name == _FILE else file.with_suffix('')
+
+
+def find_videos(folder: Path,
+                settings: Settings) -> dict[str, tuple[Path, ...]]:
     """Find the file of each clip.
 
     Args:
         folder (Path): Where to look, to any depth.
+        settings (Settings): How they are read.
 
     Returns:
         dict[str, tuple[Path, ...]]: By name of the clip, sorted: the path
         without ``.json``, or the folder of an ``alphapose-results.json``.
     """
-    found: dict[str, tuple[Path, ...]] = {}
-    for file in find_files(folder, ['.json']):
-        name = file.parent if file.name == _FILE else file.with_suffix('')
-        place = name.relative_to(folder).as_posix()
-        found[place] = (*found.get(place, ()), file)
-    return dict(sorted(found.items()))
+    return files_by_name(folder, ['.json'], _clip)
 
 
 def _number(person: dict[str, Any]) -> int:
@@ -78,21 +74,17 @@ def read_video(paths: tuple[Path, ...], settings: Settings) -> Estimates:
 
     Args:
         paths (tuple[Path, ...]): Its file.
-        settings (Settings): ``options`` has ``skeleton``.
+        settings (Settings): ``skeleton`` is used.
 
     Returns:
         Estimates: From the first to the last frame with somebody, in pixels.
         Of whole bodies without a skeleton of their own, body and feet.
 
     Raises:
-        ValueError: If the file is malformed. Names it.
+        ValueError: If the file is malformed, or one of two. Names it.
     """
-    path = paths[0]
-    skeleton = settings.options['skeleton']
+    path, skeleton = only_file(paths), settings.skeleton
     with at(str(path)):
-        if len(paths) > 1:
-            raise ValueError('expected one file of that clip, got '
-                             f'{", ".join(file.name for file in paths)}')
         data = load_json(path)
         if not isinstance(data, list):
             raise ValueError(

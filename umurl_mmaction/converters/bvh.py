@@ -5,31 +5,30 @@ import numpy as np
 
 from ..fileio.text import at
 from ..skeleton.layout import Layout
-from .estimates import Estimates, Settings, find_files
+from .clip_files import files_by_name, only_file
+from .estimates import Estimates, Settings
 
 
-def find_videos(folder: Path) -> dict[str, tuple[Path, ...]]:
+def find_videos(folder: Path,
+                settings: Settings) -> dict[str, tuple[Path, ...]]:
     """Find the file of each clip.
 
     Args:
         folder (Path): Where to look, to any depth.
+        settings (Settings): How they are read.
 
     Returns:
         dict[str, tuple[Path, ...]]: By name of the clip, sorted.
+
+    Raises:
+        ValueError: If pybvh is not installed.
     """
-    return {
-        file.relative_to(folder).with_suffix('').as_posix(): (file, )
-        for file in find_files(folder, ['.bvh'])
-    }
-
-
-def check_reader() -> None:
-    """Raise ``ValueError`` if pybvh is not installed."""
     try:
         import pybvh  # noqa: F401
     except ImportError as error:
         raise ValueError('.bvh files need pybvh (pip install pybvh): '
                          f'{error}') from error
+    return files_by_name(folder, ['.bvh'])
 
 
 def read_video(paths: tuple[Path, ...], settings: Settings) -> Estimates:
@@ -37,17 +36,17 @@ def read_video(paths: tuple[Path, ...], settings: Settings) -> Estimates:
 
     Args:
         paths (tuple[Path, ...]): Its file.
-        settings (Settings): ``options`` has ``skeleton``.
+        settings (Settings): ``skeleton`` is used.
 
     Returns:
         Estimates: One body in the units and axes of the file. The skeleton is
         that of the file, without the ends of limbs, which have no name.
 
     Raises:
-        ValueError: If the file is malformed. Names it.
+        ValueError: If the file is malformed, or one of two. Names it.
     """
     from pybvh import read_bvh_file
-    path, = paths
+    path = only_file(paths)
     with at(str(path)):
         try:
             # Any axis: nothing that depends on it is asked for.
@@ -62,8 +61,7 @@ def read_video(paths: tuple[Path, ...], settings: Settings) -> Estimates:
         layout = Layout('bvh', tuple(motion.joint_names), tuple(parents))
     bodies = np.concatenate(
         [joints, np.ones_like(joints[..., :1])], axis=-1)
-    skeleton = settings.options['skeleton']
     return Estimates(
         list(bodies[:, None]),
-        layout.to_dict() if skeleton is None else skeleton,
+        layout.to_dict() if settings.skeleton is None else settings.skeleton,
         followed=True)

@@ -1,7 +1,6 @@
 """What pose estimators have found in a video, made the array of a clip."""
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
@@ -42,14 +41,21 @@ class Settings:
             pictures, in pixels. Defaults to None: unknown.
         scale (float): Factor of coordinates in three dimensions. Defaults to
             1.
-        options (dict): What one format needs alone.
+        skeleton (str | dict, optional): What the joints are. Defaults to
+            None: what the format says.
+        images (bool): Whether a file of MMPose is a picture, and a folder is
+            a clip. Defaults to False.
+        landmarks (str): Those of MediaPipe to read: ``'world'``, in metres,
+            or ``'image'``, in pixels. Defaults to ``'world'``.
     """
     num_person: int = 2
     min_score: float = 0.
     max_gap: int = MAX_GAP
     img_shape: Optional[tuple[int, int]] = None
     scale: float = 1.
-    options: dict[str, Any] = field(default_factory=dict)
+    skeleton: Optional[Skeleton] = None
+    images: bool = False
+    landmarks: str = 'world'
 
 
 class Pose(NamedTuple):
@@ -123,14 +129,6 @@ def flat_joints(value: Any, name: str) -> np.ndarray:
         raise ValueError(f'expected {name} to be x, y and confidence of each '
                          f'joint, got {values.shape}')
     return values.reshape(-1, 3)
-
-
-def find_files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
-    """Find files by their suffixes, in whatever case, to any depth."""
-    return [
-        file for file in sorted(folder.rglob('[!.]*'))
-        if file.suffix.lower() in suffixes
-    ]
 
 
 def stack_bodies(bodies: Sequence[np.ndarray]) -> np.ndarray:

@@ -20,7 +20,8 @@ import numpy as np
 from ..fileio.clips import Clip, read_array
 from ..fileio.text import at, load_json, to_array
 from ..skeleton.layout import LAYOUTS
-from .estimates import Estimates, Settings, find_files, stack_bodies
+from .clip_files import files_by_name, only_file
+from .estimates import Estimates, Settings, stack_bodies
 from .shared import Skeleton
 
 SUFFIXES = ('.json', '.npy', '.npz', '.csv')
@@ -33,20 +34,18 @@ _NUM_JOINTS = 33
 _FLAT = tuple(_NUM_JOINTS * columns for columns in (3, 4, 5))
 
 
-def find_videos(folder: Path) -> dict[str, tuple[Path, ...]]:
+def find_videos(folder: Path,
+                settings: Settings) -> dict[str, tuple[Path, ...]]:
     """Find the file of each clip.
 
     Args:
         folder (Path): Where to look, to any depth.
+        settings (Settings): How they are read.
 
     Returns:
         dict[str, tuple[Path, ...]]: By name of the clip, sorted.
     """
-    found: dict[str, list[Path]] = {}
-    for file in find_files(folder, SUFFIXES):
-        name = file.relative_to(folder).with_suffix('').as_posix()
-        found.setdefault(name, []).append(file)
-    return {name: tuple(files) for name, files in sorted(found.items())}
+    return files_by_name(folder, SUFFIXES)
 
 
 def _landmark(item: Any) -> list[Any]:
@@ -134,22 +133,18 @@ def read_video(paths: tuple[Path, ...], settings: Settings) -> Estimates:
 
     Args:
         paths (tuple[Path, ...]): Its file.
-        settings (Settings): ``options`` has ``landmarks``, ``'world'`` or
-            ``'image'``, and ``skeleton``; landmarks of the picture need
-            ``img_shape``.
+        settings (Settings): ``landmarks`` and ``skeleton`` are used;
+            landmarks of the picture need ``img_shape``.
 
     Returns:
         Estimates: World landmarks in three dimensions, or those of the
         picture in pixels.
 
     Raises:
-        ValueError: If the file is malformed. Names it.
+        ValueError: If the file is malformed, or one of two. Names it.
     """
-    path, kind = paths[0], settings.options['landmarks']
+    path, kind = only_file(paths), settings.landmarks
     with at(str(path)):
-        if len(paths) > 1:
-            raise ValueError('expected one file of that name, got '
-                             f'{", ".join(file.name for file in paths)}')
         data: Any = (load_json(path) if path.suffix.lower() == '.json' else
                      read_array(Clip(path, _NUM_JOINTS)))
         is_read = isinstance(data, np.ndarray)
@@ -180,5 +175,5 @@ def read_video(paths: tuple[Path, ...], settings: Settings) -> Estimates:
             frame[..., [0, 1, 3]] * [width, height, 1] if len(frame) else frame
             for frame in frames
         ]
-    given = settings.options['skeleton']
+    given = settings.skeleton
     return Estimates(frames, skeleton if given is None else given, followed)

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 
 from ..fileio.text import at, load_json, to_array
+from .clip_files import files_by_name, only_file
 from .estimates import (
     Estimates,
     Settings,
-    find_files,
     joints_with_scores,
     stack_bodies,
     steady_frames,
@@ -41,30 +41,24 @@ _NOBODY = 'frames without a detected person are left empty'
 _BODY_AND_FEET = 23
 
 
-def find_videos(folder: Path, images: bool) -> dict[str, tuple[Path, ...]]:
+def find_videos(folder: Path,
+                settings: Settings) -> dict[str, tuple[Path, ...]]:
     """Find the files of each clip.
 
     Args:
         folder (Path): Where to look, to any depth.
-        images (bool): Whether a file is a picture and a folder is a clip,
-            its files sorted by name, and numbers in them by value.
+        settings (Settings): With ``images``, a folder is a clip, its files
+            sorted by name, and numbers in them by value.
 
     Returns:
         dict[str, tuple[Path, ...]]: By name of the clip, sorted.
     """
-    files = find_files(folder, ['.json'])
-    if not images:
-        return {
-            file.relative_to(folder).with_suffix('').as_posix(): (file, )
-            for file in files
-        }
-    found: dict[str, list[Path]] = {}
-    for file in files:
-        found.setdefault(
-            file.parent.relative_to(folder).as_posix(), []).append(file)
+    if not settings.images:
+        return files_by_name(folder, ['.json'])
+    found = files_by_name(folder, ['.json'], lambda file: file.parent)
     return {
         name: tuple(sorted(paths, key=_natural))
-        for name, paths in sorted(found.items())
+        for name, paths in found.items()
     }
 
 
@@ -173,7 +167,7 @@ def read_video(paths: tuple[Path, ...], settings: Settings) -> Estimates:
 
     Args:
         paths (tuple[Path, ...]): A file, or one for each picture.
-        settings (Settings): ``options`` has ``images`` and ``skeleton``.
+        settings (Settings): ``images`` and ``skeleton`` are used.
 
     Returns:
         Estimates: Of 133 keypoints without a skeleton of their own, body and
@@ -181,17 +175,17 @@ def read_video(paths: tuple[Path, ...], settings: Settings) -> Estimates:
         towards the camera and z up.
 
     Raises:
-        ValueError: If a file is malformed. Names it.
+        ValueError: If a file is malformed, or one of two of a video. Names
+            it.
     """
-    images = settings.options['images']
     found: list[_Frame] = []
     dataset = None
-    for path in paths:
+    for path in paths if settings.images else [only_file(paths)]:
         with at(str(path)):
-            more, dataset = _read(path, images)
+            more, dataset = _read(path, settings.images)
             found += more
     frames, left_out = _leave_out_pictures(found)
-    skeleton = settings.options['skeleton']
+    skeleton = settings.skeleton
     size = next((frame.shape[1:] for frame in frames if len(frame)), None)
     if skeleton is None and size is not None:
         skeleton = _layout(dataset, size[0], size[1] - 1, paths[0])

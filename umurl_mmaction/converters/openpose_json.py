@@ -22,11 +22,13 @@ SIZES = {18: 'openpose', 25: 'body_25'}
 _NAME = re.compile(r'(.*?)_?([0-9]+)_keypoints\.json')
 
 
-def find_videos(folder: Path) -> dict[str, tuple[Path, ...]]:
+def find_videos(folder: Path,
+                settings: Settings) -> dict[str, tuple[Path, ...]]:
     """Find the files of each clip.
 
     Args:
         folder (Path): Where to look, to any depth.
+        settings (Settings): How they are read.
 
     Returns:
         dict[str, tuple[Path, ...]]: By name of the clip, sorted: the path
@@ -81,7 +83,7 @@ def read_video(paths: tuple[Path, ...], settings: Settings) -> Estimates:
 
     Args:
         paths (tuple[Path, ...]): A file a frame.
-        settings (Settings): ``options`` has ``skeleton``.
+        settings (Settings): ``skeleton`` is used.
 
     Returns:
         Estimates: 18 or 25 joints in pixels.
@@ -95,7 +97,7 @@ def read_video(paths: tuple[Path, ...], settings: Settings) -> Estimates:
     for path in paths:
         with at(str(path)):
             frames.append(_read_frame(path))
-    skeleton = settings.options['skeleton']
+    skeleton = settings.skeleton
     sizes = [frame.shape[1] for frame in frames if len(frame)]
     if skeleton is None and sizes:
         skeleton = SIZES.get(sizes[0])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from ..fileio.text import at
+from .clip_files import without
 from .estimates import Pose, Settings, to_pose
 
 # The module of this folder that reads each.
@@ -57,17 +58,8 @@ def find_videos(source: str,
     """
     if not folder.is_dir():
         raise ValueError(f'{folder} is no folder')
-    reader = _reader_of(source)
-    if source == 'bvh':
-        reader.check_reader()
-    options = dict(images=settings.options['images']) if (
-        source == 'mmpose') else {}
-    others = {path.resolve() for path in ignored}
-    videos = {
-        name: paths
-        for name, paths in reader.find_videos(folder, **options).items()
-        if not others.intersection(path.resolve() for path in paths)
-    }
+    videos = without(
+        _reader_of(source).find_videos(folder, settings), ignored)
     if not videos:
         raise ValueError(f'{folder}: no files of {source} ({ENDS[source]})')
     return videos

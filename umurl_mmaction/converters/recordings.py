@@ -60,7 +60,9 @@ def find_recordings(folder: Path,
     return [found[name] for name in sorted(found)]
 
 
-def read_table(path: Path, num_values: int, separator: str = '') -> np.ndarray:
+def read_numbers(path: Path,
+                 num_values: int,
+                 separator: str = '') -> np.ndarray:
     """Read a text file with the same number of numbers in each line.
 
     Args:

@@ -1,9 +1,10 @@
 """Which split and class each clip belongs to: from a table or folders."""
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 from ..fileio.text import at, read_csv
+from .shared import ClipCollector
 
 
 class Row(NamedTuple):
@@ -17,14 +18,23 @@ class Row(NamedTuple):
     img_shape: Optional[tuple[int, int]] = None
 
 
+# Where each stands, and what it says or what is wrong with it.
+Rows = list[tuple[str, Union[Row, ValueError]]]
+
+
+class Member(NamedTuple):
+    """A clip of the set: ``label`` is its class, from 0, if it has one."""
+    name: str
+    split: str
+    label: Optional[int]
+    img_shape: Optional[tuple[int, int]] = None
+
+
 # What a table may tell of the pictures.
 _SIZE = ('height', 'width')
 
 
-def read_table(
-        path: Path,
-        of_pictures: bool = False
-) -> list[tuple[str, Union[Row, ValueError]]]:
+def read_table(path: Path, of_pictures: bool = False) -> Rows:
     """Read which split and class each clip belongs to.
 
     Args:
@@ -34,7 +44,7 @@ def read_table(
             ``width``, in pixels, too. Defaults to False.
 
     Returns:
-        list[tuple[str, Row | ValueError]]: The line as ``line 2`` and what
+        Rows: The line as ``line 2`` and what
         it says, or an error, which names the line, if it is malformed.
 
     Raises:
@@ -53,7 +63,7 @@ def read_table(
             f'{path}: line {number}: expected the columns name, split and, '
             f'if there are classes, label{size_too}, got '
             f'{", ".join(columns) or "none"}')
-    rows: list[tuple[str, Union[Row, ValueError]]] = []
+    rows: Rows = []
     names: set[str] = set()
     numbered: Optional[bool] = None
     for number, fields in lines[1:]:
@@ -90,7 +100,7 @@ def read_table(
     return rows
 
 
-def rows_of_folders(names: Iterable[str], source: str) -> list[Row]:
+def rows_of_folders(names: Iterable[str], source: str) -> Rows:
     """Take split and class of each clip from the folders that it lies in.
 
     Args:
@@ -98,6 +108,9 @@ def rows_of_folders(names: Iterable[str], source: str) -> list[Row]:
             slashes: ``split/class/clip``, or ``split/clip`` for clips without
             a class. The class may have folders of its own.
         source (str): The folder, for messages.
+
+    Returns:
+        Rows: By name of the clip.
 
     Raises:
         ValueError: If a clip lies in no folder, or some have a class and some
@@ -116,12 +129,49 @@ def rows_of_folders(names: Iterable[str], source: str) -> list[Row]:
                 f'{source}: expected all clips in folders SPLIT/CLASS/CLIP, '
                 f'or all in SPLIT/CLIP, got {rows[0].name} and {name}')
         rows.append(row)
-    return rows
+    return [(row.name, row) for row in rows]
 
 
-def classes_of(rows: Iterable[Row]) -> list[str]:
-    """Return the names of the classes, sorted; none if they are numbers.
+def assign(rows: Rows, files: Mapping[str, Any], folder: Path,
+           table: Optional[Path], clips: ClipCollector) -> list[Member]:
+    """Find out which split and class each clip belongs to.
 
-    Of all rows: a clip that cannot be read does not change the ids of others.
+    Args:
+        rows (Rows): They say it.
+        files (Mapping): By name of the clip.
+        folder (Path): Where they lie.
+        table (Path, optional): Where the rows are from; None if from the
+            folders.
+        clips (ClipCollector): Gets the clips that cannot be assigned, and the
+            names of the classes, sorted, if they are no numbers.
+
+    Returns:
+        list[Member]: The clips to read.
+
+    Raises:
+        ValueError: If a row is malformed or has no file, unless ``clips``
+            skips errors.
     """
-    return sorted({row.label for row in rows if isinstance(row.label, str)})
+    known = [row for _, row in rows if isinstance(row, Row)]
+    # Of all rows: a clip that cannot be read does not change others' ids.
+    classes = sorted(
+        {row.label for row in known if isinstance(row.label, str)})
+    if classes:
+        clips.data['classes'] = classes
+    ids = {name: i for i, name in enumerate(classes)}
+    members = []
+    for where, row in rows:
+        if isinstance(row, ValueError):
+            clips.fail(where, row)
+        elif row.name not in files:
+            hint = ': the name is without the suffix' if (
+                folder / row.name).is_file() else ''
+            clips.fail(row.name, ValueError(
+                f'{table}: {where}: no file of {row.name} in {folder}{hint}'))
+        else:
+            label = ids[row.label] if isinstance(row.label,
+                                                 str) else row.label
+            members.append(Member(row.name, row.split, label, row.img_shape))
+    for name in sorted(set(files) - {row.name for row in known}):
+        clips.leave_out(name, f'not in {table and table.name}')
+    return members
