@@ -63,7 +63,8 @@ def add_class_names(parser: ArgumentParser) -> None:
     """Add a file with the names of the classes."""
     parser.add_argument(
         '--class-names', type=Path, metavar='FILE',
-        help='names of all classes, one a line (those the dataset knows)')
+        help='names of all classes: a text with a line each, or annotations '
+        'that have them, .pkl or .npz (those the dataset knows)')
 
 
 def add_up(parser: ArgumentParser) -> None:
