@@ -7,7 +7,6 @@ and with standardised features, and a logistic regression on standardised
 features with all labels and with a few labels of each class.
 """
 import copy
-import json
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -103,7 +102,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     from umurl_mmaction.analysis.encoder_scores import to_markdown
     from umurl_mmaction.command_line import make_folders, one_line_errors
     from umurl_mmaction.engine.hooks.commit_hook import code_version
-    from umurl_mmaction.fileio.atomic import write_text
+    from umurl_mmaction.fileio.atomic import write_json
     make_folders(parser, [args.json])
     with one_line_errors(str(args.json or 'the disk')):
         rows = evaluate(args)
@@ -117,7 +116,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
                 draws=args.draws,
                 group=args.group,
                 rows=rows)
-            write_text(args.json, json.dumps(content, indent=1) + '\n')
+            write_json(args.json, content)
 
 
 if __name__ == '__main__':

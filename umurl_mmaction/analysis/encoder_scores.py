@@ -19,6 +19,7 @@ from ..evaluation.probes import (
 )
 from ..models.utils.encoding import encode_dataset
 from ..registry import mmaction_scope
+from .markdown import percents, table
 
 
 class EncoderScores:
@@ -198,17 +199,8 @@ def make_row(encoder: str, feature: str,
 def to_markdown(rows: Sequence[dict[str, Any]]) -> str:
     """Make a table of the rows of :func:`make_row`, in percent."""
     columns = list(rows[0]['mean'])
-    lines = [
-        f'| encoder | feature | {" | ".join(columns)} |',
-        f'| --- | --- | {" | ".join(["---:"] * len(columns))} |'
-    ]
-    for row in rows:
-        cells = []
-        for column in columns:
-            cell = f'{100 * row["mean"][column]:.1f}'
-            if row['runs'] > 1:
-                cell += f' ± {100 * row["deviation"][column]:.1f}'
-            cells.append(cell)
-        lines.append(f'| {row["encoder"]} | {row["feature"]} '
-                     f'| {" | ".join(cells)} |')
-    return '\n'.join(lines)
+    return table(
+        ['encoder', 'feature', *columns],
+        [[row['encoder'], row['feature'], *percents(row, columns, row['runs'])]
+         for row in rows],
+        num_texts=2)
