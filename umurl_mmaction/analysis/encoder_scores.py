@@ -61,12 +61,12 @@ class EncoderScores:
         self.few: dict[str, Draw] = {
             **{
                 f'logistic, {count} a class':
-                partial(_per_class, count=count)
+                partial(draw_per_class, per_class=count)
                 for count in per_class
             },
             **{
                 f'logistic, {100 * share:g} % of the labels':
-                partial(_fraction, share=share)
+                partial(class_balanced_subset, fraction=share)
                 for share in fractions
             }
         }
@@ -149,14 +149,6 @@ class EncoderScores:
             scores[column] = few_label_accuracy(
                 *arrays, draw=draw, draws=self.draws)
         return scores
-
-
-def _per_class(labels: Sequence[int], seed: int, count: int) -> list[int]:
-    return draw_per_class(labels, count, seed)
-
-
-def _fraction(labels: Sequence[int], seed: int, share: float) -> list[int]:
-    return class_balanced_subset(labels, share, seed)
 
 
 def _groups_of(names: Sequence[str], group: str) -> np.ndarray:
