@@ -34,6 +34,7 @@ from tool_arguments import make_parser
 import umurl_mmaction  # noqa: F401
 from umurl_mmaction.analysis.curves import Curve, read_run
 from umurl_mmaction.command_line import failing_in_one_line
+from umurl_mmaction.evaluation.metric_names import RAW_JOINTS, UNTRAINED
 from umurl_mmaction.models import RawJoints
 from umurl_mmaction.models.utils.retrieval import Gallery
 from umurl_mmaction.visualization.feature_map import flatten
@@ -43,7 +44,6 @@ CONFIGS = TOOLS.parent / 'configs' / 'umurl'
 PRETRAIN = 'pretrain/umurl-plus_1xb64-3k_synthetic.py'
 LINEAR = 'linear/umurl-linear_synthetic.py'
 KNN = 'knn/umurl-knn_synthetic.py'
-RAW = 'raw joints'
 TERMS = ('loss', 'loss_var', 'loss_cov', 'loss_intra', 'loss_inter')
 
 EPILOG = '''example:
@@ -170,7 +170,7 @@ def draw_losses(axes: Axes, curves: dict[str, Curve]) -> None:
 
 def draw_retrieval(axes: Axes, curves: dict[str, Curve], raw: float) -> None:
     """Draw the 1-NN accuracies over the steps, and that of raw joints."""
-    axes.axhline(raw, color='black', linestyle=':', label=RAW)
+    axes.axhline(raw, color='black', linestyle=':', label=RAW_JOINTS)
     for kind in ('fused', 'joint', 'bone', 'motion'):
         steps, values = zip(*curves[f'retrieval/{kind}_top1'])
         axes.plot(steps, [100 * value for value in values],
@@ -188,7 +188,7 @@ def draw(path: Path, run: Path, galleries: dict[str, Gallery],
     figure = Figure(figsize=(10, 6.6), layout='constrained')
     grid = figure.subplots(2, 3).ravel()
     draw_losses(grid[0], curves)
-    draw_retrieval(grid[1], curves, scores[RAW][0])
+    draw_retrieval(grid[1], curves, scores[RAW_JOINTS][0])
     for axes in grid[:2]:
         axes.xaxis.set_major_locator(
             MaxNLocator(5, integer=True, min_n_ticks=1))
@@ -261,8 +261,8 @@ def main() -> None:
             redirect_stdout(log):
         untrained = write_untrained(args)
         checkpoint, seconds = pretrain(args)
-        for name, path, took in ((RAW, None, 0.),
-                                 ('untrained', untrained, 0.),
+        for name, path, took in ((RAW_JOINTS, None, 0.),
+                                 (UNTRAINED, untrained, 0.),
                                  ('pre-trained', checkpoint, seconds)):
             start = time.time()
             nearest, galleries[name] = retrieve(args, name, path)

@@ -194,11 +194,10 @@ def compare(args: Namespace, budget: dict[str, Any]) -> Any:
     from mmaction.registry import MODELS
     from mmengine.runner import set_random_seed
 
-    from umurl_mmaction.analysis.comparison import UNTRAINED
     from umurl_mmaction.apis.loading import load_config, load_model
     from umurl_mmaction.engine.hooks.commit_hook import code_version
+    from umurl_mmaction.evaluation.metric_names import RAW_JOINTS, UNTRAINED
     from umurl_mmaction.models import RawJoints
-    from umurl_mmaction.visualization.comparison import RAW_JOINTS
     candidates, left_out = choose(args)
     knn, table = open_table(args, budget)
     table.left_out.update(left_out)

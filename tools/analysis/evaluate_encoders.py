@@ -31,6 +31,7 @@ def evaluate(args: Namespace) -> list[dict[str, Any]]:
 
     from umurl_mmaction.analysis.encoder_scores import EncoderScores, make_row
     from umurl_mmaction.apis.loading import load_config, load_model
+    from umurl_mmaction.evaluation.metric_names import RAW_JOINTS, UNTRAINED
     from umurl_mmaction.models import RawJoints
     from umurl_mmaction.models.utils.encoding import FUSED, kinds_of
     cfg = load_config(args.config, args.cfg_options)
@@ -48,15 +49,15 @@ def evaluate(args: Namespace) -> list[dict[str, Any]]:
 
     def build(name: str) -> list[Any]:
         print_log(f'Evaluating {name}', 'current')
-        if name == 'raw joints':
+        if name == RAW_JOINTS:
             model = MODELS.build(cfg.model)
             model.backbone = RawJoints.like(model.backbone)
             return [model]
-        if name == 'untrained':
+        if name == UNTRAINED:
             return [untrained(seed) for seed in range(args.seeds)]
         return [load_model(copy.deepcopy(cfg), name)]
 
-    names = ['raw joints', 'untrained', *args.checkpoints]
+    names = [RAW_JOINTS, UNTRAINED, *args.checkpoints]
     return [
         row for name in names for row in rows_of(name, build(name))
     ]

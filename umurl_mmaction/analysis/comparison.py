@@ -4,13 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
+from ..evaluation.metric_names import RAW_JOINTS
 from ..fileio.atomic import write_json
-from ..visualization.comparison import RAW_JOINTS, draw_comparison
+from ..visualization.comparison import draw_comparison
 from ..visualization.saving import save_figure
 from .encoder_scores import EncoderScores, make_row
 from .markdown import percents, table
-
-UNTRAINED = 'untrained'
 
 
 class Comparison:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from ..evaluation.metric_names import RAW_JOINTS
+from ..evaluation.metric_names import RAW_JOINTS_SCORE
 from .markdown import percent, table
 from .run_logs import Record, check_numbers, read_records
 
@@ -117,9 +117,9 @@ def _scores(
     for record in records:
         scores = _accuracies(record)
         # The step alone does not tell: older logs have 0 for validations, too.
-        if not record['step'] and RAW_JOINTS in scores:
-            raw = scores.pop(RAW_JOINTS)
-            untrained, scores = scores, {RAW_JOINTS: raw}
+        if not record['step'] and RAW_JOINTS_SCORE in scores:
+            raw = scores.pop(RAW_JOINTS_SCORE)
+            untrained, scores = scores, {RAW_JOINTS_SCORE: raw}
         for name, value in scores.items():
             curves.setdefault(name, []).append(value)
     return {x: Score(y[-1], max(y)) for x, y in curves.items()}, untrained

@@ -7,10 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import PercentFormatter
 
+from ..evaluation.metric_names import RAW_JOINTS
+
 PANEL_WIDTH = 2.6  # inches
 LABEL_WIDTH = 2.6
 ROW_HEIGHT = 0.26
-RAW_JOINTS = 'raw joints'
 
 
 def draw_comparison(rows: Sequence[Mapping[str, Any]],

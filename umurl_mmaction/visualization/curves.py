@@ -8,7 +8,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from ..evaluation.metric_names import RAW_JOINTS
+from ..evaluation.metric_names import RAW_JOINTS, RAW_JOINTS_SCORE
 
 # Three in a row fill the width of a page, where text keeps its size.
 PANEL = (3.1, 2.3)  # inches
@@ -77,9 +77,9 @@ def draw_curves(runs: Mapping[str, Mapping[str, Curve]],
                 linewidth=1.4,
                 markersize=5,
                 label=run)
-            if name.startswith(RETRIEVAL) and RAW_JOINTS in curves:
+            if name.startswith(RETRIEVAL) and RAW_JOINTS_SCORE in curves:
                 axes.axhline(
-                    curves[RAW_JOINTS][-1][1],
+                    curves[RAW_JOINTS_SCORE][-1][1],
                     color=palette[i % 10],
                     linestyle=':',
                     linewidth=1.4)
@@ -98,9 +98,9 @@ def draw_curves(runs: Mapping[str, Mapping[str, Curve]],
     limits = [limit for axes in retrieval for limit in axes.get_ylim()]
     for axes in retrieval:
         axes.set_ylim(min(limits), max(limits))
-    if retrieval and any(RAW_JOINTS in curves for curves in runs.values()):
-        handles['raw joints'] = Line2D([], [], color='#555555', linestyle=':',
-                                       label='raw joints')
+    if retrieval and any(RAW_JOINTS_SCORE in x for x in runs.values()):
+        handles[RAW_JOINTS] = Line2D([], [], color='#555555', linestyle=':',
+                                     label=RAW_JOINTS)
     longest = max(map(len, handles))
     figure.legend(
         handles=list(handles.values()),
