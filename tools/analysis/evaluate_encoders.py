@@ -54,7 +54,7 @@ def evaluate(args: Namespace) -> list[dict[str, Any]]:
             model.backbone = RawJoints.like(model.backbone)
             return [model]
         if name == UNTRAINED:
-            return [untrained(seed) for seed in range(args.seeds)]
+            return [untrained(seed) for seed in args.seeds]
         return [load_model(copy.deepcopy(cfg), name)]
 
     names = [RAW_JOINTS, UNTRAINED, *args.checkpoints]
@@ -81,8 +81,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         '--draws', type=int, default=10,
         help='draws of such labels (%(default)s)')
     parser.add_argument(
-        '--seeds', type=int, default=3,
-        help='untrained encoders (%(default)s)')
+        '--seeds', type=int, nargs='+', default=[0, 1, 2], metavar='SEED',
+        help='seeds of the untrained encoders (0 1 2)')
     parser.add_argument(
         '--group', metavar='REGEX',
         help='leave out one group of the training split after the other, and '
@@ -93,10 +93,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         help='also write the rows to this file')
     add_cfg_options(parser)
     args = parser.parse_args(argv)
-    for name in ('draws', 'seeds'):
-        if getattr(args, name) < 1:
-            parser.error(f'--{name} must be at least 1, got '
-                         f'{getattr(args, name)}')
+    if args.draws < 1:
+        parser.error(f'--draws must be at least 1, got {args.draws}')
     if any(count < 1 for count in args.labels):
         parser.error(f'--labels must be at least 1, got {args.labels}')
 
