@@ -32,12 +32,14 @@ from progress_hook import ProgressHook
 from tool_arguments import make_parser
 
 import umurl_mmaction  # noqa: F401
-from umurl_mmaction.analysis.curves import Curve, read_run
+from umurl_mmaction.analysis.curves import read_run
 from umurl_mmaction.command_line import failing_in_one_line
 from umurl_mmaction.evaluation.metric_names import RAW_JOINTS, UNTRAINED
 from umurl_mmaction.models import RawJoints
 from umurl_mmaction.models.utils.retrieval import Gallery
+from umurl_mmaction.visualization.curves import Curve
 from umurl_mmaction.visualization.feature_map import flatten
+from umurl_mmaction.visualization.style import faint_grid
 
 TOOLS = Path(__file__).resolve().parent
 CONFIGS = TOOLS.parent / 'configs' / 'umurl'
@@ -192,7 +194,7 @@ def draw(path: Path, run: Path, galleries: dict[str, Gallery],
     for axes in grid[:2]:
         axes.xaxis.set_major_locator(
             MaxNLocator(5, integer=True, min_n_ticks=1))
-        axes.grid(color='#e5e5e5', linewidth=0.6)
+        faint_grid(axes)
     palette = mpl.colormaps['tab20']
     for axes, (name, gallery) in zip(grid[3:], galleries.items()):
         points = flatten(gallery.features.cpu().numpy(), 'pca')

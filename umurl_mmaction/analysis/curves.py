@@ -3,9 +3,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..evaluation.metric_names import RAW_JOINTS_SCORE
+from ..visualization.curves import Curve
 from .run_logs import read_records
-
-Curve = list[tuple[float, float]]
 
 
 def read_run(run: Path) -> dict[str, Curve]:

@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from ..apis.search import Moment
 from ..apis.windows import Window
 from .class_names import ClassNames
+from .style import plain_axes, shorten
 
 MAX_PANELS = 12
 # In inches: a panel, and what stands around all.
@@ -187,11 +188,9 @@ def _panels(names: Sequence[str], frames: Sequence[np.ndarray],
     panels = list(
         figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0])
     for axes, name, rows in zip(panels, names, frames):
-        axes.set_title(
-            name if len(name) <= 80 else f'…{name[-79:]}', fontsize=8,
-            loc='left', pad=2)
+        axes.set_title(shorten(name, 80), fontsize=8, loc='left', pad=2)
         axes.tick_params(labelsize=7)
-        axes.spines[['top', 'right']].set_visible(False)
+        plain_axes(axes)
         # Where the recording ends, on the scale of the longest.
         axes.axvline(rows[:, 1].max(), color='#bbbbbb', linewidth=0.8)
     panels[0].set_xlim(0, max(int(rows[:, 1].max()) for rows in frames))
