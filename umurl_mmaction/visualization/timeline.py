@@ -121,8 +121,7 @@ def class_stretches(
 
 
 def draw_classes(windows: Mapping[str, tuple[np.ndarray, np.ndarray]],
-                 names: ClassNames,
-                 title: str = '') -> Figure:
+                 names: ClassNames) -> Figure:
     """Draw the class of each frame of recordings, and its score.
 
     Args:
@@ -130,7 +129,6 @@ def draw_classes(windows: Mapping[str, tuple[np.ndarray, np.ndarray]],
             scores (G, num_classes) of the windows, by recording. Recordings
             beyond 12 are left out; the picture says so.
         names (ClassNames): Names of the classes.
-        title (str): Defaults to ``''``.
     """
     shown = list(windows)[:MAX_PANELS]
     scores = {name: frame_scores(*windows[name]) for name in shown}
@@ -147,7 +145,7 @@ def draw_classes(windows: Mapping[str, tuple[np.ndarray, np.ndarray]],
             lw=0)
         for i, label in enumerate(labels)
     }
-    lines = [title] if title else []
+    lines = []
     if len(windows) > len(shown):
         lines.append(f'{len(shown)} of {len(windows)} recordings')
     columns = max(1, int(WIDTH * 14 / (6 + max(
