@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Optional
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from tool_arguments import (  # noqa: E402
-    add_cfg_options,
-    add_format,
-    check_format,
-    make_parser,
-)
-
-__all__ = ['add_format', 'check_format']
+from tool_arguments import add_cfg_options, make_parser  # noqa: E402
 
 if TYPE_CHECKING:
     from mmengine.config import Config
