@@ -28,7 +28,7 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, set_random_seed
-from progress_hook import ProgressHook
+from pretraining import quiet_runner
 from tool_arguments import make_parser
 
 import umurl_mmaction  # noqa: F401
@@ -55,24 +55,15 @@ EPILOG = '''example:
 
 def build_runner(config: str, args: Namespace, name: str,
                  **settings: Any) -> Runner:
-    """Build the runner of a config, which shows only a progress bar."""
+    """Build the runner of a config, for the set of ``--data``."""
     cfg = Config.fromfile(CONFIGS / config)
     data = dict(ann_file=args.data)
-    cfg.merge_from_dict({
-        'work_dir': osp.join(args.work_dir, name),
-        'experiment_name': name,
-        'log_level': 'ERROR',
-        'randomness': dict(seed=args.seed),
-        **settings
-    })
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if loader in cfg:
             cfg[loader].dataset.update(data)
     if 'gallery' in cfg.model:
         cfg.model.gallery.dataset.update(data)
-    runner = Runner.from_cfg(cfg)
-    runner.register_hook(ProgressHook())
-    return runner
+    return quiet_runner(cfg, args.seed, Path(args.work_dir, name), **settings)
 
 
 def announce(what: str, command: str) -> None:
