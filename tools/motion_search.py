@@ -131,6 +131,7 @@ def draw_figures(args: Namespace, inferencer: 'UmURLInferencer',
         hide_missing,
         save_strips,
     )
+    from umurl_mmaction.visualization.style import shorten
     path = Path(args.data or search.about['ann_file'])
     recordings = {
         x['frame_dir']: x for x in read_recordings(
@@ -154,8 +155,7 @@ def draw_figures(args: Namespace, inferencer: 'UmURLInferencer',
                                  f'{window.recording!r}: name the file that '
                                  'was searched with --data')
             source = cut_frames(recordings[window.recording], window)
-        name = window.recording
-        name = name if len(name) <= 28 else f'…{name[-27:]}'
+        name = shorten(window.recording, 28)
         keypoint = source['keypoint']
         if keypoint.ndim == 3:
             keypoint = keypoint[None]

@@ -45,22 +45,6 @@ of annotations with many of them.
 '''
 
 
-def read_classes(path: Path) -> list[str]:
-    """Read the names of the classes from annotations or lines of text.
-
-    Raises:
-        ValueError: If there are none.
-    """
-    from umurl_mmaction.fileio.annotations import load_annotations
-    if path.suffix in ('.pkl', '.npz'):
-        classes = load_annotations(path).get('classes')
-    else:
-        classes = path.read_text(encoding='utf-8').splitlines()
-    if not classes:
-        raise ValueError(f'{path}: expected names of classes, got none')
-    return list(classes)
-
-
 def make_rows(names: list[str], result: dict[str, Any],
               classes: Optional[Sequence[str]]) -> list[dict[str, Any]]:
     """Make a row for each clip.
@@ -165,9 +149,10 @@ def draw_timeline(windows: list['Window'], result: dict[str, Any],
 def predict(args: Namespace) -> list[dict[str, Any]]:
     """Predict the clips of the command line: a row for each, or a window."""
     from umurl_mmaction.fileio.recordings import read_recordings
+    from umurl_mmaction.visualization.class_names import read_class_names
     classes: Optional[Sequence[str]] = None
     if args.classes:
-        classes = read_classes(args.classes)
+        classes = read_class_names(args.classes)
     inferencer = build_inferencer(
         args, num_nearest=args.num_nearest, show_progress=True)
     shape = inferencer.model.backbone.input_shape

@@ -28,22 +28,24 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, set_random_seed
-from progress_hook import ProgressHook
+from pretraining import quiet_runner
 from tool_arguments import make_parser
 
 import umurl_mmaction  # noqa: F401
-from umurl_mmaction.analysis.curves import Curve, read_run
+from umurl_mmaction.analysis.curves import read_run
 from umurl_mmaction.command_line import failing_in_one_line
+from umurl_mmaction.evaluation.metric_names import RAW_JOINTS, UNTRAINED
 from umurl_mmaction.models import RawJoints
 from umurl_mmaction.models.utils.retrieval import Gallery
+from umurl_mmaction.visualization.curves import Curve
 from umurl_mmaction.visualization.feature_map import flatten
+from umurl_mmaction.visualization.style import faint_grid
 
 TOOLS = Path(__file__).resolve().parent
 CONFIGS = TOOLS.parent / 'configs' / 'umurl'
 PRETRAIN = 'pretrain/umurl-plus_1xb64-3k_synthetic.py'
 LINEAR = 'linear/umurl-linear_synthetic.py'
 KNN = 'knn/umurl-knn_synthetic.py'
-RAW = 'raw joints'
 TERMS = ('loss', 'loss_var', 'loss_cov', 'loss_intra', 'loss_inter')
 
 EPILOG = '''example:
@@ -53,24 +55,15 @@ EPILOG = '''example:
 
 def build_runner(config: str, args: Namespace, name: str,
                  **settings: Any) -> Runner:
-    """Build the runner of a config, which shows only a progress bar."""
+    """Build the runner of a config, for the set of ``--data``."""
     cfg = Config.fromfile(CONFIGS / config)
     data = dict(ann_file=args.data)
-    cfg.merge_from_dict({
-        'work_dir': osp.join(args.work_dir, name),
-        'experiment_name': name,
-        'log_level': 'ERROR',
-        'randomness': dict(seed=args.seed),
-        **settings
-    })
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if loader in cfg:
             cfg[loader].dataset.update(data)
     if 'gallery' in cfg.model:
         cfg.model.gallery.dataset.update(data)
-    runner = Runner.from_cfg(cfg)
-    runner.register_hook(ProgressHook())
-    return runner
+    return quiet_runner(cfg, args.seed, Path(args.work_dir, name), **settings)
 
 
 def announce(what: str, command: str) -> None:
@@ -170,7 +163,7 @@ def draw_losses(axes: Axes, curves: dict[str, Curve]) -> None:
 
 def draw_retrieval(axes: Axes, curves: dict[str, Curve], raw: float) -> None:
     """Draw the 1-NN accuracies over the steps, and that of raw joints."""
-    axes.axhline(raw, color='black', linestyle=':', label=RAW)
+    axes.axhline(raw, color='black', linestyle=':', label=RAW_JOINTS)
     for kind in ('fused', 'joint', 'bone', 'motion'):
         steps, values = zip(*curves[f'retrieval/{kind}_top1'])
         axes.plot(steps, [100 * value for value in values],
@@ -188,11 +181,11 @@ def draw(path: Path, run: Path, galleries: dict[str, Gallery],
     figure = Figure(figsize=(10, 6.6), layout='constrained')
     grid = figure.subplots(2, 3).ravel()
     draw_losses(grid[0], curves)
-    draw_retrieval(grid[1], curves, scores[RAW][0])
+    draw_retrieval(grid[1], curves, scores[RAW_JOINTS][0])
     for axes in grid[:2]:
         axes.xaxis.set_major_locator(
             MaxNLocator(5, integer=True, min_n_ticks=1))
-        axes.grid(color='#e5e5e5', linewidth=0.6)
+        faint_grid(axes)
     palette = mpl.colormaps['tab20']
     for axes, (name, gallery) in zip(grid[3:], galleries.items()):
         points = flatten(gallery.features.cpu().numpy(), 'pca')
@@ -261,8 +254,8 @@ def main() -> None:
             redirect_stdout(log):
         untrained = write_untrained(args)
         checkpoint, seconds = pretrain(args)
-        for name, path, took in ((RAW, None, 0.),
-                                 ('untrained', untrained, 0.),
+        for name, path, took in ((RAW_JOINTS, None, 0.),
+                                 (UNTRAINED, untrained, 0.),
                                  ('pre-trained', checkpoint, seconds)):
             start = time.time()
             nearest, galleries[name] = retrieve(args, name, path)

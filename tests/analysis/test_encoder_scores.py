@@ -26,7 +26,7 @@ def test_each_column_is_what_its_name_says(cfg, monkeypatch):
     monkeypatch.setattr(
         encoder_scores, 'few_label_accuracy',
         lambda train, labels, *test, draw, draws: drawn.append(
-            [draw(labels.tolist(), seed) for seed in range(draws)]))
+            [draw(labels.tolist(), seed=seed) for seed in range(draws)]))
     score = EncoderScores(cfg, [2], 3, fractions=[0.5])
     found = score(MODELS.build(cfg.model), ['fused'])['fused']
     assert (found['1-NN'], found['1-NN standardised']) == (False, True)

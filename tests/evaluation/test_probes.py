@@ -78,7 +78,7 @@ def test_few_labels_are_the_mean_over_draws(features):
 
     each = []
     for seed in range(3):
-        chosen = two(train_labels.tolist(), seed)
+        chosen = two(train_labels.tolist(), seed=seed)
         assert np.bincount(train_labels[chosen]).tolist() == [2, 2, 2]
         each.append(
             logistic_accuracy(train[chosen], train_labels[chosen], test,

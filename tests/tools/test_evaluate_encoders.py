@@ -28,7 +28,7 @@ def test_rows_of_raw_joints_untrained_encoders_and_checkpoints(
     checkpoint = save_weights(config, tmp_path / 'weights.pth')
     TOOL.main([
         str(tmp_path / 'knn.py'), checkpoint, '--modalities', '--labels', '2',
-        '--draws', '2', '--seeds', '2', '--json',
+        '--draws', '2', '--seeds', '0', '1', '--json',
         str(tmp_path / 'rows.json')
     ])
     rows = json.loads((tmp_path / 'rows.json').read_text())['rows']
@@ -55,6 +55,14 @@ def test_rows_of_raw_joints_untrained_encoders_and_checkpoints(
     samples = run_test_loop(config, checkpoint, tmp_path / 'test')
     right = sum(int(x.pred_label) == int(x.gt_label) for x in samples)
     assert rows[5]['mean']['1-NN'] == pytest.approx(right / len(samples))
+
+
+def test_seeds_are_those_of_the_untrained_encoders(config, tmp_path,
+                                                   monkeypatch):
+    seeds = []
+    monkeypatch.setattr('mmengine.runner.set_random_seed', seeds.append)
+    TOOL.main([str(tmp_path / 'knn.py'), '--labels', '--seeds', '3', '5'])
+    assert seeds == [3, 5]
 
 
 def test_groups_of_the_training_split_are_left_out_in_turn(
@@ -84,8 +92,8 @@ def test_groups_of_the_training_split_are_left_out_in_turn(
 
 def test_misuse_is_one_line(config, tmp_path, capsys):
     path = str(tmp_path / 'knn.py')
-    assert '--seeds must be at least 1' in refusal(TOOL, capsys, path,
-                                                   '--seeds', '0')
+    assert '--draws must be at least 1' in refusal(TOOL, capsys, path,
+                                                   '--draws', '0')
     assert '--labels must be at least 1' in refusal(TOOL, capsys, path,
                                                     '--labels', '0')
     other = REPO / 'configs/umurl/linear/umurl-linear_synthetic.py'

@@ -172,6 +172,7 @@ def test_the_command(folder, tmp_path):
     (['new.pkl', '--classes', 'few.txt'],
      '--classes must name 3 classes, got 1'),
     (['new.pkl', '--classes', 'none.txt'], 'expected names of classes, got n'),
+    (['new.pkl', '--classes', 'gap.txt'], 'gap.txt: line 2 is empty; expe'),
     (['new.pkl', '--out', 'a.txt'], '--out must be a .csv or .json file'),
     (['new.pkl', '--num-nearest', '0'], 'num_nearest=0 must be at least 1'),
     (['new.pkl', '--cfg-options', 'model.cls_head=None'],
@@ -180,6 +181,7 @@ def test_the_command(folder, tmp_path):
 def test_what_cannot_be(tool, folder, monkeypatch, capsys, more, message):
     np.save(folder / 'wrong.npy', np.zeros((4, 17, 3)))
     (folder / 'few.txt').write_text('one')
+    (folder / 'gap.txt').write_text('wave\n\nkick\n')
     (folder / 'none.txt').write_text('')
     monkeypatch.chdir(folder)
     assert message in refusal(tool, capsys, *argv(folder, 'linear', *more))

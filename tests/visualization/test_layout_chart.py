@@ -30,7 +30,7 @@ def test_a_joint_without_a_place_is_named():
 
 def test_the_chart_shows_numbers_parts_and_the_centre():
     layouts = [LAYOUTS['sbu'], LAYOUTS['mediapipe'], LAYOUTS['msr']]
-    figure = draw_layouts(layouts, columns=2)
+    figure = draw_layouts(layouts)
     assert len(figure.axes) == 3
     for layout, axes in zip(layouts, figure.axes):
         pose = neutral_pose(layout)

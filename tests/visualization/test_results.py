@@ -6,12 +6,14 @@ import mmengine
 import numpy as np
 import pytest
 import torch
+from conftest import make_annotations
 from payloads import Call, run
 from run_logs import train, write_log
 from sklearn.decomposition import PCA
 from sklearn.metrics import confusion_matrix
 
 from umurl_mmaction.analysis.curves import choose_names, read_run
+from umurl_mmaction.fileio.annotations import save_annotations
 from umurl_mmaction.visualization import ClassNames
 from umurl_mmaction.visualization.confusion import (
     class_accuracies,
@@ -51,6 +53,26 @@ def test_names_come_from_the_file_or_the_dataset_or_are_numbers(tmp_path):
     assert [names.label_of(x) for x in ('run', '7')] == [1, 7]
     with pytest.raises(ValueError, match="no class 'fly': wanted is a label"):
         names.label_of('fly')
+
+
+@pytest.mark.parametrize('name', ['set.pkl', 'set.npz'])
+def test_annotations_name_the_classes_too(tmp_path, name):
+    path = tmp_path / name
+    save_annotations(
+        dict(make_annotations(), classes=['sit', 'run']), path)
+    assert ClassNames.find(path).names == ['sit', 'run']
+
+
+@pytest.mark.parametrize('text, message', [
+    ('wave\n\nkick\n', 'line 2 is empty; expected the name of a class'),
+    ('\nwave\nkick\n', 'line 1 is empty; expected the name of a class'),
+    ('\n \n', 'expected names of classes, got none')
+])
+def test_a_line_without_a_name_shifts_no_label(tmp_path, text, message):
+    path = tmp_path / 'names.txt'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f'names.txt: {message}'):
+        ClassNames.find(path)
 
 
 # Retrieval

@@ -82,7 +82,7 @@ def plan(candidate: Any, folder: Path, budget: dict[str, Any]) -> dict:
         ValueError: If the folder has runs of other settings or another
             budget.
     """
-    from umurl_mmaction.fileio.atomic import write_text
+    from umurl_mmaction.fileio.atomic import write_json
     path = folder / 'plan.json'
     wanted = dict(budget=budget, settings=candidate.digest)
     if path.is_file():
@@ -105,7 +105,7 @@ def plan(candidate: Any, folder: Path, budget: dict[str, Any]) -> dict:
         seconds_a_step=seconds,
         clips_a_second=batch / seconds)
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(planned, indent=1) + '\n')
+    write_json(path, planned)
     return planned
 
 
@@ -115,12 +115,12 @@ def train(candidate: Any, seed: int, steps: int, folder: Path) -> Any:
 
     from umurl_mmaction.analysis.candidates import shorten
     from umurl_mmaction.engine.hooks.commit_hook import code_version
-    from umurl_mmaction.fileio.atomic import write_text
+    from umurl_mmaction.fileio.atomic import write_json
     done = folder / 'done.json'
     if not done.is_file():
         checkpoint, _ = pretrain(shorten(candidate.cfg, steps), seed, folder)
         content = dict(checkpoint=checkpoint.name, commit=code_version())
-        write_text(done, json.dumps(content) + '\n')
+        write_json(done, content)
     content = json.loads(done.read_text())
     return folder / content['checkpoint'], content['commit']
 
@@ -194,11 +194,10 @@ def compare(args: Namespace, budget: dict[str, Any]) -> Any:
     from mmaction.registry import MODELS
     from mmengine.runner import set_random_seed
 
-    from umurl_mmaction.analysis.comparison import UNTRAINED
     from umurl_mmaction.apis.loading import load_config, load_model
     from umurl_mmaction.engine.hooks.commit_hook import code_version
+    from umurl_mmaction.evaluation.metric_names import RAW_JOINTS, UNTRAINED
     from umurl_mmaction.models import RawJoints
-    from umurl_mmaction.visualization.comparison import RAW_JOINTS
     candidates, left_out = choose(args)
     knn, table = open_table(args, budget)
     table.left_out.update(left_out)

@@ -7,7 +7,6 @@ and with standardised features, and a logistic regression on standardised
 features with all labels and with a few labels of each class.
 """
 import copy
-import json
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -32,6 +31,7 @@ def evaluate(args: Namespace) -> list[dict[str, Any]]:
 
     from umurl_mmaction.analysis.encoder_scores import EncoderScores, make_row
     from umurl_mmaction.apis.loading import load_config, load_model
+    from umurl_mmaction.evaluation.metric_names import RAW_JOINTS, UNTRAINED
     from umurl_mmaction.models import RawJoints
     from umurl_mmaction.models.utils.encoding import FUSED, kinds_of
     cfg = load_config(args.config, args.cfg_options)
@@ -49,15 +49,15 @@ def evaluate(args: Namespace) -> list[dict[str, Any]]:
 
     def build(name: str) -> list[Any]:
         print_log(f'Evaluating {name}', 'current')
-        if name == 'raw joints':
+        if name == RAW_JOINTS:
             model = MODELS.build(cfg.model)
             model.backbone = RawJoints.like(model.backbone)
             return [model]
-        if name == 'untrained':
-            return [untrained(seed) for seed in range(args.seeds)]
+        if name == UNTRAINED:
+            return [untrained(seed) for seed in args.seeds]
         return [load_model(copy.deepcopy(cfg), name)]
 
-    names = ['raw joints', 'untrained', *args.checkpoints]
+    names = [RAW_JOINTS, UNTRAINED, *args.checkpoints]
     return [
         row for name in names for row in rows_of(name, build(name))
     ]
@@ -81,8 +81,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         '--draws', type=int, default=10,
         help='draws of such labels (%(default)s)')
     parser.add_argument(
-        '--seeds', type=int, default=3,
-        help='untrained encoders (%(default)s)')
+        '--seeds', type=int, nargs='+', default=[0, 1, 2], metavar='SEED',
+        help='seeds of the untrained encoders (0 1 2)')
     parser.add_argument(
         '--group', metavar='REGEX',
         help='leave out one group of the training split after the other, and '
@@ -93,17 +93,15 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         help='also write the rows to this file')
     add_cfg_options(parser)
     args = parser.parse_args(argv)
-    for name in ('draws', 'seeds'):
-        if getattr(args, name) < 1:
-            parser.error(f'--{name} must be at least 1, got '
-                         f'{getattr(args, name)}')
+    if args.draws < 1:
+        parser.error(f'--draws must be at least 1, got {args.draws}')
     if any(count < 1 for count in args.labels):
         parser.error(f'--labels must be at least 1, got {args.labels}')
 
     from umurl_mmaction.analysis.encoder_scores import to_markdown
     from umurl_mmaction.command_line import make_folders, one_line_errors
     from umurl_mmaction.engine.hooks.commit_hook import code_version
-    from umurl_mmaction.fileio.atomic import write_text
+    from umurl_mmaction.fileio.atomic import write_json
     make_folders(parser, [args.json])
     with one_line_errors(str(args.json or 'the disk')):
         rows = evaluate(args)
@@ -117,7 +115,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
                 draws=args.draws,
                 group=args.group,
                 rows=rows)
-            write_text(args.json, json.dumps(content, indent=1) + '\n')
+            write_json(args.json, content)
 
 
 if __name__ == '__main__':

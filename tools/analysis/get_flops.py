@@ -6,7 +6,6 @@ pre-training loss for a sample) and at test time (the encoder for a clip).
 Nothing is computed: the matrix products are counted from their shapes.
 """
 import copy
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
@@ -122,23 +121,20 @@ def compare(cfg: 'Config', batch_size: int) -> list[Cost]:
 
 def to_markdown(costs: Sequence[Cost]) -> str:
     """Make a table of costs, with the ratio of the last to the first row."""
-    lines = [
-        '| Model | Training: GFLOPs a sample | parameters, M '
-        '| Test: GFLOPs a clip | parameters, M |',
-        '| --- | ---: | ---: | ---: | ---: |'
-    ]
-    for cost in costs:
-        lines.append(f'| {cost.model} | {cost.train_flops / 1e9:.2f} '
-                     f'| {cost.train_params / 1e6:.2f} '
-                     f'| {cost.test_flops / 1e9:.3f} '
-                     f'| {cost.test_params / 1e6:.2f} |')
-    fused, late = costs[0], costs[-1]
-    lines.append(f'| late fusion : fused '
-                 f'| {late.train_flops / fused.train_flops:.2f} '
-                 f'| {late.train_params / fused.train_params:.2f} '
-                 f'| {late.test_flops / fused.test_flops:.2f} '
-                 f'| {late.test_params / fused.test_params:.2f} |')
-    return '\n'.join(lines)
+    from umurl_mmaction.analysis.markdown import table
+    rows = [[
+        cost.model, f'{cost.train_flops / 1e9:.2f}',
+        f'{cost.train_params / 1e6:.2f}', f'{cost.test_flops / 1e9:.3f}',
+        f'{cost.test_params / 1e6:.2f}'
+    ] for cost in costs]
+    fused, late = (astuple(cost)[1:] for cost in (costs[0], costs[-1]))
+    rows.append([
+        'late fusion : fused', *(f'{b / a:.2f}' for a, b in zip(fused, late))
+    ])
+    return table([
+        'Model', 'Training: GFLOPs a sample', 'parameters, M',
+        'Test: GFLOPs a clip', 'parameters, M'
+    ], rows)
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
@@ -155,7 +151,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     args = parser.parse_args(argv)
     from umurl_mmaction.apis import load_config
     from umurl_mmaction.command_line import make_folders, one_line_errors
-    from umurl_mmaction.fileio.atomic import write_text
+    from umurl_mmaction.fileio.atomic import write_json
     make_folders(parser, [args.json])
     with one_line_errors(str(args.json or 'the disk')):
         cfg = load_config(args.config, args.cfg_options)
@@ -176,7 +172,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
                 batch_size=batch_size,
                 unit=UNIT,
                 rows=[asdict(cost) for cost in costs])
-            write_text(args.json, json.dumps(content, indent=1) + '\n')
+            write_json(args.json, content)
 
 
 if __name__ == '__main__':

@@ -4,7 +4,6 @@ It pre-trains as the row says, evaluates the encoder, and says whether each
 accuracy lies within two stated deviations of the stated mean, or within two
 clips. An interrupted run goes on from its last checkpoint.
 """
-import json
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -24,8 +23,9 @@ EPILOG = '''example:
 
 def print_rows(rows: dict[str, tuple[dict, dict]]) -> None:
     """List the rows with their numbers and the time of a run."""
+    from umurl_mmaction.analysis.markdown import percent
     for name, (_, row) in rows.items():
-        scores = ', '.join(f'{column} {100 * mean:.1f}'
+        scores = ', '.join(f'{column} {percent(mean)}'
                            for column, mean in row['mean'].items())
         print(f'{name}: {scores} (mean of {row["runs"]} runs of '
               f'{row["seconds"] / 60:.0f} min)')
@@ -72,13 +72,14 @@ def measure(content: dict[str, Any], row: dict[str, Any],
 
 def report(measured: Sequence[dict[str, Any]], row: dict[str, Any]) -> bool:
     """Print the comparison; tell whether everything agrees."""
+    from umurl_mmaction.analysis.markdown import percent
     from umurl_mmaction.analysis.results import compare
     fused = measured[0]
     lines = compare(fused['mean'], row, floor=1 / fused['num_queries'])
     print(f'\n{"":<22}{"measured":>9}{"stated":>16}')
     for column, value, mean, tolerance, agrees in lines:
-        stated = f'{100 * mean:.1f} ± {100 * tolerance:.1f}'
-        print(f'{column:<22}{100 * value:>9.1f}{stated:>16}  '
+        print(f'{column:<22}{percent(value):>9}'
+              f'{percent(mean, tolerance):>16}  '
               f'{"agrees" if agrees else "DIFFERS"}')
     return all(line[-1] for line in lines)
 
@@ -112,7 +113,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     from umurl_mmaction.apis.loading import configs_folder
     from umurl_mmaction.command_line import make_folders, one_line_errors
     from umurl_mmaction.engine.hooks.commit_hook import code_version
-    from umurl_mmaction.fileio.atomic import write_text
+    from umurl_mmaction.fileio.atomic import write_json
     rows = named_rows(configs_folder() / 'umurl')
     if args.list:
         print_rows(rows)
@@ -130,7 +131,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         commit = code_version()
         for entry in measured:
             entry['commit'] = commit
-        write_text(args.json, json.dumps(measured, indent=1) + '\n')
+        write_json(args.json, measured)
     if not report(measured, row):
         sys.exit(1)
 

@@ -8,7 +8,6 @@ is no validation, and stands beside them as 'untrained'. Times are of training
 iterations, without validations. A folder that holds several runs gives a row
 for each.
 """
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -35,7 +34,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         help='also write the rows to this file, all digits of them')
     args = parser.parse_args(argv)
     from umurl_mmaction.command_line import make_folders, one_line_errors
-    from umurl_mmaction.fileio.atomic import write_text
+    from umurl_mmaction.fileio.atomic import write_json
     make_folders(parser, [args.json])
 
     from umurl_mmaction.analysis.run_summary import (
@@ -51,7 +50,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         print(to_markdown(rows))
         if args.json:
             content = [asdict(row) for row in rows]
-            write_text(args.json, json.dumps(content, indent=1) + '\n')
+            write_json(args.json, content)
 
 
 if __name__ == '__main__':

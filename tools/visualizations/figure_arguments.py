@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Optional
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from tool_arguments import (  # noqa: E402
-    add_cfg_options,
-    add_format,
-    check_format,
-    make_parser,
-)
-
-__all__ = ['add_format', 'check_format']
+from tool_arguments import add_cfg_options, make_parser  # noqa: E402
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -63,7 +56,8 @@ def add_class_names(parser: ArgumentParser) -> None:
     """Add a file with the names of the classes."""
     parser.add_argument(
         '--class-names', type=Path, metavar='FILE',
-        help='names of all classes, one a line (those the dataset knows)')
+        help='names of all classes: a text with a line each, or annotations '
+        'that have them, .pkl or .npz (those the dataset knows)')
 
 
 def add_up(parser: ArgumentParser) -> None:

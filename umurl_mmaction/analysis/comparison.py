@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..fileio.atomic import write_text
-from ..visualization.comparison import RAW_JOINTS, draw_comparison
+from ..evaluation.metric_names import RAW_JOINTS
+from ..fileio.atomic import write_json
+from ..visualization.comparison import draw_comparison
 from ..visualization.saving import save_figure
 from .encoder_scores import EncoderScores, make_row
-
-UNTRAINED = 'untrained'
+from .markdown import percents, table
 
 
 class Comparison:
@@ -75,7 +75,7 @@ class Comparison:
         self.rows.sort(
             key=lambda row: (row['method'] != RAW_JOINTS, 'steps' in row))
         content = dict(self.head, rows=self.rows, left_out=self.left_out)
-        write_text(self.path, json.dumps(content, indent=1) + '\n')
+        write_json(self.path, content)
         if self.plot:
             columns = list(self.rows[0]['mean'])
             figure = draw_comparison(shorten_names(self.rows), columns)
@@ -145,22 +145,16 @@ def to_markdown(rows: Iterable[Mapping[str, Any]]) -> str:
         'method', 'encoder', 'seeds', *columns, 'parameters, M',
         'GFLOPs a clip', 'clips a second', 'steps'
     ]
-    lines = [
-        f'| {" | ".join(head)} |',
-        f'| --- | --- | {" | ".join(["---:"] * (len(head) - 2))} |'
-    ]
+    lines = []
     for row in rows:
-        cells = [row['method'], row['encoder'], str(len(row['seeds']) or '')]
-        for column in columns:
-            cell = f'{100 * row["mean"][column]:.1f}'
-            if len(row['seeds']) > 1:
-                cell += f' ± {100 * row["deviation"][column]:.1f}'
-            cells.append(cell)
+        num_seeds = len(row['seeds'])
         numbers = (row['params'] / 1e6, row['flops'] / 1e9,
                    row.get('clips_a_second'), row.get('steps'))
-        cells += [
-            '' if not number else text.format(number) for text, number in zip(
-                ('{:.2f}', '{:.3f}', '{:.0f}', '{}'), numbers)
-        ]
-        lines.append(f'| {" | ".join(cells)} |')
-    return '\n'.join(lines)
+        lines.append([
+            row['method'], row['encoder'],
+            str(num_seeds or ''), *percents(row, columns, num_seeds), *(
+                '' if not number else text.format(number)
+                for text, number in zip(('{:.2f}', '{:.3f}', '{:.0f}', '{}'),
+                                        numbers))
+        ])
+    return table(head, lines, num_texts=2)

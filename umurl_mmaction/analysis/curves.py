@@ -2,10 +2,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ..evaluation.metric_names import RAW_JOINTS
+from ..evaluation.metric_names import RAW_JOINTS_SCORE
+from ..visualization.curves import Curve
 from .run_logs import read_records
-
-Curve = list[tuple[float, float]]
 
 
 def read_run(run: Path) -> dict[str, Curve]:
@@ -54,7 +53,7 @@ def choose_names(runs: Iterable[Mapping[str, Curve]],
     groups = [
         [name for name in known if name.startswith('loss')],
         [name for name in known
-         if name.endswith('top1') and name != RAW_JOINTS],
+         if name.endswith('top1') and name != RAW_JOINTS_SCORE],
         [name for name in known if name.startswith('collapse/')]
     ]
     return list(wanted) or [name for group in groups for name in group]

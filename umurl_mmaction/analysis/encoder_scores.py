@@ -19,6 +19,7 @@ from ..evaluation.probes import (
 )
 from ..models.utils.encoding import encode_dataset
 from ..registry import mmaction_scope
+from .markdown import percents, table
 
 
 class EncoderScores:
@@ -60,12 +61,12 @@ class EncoderScores:
         self.few: dict[str, Draw] = {
             **{
                 f'logistic, {count} a class':
-                partial(_per_class, count=count)
+                partial(draw_per_class, per_class=count)
                 for count in per_class
             },
             **{
                 f'logistic, {100 * share:g} % of the labels':
-                partial(_fraction, share=share)
+                partial(class_balanced_subset, fraction=share)
                 for share in fractions
             }
         }
@@ -150,14 +151,6 @@ class EncoderScores:
         return scores
 
 
-def _per_class(labels: Sequence[int], seed: int, count: int) -> list[int]:
-    return draw_per_class(labels, count, seed)
-
-
-def _fraction(labels: Sequence[int], seed: int, share: float) -> list[int]:
-    return class_balanced_subset(labels, share, seed)
-
-
 def _groups_of(names: Sequence[str], group: str) -> np.ndarray:
     """Return what the parentheses of ``group`` match in each clip's name."""
     try:
@@ -198,17 +191,8 @@ def make_row(encoder: str, feature: str,
 def to_markdown(rows: Sequence[dict[str, Any]]) -> str:
     """Make a table of the rows of :func:`make_row`, in percent."""
     columns = list(rows[0]['mean'])
-    lines = [
-        f'| encoder | feature | {" | ".join(columns)} |',
-        f'| --- | --- | {" | ".join(["---:"] * len(columns))} |'
-    ]
-    for row in rows:
-        cells = []
-        for column in columns:
-            cell = f'{100 * row["mean"][column]:.1f}'
-            if row['runs'] > 1:
-                cell += f' ± {100 * row["deviation"][column]:.1f}'
-            cells.append(cell)
-        lines.append(f'| {row["encoder"]} | {row["feature"]} '
-                     f'| {" | ".join(cells)} |')
-    return '\n'.join(lines)
+    return table(
+        ['encoder', 'feature', *columns],
+        [[row['encoder'], row['feature'], *percents(row, columns, row['runs'])]
+         for row in rows],
+        num_texts=2)

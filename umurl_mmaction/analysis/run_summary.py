@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from ..evaluation.metric_names import RAW_JOINTS
+from ..evaluation.metric_names import RAW_JOINTS_SCORE
+from .markdown import percent, table
 from .run_logs import Record, check_numbers, read_records
 
 # The line that CommitHook logs.
@@ -116,9 +117,9 @@ def _scores(
     for record in records:
         scores = _accuracies(record)
         # The step alone does not tell: older logs have 0 for validations, too.
-        if not record['step'] and RAW_JOINTS in scores:
-            raw = scores.pop(RAW_JOINTS)
-            untrained, scores = scores, {RAW_JOINTS: raw}
+        if not record['step'] and RAW_JOINTS_SCORE in scores:
+            raw = scores.pop(RAW_JOINTS_SCORE)
+            untrained, scores = scores, {RAW_JOINTS_SCORE: raw}
         for name, value in scores.items():
             curves.setdefault(name, []).append(value)
     return {x: Score(y[-1], max(y)) for x, y in curves.items()}, untrained
@@ -202,12 +203,12 @@ def _commit(run: Path) -> Optional[str]:
 
 
 def _score(score: Optional[Score], untrained: Optional[float]) -> str:
-    before = '' if untrained is None else f'untrained {100 * untrained:.1f}'
+    before = '' if untrained is None else f'untrained {percent(untrained)}'
     if score is None:
         return before or '-'
-    best = '' if score.last == score.best else f'best {100 * score.best:.1f}'
+    best = '' if score.last == score.best else f'best {percent(score.best)}'
     notes = ', '.join(filter(None, (best, before)))
-    return f'{100 * score.last:.1f}' + (f' ({notes})' if notes else '')
+    return percent(score.last) + (f' ({notes})' if notes else '')
 
 
 def _duration(seconds: Optional[float]) -> str:
@@ -236,19 +237,19 @@ def to_markdown(rows: Sequence[RunSummary]) -> str:
     losses, test = names('losses'), names('test')
     # A run that was stopped early has no more than the untrained ones.
     val = names('val', 'untrained')
-    table = [[
+    head = [
         'run', 'config', 'commit', 'epochs', *losses,
         *(f'{name}, %' for name in val), *(f'test {name}, %' for name in test),
         'training, h:m:s'
-    ]]
-    for row in rows:
-        table.append([
+    ]
+    lines = [
+        [
             row.run, row.config or '-', row.commit or '-', _epochs(row),
             *(f'{row.losses[x]:.4g}' if x in row.losses else '-'
               for x in losses),
             *(_score(row.val.get(x), row.untrained.get(x)) for x in val),
-            *(f'{100 * row.test[x]:.1f}' if x in row.test else '-'
+            *(percent(row.test[x]) if x in row.test else '-'
               for x in test), _duration(row.seconds)
-        ])
-    table.insert(1, ['---'] * 3 + ['---:'] * (len(table[0]) - 3))
-    return '\n'.join(f'| {" | ".join(line)} |' for line in table)
+        ] for row in rows
+    ]
+    return table(head, lines, num_texts=3)

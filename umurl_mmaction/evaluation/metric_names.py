@@ -1,4 +1,4 @@
-"""The names of the scores that a validation will give."""
+"""The names of scores, and of what is scored for comparison."""
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,7 +10,9 @@ from .nearest_neighbor_metric import NearestNeighborMetric
 
 # Of what RetrievalBaselineHook logs before a training, only this is no score
 # of an encoder; no validation has it.
-RAW_JOINTS = 'retrieval/raw_joints_top1'
+RAW_JOINTS_SCORE = 'retrieval/raw_joints_top1'
+# What tables and pictures call the rows that cost no training.
+RAW_JOINTS, UNTRAINED = 'raw joints', 'untrained'
 
 
 def metric_names(metrics: Iterable[BaseMetric],

@@ -3,19 +3,23 @@
 Shapes: G training and Q test samples, F features.
 """
 from collections.abc import Sequence
-from typing import Callable
+from typing import Protocol
 
 import numpy as np
 import torch
-from mmaction.structures import ActionDataSample
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch.nn.functional import normalize
 
-from ..models.utils.retrieval import build_gallery, nearest_neighbors
+from ..models.utils.retrieval import make_gallery, nearest_neighbors
 
-Draw = Callable[[Sequence[int], int], list[int]]
+
+class Draw(Protocol):
+    """Maps labels and a seed to the indices of some of them."""
+
+    def __call__(self, labels: Sequence[int], /, *, seed: int) -> list[int]:
+        ...
 
 
 def nearest_neighbor_accuracy(train: np.ndarray,
@@ -37,11 +41,11 @@ def nearest_neighbor_accuracy(train: np.ndarray,
     Returns:
         float: Share of the test samples that are right, within 0..1.
     """
-    samples = []
-    for label in train_labels.tolist():
-        samples.append(ActionDataSample().set_gt_label(label))
-    gallery = build_gallery(
-        torch.from_numpy(train)[:, None], samples, standardize)
+    gallery = make_gallery(
+        torch.from_numpy(train)[:, None],
+        torch.from_numpy(train_labels),
+        names=list(map(str, range(len(train)))),
+        standardize=standardize)
     labels = gallery.nearest_labels(torch.from_numpy(test)[:, None])
     return float(np.mean(labels.numpy() == test_labels))
 
@@ -98,8 +102,7 @@ def few_label_accuracy(train: np.ndarray,
         train_labels (np.ndarray): (G, ), integers.
         test (np.ndarray): (Q, F).
         test_labels (np.ndarray): (Q, ), integers.
-        draw (callable): Maps the training labels and a seed to the indices
-            of the samples that keep theirs.
+        draw (Draw): Chooses the training samples that keep their labels.
         draws (int): Number of draws, the same for all features. Defaults to
             10.
 
@@ -108,7 +111,7 @@ def few_label_accuracy(train: np.ndarray,
     """
     accuracies = []
     for seed in range(draws):
-        chosen = draw(train_labels.tolist(), seed)
+        chosen = draw(train_labels.tolist(), seed=seed)
         accuracies.append(
             logistic_accuracy(train[chosen], train_labels[chosen], test,
                               test_labels))

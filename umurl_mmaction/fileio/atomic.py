@@ -1,5 +1,6 @@
 """Files that are written as a whole or not at all."""
 import glob
+import json
 import os
 import shutil
 import uuid
@@ -168,6 +169,11 @@ def write_text(path: Union[str, Path], text: str) -> None:
     """Write a text file in UTF-8 as :func:`replacing` does."""
     with replacing(path) as part:
         part.write_text(text, encoding='utf-8')
+
+
+def write_json(path: Union[str, Path], content: Any) -> None:
+    """Write a JSON file as :func:`write_text` does."""
+    write_text(path, json.dumps(content, indent=1) + '\n')
 
 
 @register_backend(ATOMIC)

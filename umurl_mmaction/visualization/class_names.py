@@ -3,6 +3,32 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional, Union
 
+from ..fileio.annotations import load_annotations
+
+
+def read_class_names(path: Path) -> list[str]:
+    """Read the names of classes, by label.
+
+    Args:
+        path (Path): Annotations that have them, ``.pkl`` or ``.npz``, or a
+            text with one name in each line.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If there are none, or a line between them is empty.
+    """
+    if path.suffix in ('.pkl', '.npz'):
+        names = load_annotations(path, with_arrays=False).get('classes', [])
+    else:
+        lines = path.read_text(encoding='utf-8').rstrip().splitlines()
+        names = [line.strip() for line in lines]
+        if '' in names:
+            raise ValueError(f'{path}: line {names.index("") + 1} is empty; '
+                             'expected the name of a class in each line')
+    if not names:
+        raise ValueError(f'{path}: expected names of classes, got none')
+    return list(names)
+
 
 class ClassNames:
     """Names of classes; a class without a name is called by its number.
@@ -19,16 +45,16 @@ class ClassNames:
         """Read the names from a file or, without one, from a dataset.
 
         Args:
-            file (Path, optional): A text file with one name in each line.
+            file (Path, optional): As for :func:`read_class_names`.
             dataset (BaseDataset, optional): Its ``metainfo`` may have
                 ``classes``.
 
         Raises:
             OSError: If the file cannot be read.
+            ValueError: If it does not name the classes.
         """
         if file is not None:
-            lines = file.read_text(encoding='utf-8').splitlines()
-            return cls([line.strip() for line in lines if line.strip()])
+            return cls(read_class_names(file))
         return cls(getattr(dataset, 'metainfo', {}).get('classes', ()))
 
     def __getitem__(self, label: Optional[int]) -> str:

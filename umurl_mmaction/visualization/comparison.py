@@ -2,15 +2,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matplotlib.colors import TABLEAU_COLORS
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import PercentFormatter
 
+from ..evaluation.metric_names import RAW_JOINTS
+from .style import PALETTE, faint_grid, plain_axes
+
 PANEL_WIDTH = 2.6  # inches
 LABEL_WIDTH = 2.6
 ROW_HEIGHT = 0.26
-RAW_JOINTS = 'raw joints'
 
 
 def draw_comparison(rows: Sequence[Mapping[str, Any]],
@@ -25,9 +26,8 @@ def draw_comparison(rows: Sequence[Mapping[str, Any]],
             and ``scores`` of each seed, within 0..1.
         columns (sequence of str): Names of accuracies.
     """
-    palette = list(TABLEAU_COLORS.values())
     encoders = list(dict.fromkeys(row['encoder'] for row in rows))
-    colors = {x: palette[i % 10] for i, x in enumerate(encoders)}
+    colors = {x: PALETTE[i % 10] for i, x in enumerate(encoders)}
     figure = Figure(
         figsize=(LABEL_WIDTH + PANEL_WIDTH * len(columns),
                  ROW_HEIGHT * len(rows) + 0.7),
@@ -62,9 +62,8 @@ def draw_comparison(rows: Sequence[Mapping[str, Any]],
         axes.set_title(column, fontsize=10)
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.tick_params(labelsize=9)
-        axes.grid(color='#e5e5e5', linewidth=0.6)
-        axes.set_axisbelow(True)
-        axes.spines[['top', 'right']].set_visible(False)
+        faint_grid(axes)
+        plain_axes(axes)
     grid[0].set_yticks(places, names)
     grid[0].invert_yaxis()
     return figure

@@ -9,6 +9,7 @@ from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
 from ..fileio.results import load_results
 from .class_names import ClassNames
+from .style import plain_axes, shorten
 
 MAX_VALUES = 24  # With more classes, no number fits into a cell.
 MAX_CLASSES = 5000  # The matrix has this number squared.
@@ -94,8 +95,7 @@ def draw_confusion(matrix: np.ndarray, names: ClassNames) -> Figure:
     K = len(matrix)
     few = K <= MAX_VALUES
     cell, font = (0.42, 9) if few else (0.16, 6.5)
-    labels = [names[k] for k in range(K)]
-    labels = [x if len(x) <= 40 else f'{x[:39]}…' for x in labels]
+    labels = [shorten(names[k], 40, keep='start') for k in range(K)]
     margin = 0.3 + font / 120 * max(map(len, labels))
     side = max(cell * K, 3.)
     figure = Figure(
@@ -138,7 +138,7 @@ def draw_confusion(matrix: np.ndarray, names: ClassNames) -> Figure:
     right.set(xlim=(0, 150), xticks=[0, 50, 100])
     right.tick_params(axis='y', left=False, labelleft=False)
     right.tick_params(axis='x', labelsize=font)
-    right.spines[['top', 'right']].set_visible(False)
+    plain_axes(right)
     right.set_title('accuracy', fontsize=10)
     total = 100 * matrix.trace() / counts.sum()
     figure.suptitle(f'{counts.sum()} clips, top-1 {total:.1f} %, mean of the '

@@ -2,13 +2,13 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.colors import TABLEAU_COLORS
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from ..evaluation.metric_names import RAW_JOINTS
+from ..evaluation.metric_names import RAW_JOINTS, RAW_JOINTS_SCORE
+from .style import PALETTE, faint_grid, plain_axes
 
 # Three in a row fill the width of a page, where text keeps its size.
 PANEL = (3.1, 2.3)  # inches
@@ -57,7 +57,6 @@ def draw_curves(runs: Mapping[str, Mapping[str, Curve]],
         figsize=(PANEL[0] * columns, PANEL[1] * rows + 0.35),
         dpi=110,
         layout=ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.1))
-    palette = list(TABLEAU_COLORS.values())
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(names):]:
         axes.remove()
@@ -73,14 +72,14 @@ def draw_curves(runs: Mapping[str, Mapping[str, Curve]],
             handles[run], = axes.plot(
                 *points.T,
                 style,
-                color=palette[i % 10],
+                color=PALETTE[i % 10],
                 linewidth=1.4,
                 markersize=5,
                 label=run)
-            if name.startswith(RETRIEVAL) and RAW_JOINTS in curves:
+            if name.startswith(RETRIEVAL) and RAW_JOINTS_SCORE in curves:
                 axes.axhline(
-                    curves[RAW_JOINTS][-1][1],
-                    color=palette[i % 10],
+                    curves[RAW_JOINTS_SCORE][-1][1],
+                    color=PALETTE[i % 10],
                     linestyle=':',
                     linewidth=1.4)
         axes.set_title(name, fontsize=10)
@@ -92,15 +91,14 @@ def draw_curves(runs: Mapping[str, Mapping[str, Curve]],
             retrieval.append(axes)
         if name.endswith('top1'):
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axes.grid(color='#e5e5e5', linewidth=0.6)
-        axes.set_axisbelow(True)
-        axes.spines[['top', 'right']].set_visible(False)
+        faint_grid(axes)
+        plain_axes(axes)
     limits = [limit for axes in retrieval for limit in axes.get_ylim()]
     for axes in retrieval:
         axes.set_ylim(min(limits), max(limits))
-    if retrieval and any(RAW_JOINTS in curves for curves in runs.values()):
-        handles['raw joints'] = Line2D([], [], color='#555555', linestyle=':',
-                                       label='raw joints')
+    if retrieval and any(RAW_JOINTS_SCORE in x for x in runs.values()):
+        handles[RAW_JOINTS] = Line2D([], [], color='#555555', linestyle=':',
+                                     label=RAW_JOINTS)
     longest = max(map(len, handles))
     figure.legend(
         handles=list(handles.values()),

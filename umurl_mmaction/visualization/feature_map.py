@@ -5,11 +5,12 @@ from typing import Optional
 
 import numpy as np
 import torch
-from matplotlib.colors import TABLEAU_COLORS
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
+
+from .style import PALETTE
 
 MARKERS = 'o^sDvP*X'
 PANEL = 2.6  # inches
@@ -97,14 +98,13 @@ def draw_feature_map(maps: Mapping[str, np.ndarray],
     if lines:
         figure.suptitle('\n'.join(lines), fontsize=9)
     label = np.asarray(labels)
-    palette = list(TABLEAU_COLORS.values())
     handles = []
     for axes, (title, points) in zip(
             figure.subplots(1, len(maps), squeeze=False)[0], maps.items()):
         handles = [
             axes.scatter(
                 *points[label == one].T,
-                color=palette[i % 10],
+                color=PALETTE[i % 10],
                 marker=MARKERS[i // 10 % len(MARKERS)],
                 s=14,
                 linewidths=0,

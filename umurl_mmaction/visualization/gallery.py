@@ -7,6 +7,7 @@ import numpy as np
 
 from .class_names import ClassNames
 from .strips import Strip
+from .style import shorten
 
 RIGHT_COLOR, WRONG_COLOR = '#1a7f37', '#c1121f'
 
@@ -45,9 +46,7 @@ def gallery_strips(clip: np.ndarray, name: str, label: Optional[int],
 
     def title(head: str, name: str, label: Optional[int]) -> str:
         lines = textwrap.wrap(names[label], 26) or ['']
-        if len(name) > 28:
-            name = f'…{name[-27:]}'
-        return '\n'.join([head, *lines, name])
+        return '\n'.join([head, *lines, shorten(name, 28)])
 
     known = [found.label == label for found in neighbors
              if label is not None and found.label is not None]

@@ -58,6 +58,7 @@ _POSITIONS = {
 # In inches.
 WIDTH, HEIGHT, TITLE_HEIGHT, KEY_HEIGHT = 2, 2.9, 0.25, 0.3
 REACH = 0.1
+COLUMNS = 4
 
 
 def neutral_pose(layout: Layout) -> np.ndarray:
@@ -86,7 +87,7 @@ def neutral_pose(layout: Layout) -> np.ndarray:
     return pose
 
 
-def draw_layouts(layouts: Sequence[Layout], columns: int = 4) -> Figure:
+def draw_layouts(layouts: Sequence[Layout]) -> Figure:
     """Draw each layout with the numbers of its joints.
 
     A joint and the bone that leads to it have the colour of their part of the
@@ -95,15 +96,14 @@ def draw_layouts(layouts: Sequence[Layout], columns: int = 4) -> Figure:
 
     Args:
         layouts (sequence of Layout): The layouts, row by row.
-        columns (int): Figures in a row. Defaults to 4.
     """
-    rows = -(-len(layouts) // columns)
+    rows = -(-len(layouts) // COLUMNS)
     height = rows * (HEIGHT + TITLE_HEIGHT) + KEY_HEIGHT
-    figure = Figure(figsize=(columns * WIDTH, height), dpi=100)
+    figure = Figure(figsize=(COLUMNS * WIDTH, height), dpi=100)
     palette = dict(zip(layouts[0].parts, limb_palette(6)))
     matrix = projection(2, up='y')
     for i, layout in enumerate(layouts):
-        axes = figure.add_subplot(rows, columns, i + 1)
+        axes = figure.add_subplot(rows, COLUMNS, i + 1)
         pose = neutral_pose(layout)
         low, high = pose.min(axis=0) - REACH, pose.max(axis=0) + REACH
         axes.set(

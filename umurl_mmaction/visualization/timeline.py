@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from ..apis.search import Moment
 from ..apis.windows import Window
 from .class_names import ClassNames
+from .style import plain_axes, shorten
 
 MAX_PANELS = 12
 # In inches: a panel, and what stands around all.
@@ -120,8 +121,7 @@ def class_stretches(
 
 
 def draw_classes(windows: Mapping[str, tuple[np.ndarray, np.ndarray]],
-                 names: ClassNames,
-                 title: str = '') -> Figure:
+                 names: ClassNames) -> Figure:
     """Draw the class of each frame of recordings, and its score.
 
     Args:
@@ -129,7 +129,6 @@ def draw_classes(windows: Mapping[str, tuple[np.ndarray, np.ndarray]],
             scores (G, num_classes) of the windows, by recording. Recordings
             beyond 12 are left out; the picture says so.
         names (ClassNames): Names of the classes.
-        title (str): Defaults to ``''``.
     """
     shown = list(windows)[:MAX_PANELS]
     scores = {name: frame_scores(*windows[name]) for name in shown}
@@ -146,7 +145,7 @@ def draw_classes(windows: Mapping[str, tuple[np.ndarray, np.ndarray]],
             lw=0)
         for i, label in enumerate(labels)
     }
-    lines = [title] if title else []
+    lines = []
     if len(windows) > len(shown):
         lines.append(f'{len(shown)} of {len(windows)} recordings')
     columns = max(1, int(WIDTH * 14 / (6 + max(
@@ -187,11 +186,9 @@ def _panels(names: Sequence[str], frames: Sequence[np.ndarray],
     panels = list(
         figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0])
     for axes, name, rows in zip(panels, names, frames):
-        axes.set_title(
-            name if len(name) <= 80 else f'…{name[-79:]}', fontsize=8,
-            loc='left', pad=2)
+        axes.set_title(shorten(name, 80), fontsize=8, loc='left', pad=2)
         axes.tick_params(labelsize=7)
-        axes.spines[['top', 'right']].set_visible(False)
+        plain_axes(axes)
         # Where the recording ends, on the scale of the longest.
         axes.axvline(rows[:, 1].max(), color='#bbbbbb', linewidth=0.8)
     panels[0].set_xlim(0, max(int(rows[:, 1].max()) for rows in frames))

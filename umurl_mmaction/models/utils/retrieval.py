@@ -173,14 +173,16 @@ def check_vote_weights(weights: str) -> None:
                          f'{", ".join(WEIGHTS)}')
 
 
-def build_gallery(features: Tensor,
-                  samples: Sequence[ActionDataSample],
-                  standardize: bool = False) -> Gallery:
-    """Make a gallery from the result of ``encode_dataset``.
+def make_gallery(features: Tensor,
+                 labels: Tensor,
+                 names: Sequence[str],
+                 standardize: bool = False) -> Gallery:
+    """Make a gallery.
 
     Args:
         features (Tensor): (G, num_clips, F).
-        samples (sequence of ActionDataSample): G data samples.
+        labels (Tensor): (G, ), int64; -1 for a clip without one.
+        names (sequence of str): Names of the G clips.
         standardize (bool): Whether to compare features that have mean 0 and
             deviation 1 over the gallery in each dimension. The paper compares
             them as they are. Defaults to False.
@@ -188,13 +190,9 @@ def build_gallery(features: Tensor,
     Returns:
         Gallery: On the device of the features.
     """
-    names = names_of(samples)
     unlabelled = [
-        name for name, sample in zip(names, samples)
-        if 'gt_label' not in sample
+        name for name, label in zip(names, labels.tolist()) if label == -1
     ]
-    none = torch.tensor([-1])
-    labels = torch.cat([sample.get('gt_label', none) for sample in samples])
     means = features.mean(dim=1).float()
     center, scale = torch.zeros_like(means[0]), torch.ones_like(means[0])
     if standardize:
@@ -203,6 +201,21 @@ def build_gallery(features: Tensor,
         # A dimension that is the same for all clips tells nothing.
         scale = torch.where(deviation > 1e-6, 1 / deviation, 0)
     gallery = Gallery(
-        means, labels.to(features.device), names, center, scale,
+        means, labels.to(features.device), list(names), center, scale,
         unlabelled=unlabelled[0] if unlabelled else '')
     return gallery._replace(features=gallery.query(features))
+
+
+def build_gallery(features: Tensor,
+                  samples: Sequence[ActionDataSample],
+                  standardize: bool = False) -> Gallery:
+    """Make a gallery from the result of ``encode_dataset``.
+
+    Args:
+        features (Tensor): (G, num_clips, F).
+        samples (sequence of ActionDataSample): G data samples.
+        standardize (bool): As for :func:`make_gallery`. Defaults to False.
+    """
+    none = torch.tensor([-1])
+    labels = torch.cat([sample.get('gt_label', none) for sample in samples])
+    return make_gallery(features, labels, names_of(samples), standardize)
