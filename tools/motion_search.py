@@ -17,6 +17,7 @@ from tool_arguments import (
     add_device,
     add_format,
     add_model,
+    add_up,
     build_inferencer,
     check_format,
     make_parser,
@@ -243,9 +244,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         help='for moments.csv, timeline.png and the stick figures, '
         'moments.png or of another --format (%(default)s)')
     add_format(parser)
-    parser.add_argument(
-        '--up', choices=['y', '-y', 'z'],
-        help='the axis that points up (y in three dimensions, -y in two)')
+    add_up(parser)
     add_device(parser)
     add_cfg_options(parser)
     args = parser.parse_args(argv)

@@ -105,6 +105,13 @@ def add_format(parser: ArgumentParser) -> None:
         'page)')
 
 
+def add_up(parser: ArgumentParser) -> None:
+    """Add the axis that is drawn upwards."""
+    parser.add_argument(
+        '--up', choices=['y', '-y', 'z'],
+        help='the axis that points up (y in three dimensions, -y in two)')
+
+
 def check_format(parser: ArgumentParser, args: Namespace) -> None:
     """End the program where ``--out`` is meant as a file, which would become a
     folder of that name, or ``--frames`` is below 1; set its default."""

@@ -428,10 +428,15 @@ def main(argv: Optional[list[str]] = None) -> None:
             parser.error(
                 f'--{name} must be at least {low}, got {getattr(args, name)}')
     # Imported late: --help and importers of this file need numpy only.
-    from umurl_mmaction.command_line import check_suffix, one_line_errors
+    from umurl_mmaction.command_line import (
+        check_suffix,
+        make_folders,
+        one_line_errors,
+    )
     from umurl_mmaction.fileio.annotations import save_annotations
     from umurl_mmaction.progress import track
     check_suffix(parser, 'OUT', args.out)
+    make_folders(parser, [args.out])
     with one_line_errors(str(args.out)):
         dataset = make_dataset(args.seed, args.subjects, args.repeats, track)
         save_annotations(dataset, args.out)

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Optional
 from figure_arguments import (
     add_class_names,
     add_config,
-    add_up,
     figure_parser,
     load_config,
     tell_written,
 )
-from tool_arguments import add_format, check_format
+from tool_arguments import add_format, add_up, check_format
 
 if TYPE_CHECKING:
     from mmengine.config import Config

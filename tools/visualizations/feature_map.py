@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Optional
 from figure_arguments import (
     add_class_names,
     add_encoder,
-    add_up,
     figure_parser,
     load_config,
 )
+from tool_arguments import add_up
 
 if TYPE_CHECKING:
     from mmengine.config import Config

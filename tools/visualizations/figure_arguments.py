@@ -60,13 +60,6 @@ def add_class_names(parser: ArgumentParser) -> None:
         'that have them, .pkl or .npz (those the dataset knows)')
 
 
-def add_up(parser: ArgumentParser) -> None:
-    """Add the axis that is drawn upwards."""
-    parser.add_argument(
-        '--up', choices=['y', '-y', 'z'],
-        help='the axis that points up (y in three dimensions, -y in two)')
-
-
 def load_config(args: Namespace) -> 'Config':
     """Load ``args.config`` with its changes and imports, and set the seed."""
     from mmengine.registry import init_default_scope
