@@ -31,7 +31,9 @@ def test_rows_of_raw_joints_untrained_encoders_and_checkpoints(
         '--draws', '2', '--seeds', '0', '1', '--json',
         str(tmp_path / 'rows.json')
     ])
-    rows = json.loads((tmp_path / 'rows.json').read_text())['rows']
+    content = json.loads((tmp_path / 'rows.json').read_text())
+    assert content['seeds'] == [0, 1]
+    rows = content['rows']
     assert [(row['encoder'], row['feature']) for row in rows] == [
         ('raw joints', 'fused'),
         *(('untrained', kind) for kind in ('fused', 'joint', 'bone',

@@ -113,6 +113,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
                 commit=code_version(),
                 labels=args.labels,
                 draws=args.draws,
+                seeds=args.seeds,
                 group=args.group,
                 rows=rows)
             write_json(args.json, content)
