@@ -5,6 +5,8 @@ import re
 import pytest
 from conftest import REPO
 
+from umurl_mmaction.analysis.markdown import percent, percents
+
 UMURL = REPO / 'configs/umurl'
 FILES = {
     'GTU 3D Actions': 'gtu',
@@ -36,10 +38,10 @@ def find_row(name, encoder, feature='fused'):
     return row
 
 
-def percents(column, encoder):
+def three_means(column, encoder):
     """The means on GTU, UTD-MHAD and NW-UCLA without copies."""
     return [
-        f'{100 * find_row(name, encoder)["mean"][column]:.1f}'
+        percent(find_row(name, encoder)['mean'][column])
         for name in ('gtu', 'utd_mhad', 'nw_ucla_nodup')
     ]
 
@@ -57,13 +59,6 @@ def read_table(page, head):
         rows.append(row)
 
 
-def show(row, column):
-    said = f'{100 * row["mean"][column]:.1f}'
-    if row['runs'] > 1:
-        said += f' ± {100 * row["deviation"][column]:.1f}'
-    return said
-
-
 @pytest.mark.parametrize('head, columns', [
     ('| Set | Encoder | Runs | 1-NN | standardised | logistic '
      '| 5 labels a class |', SCORES),
@@ -74,8 +69,8 @@ def test_the_tables_of_umurl_say_what_was_measured(head, columns):
     assert len(rows) >= 16
     for row in rows:
         measured = find_row(FILES[row['Set']], row['Encoder'])
-        for key, column in columns.items():
-            assert row[key] == show(measured, column), (row, key)
+        said = [row[key] for key in columns]
+        assert said == percents(measured, columns.values(), measured['runs'])
         if row.get('Runs'):
             assert row['Runs'] == str(measured['runs'])
 
@@ -87,7 +82,8 @@ def test_the_table_of_modalities_says_what_was_measured():
     for row in rows:
         for feature in ('fused', 'joint', 'bone', 'motion'):
             measured = find_row(FILES[row['Set']], row['Encoder'], feature)
-            assert row[feature] == show(measured, '1-NN'), (row, feature)
+            assert [row[feature]] == percents(measured, ['1-NN'],
+                                              measured['runs'])
 
 
 @pytest.mark.parametrize('column, said', [
@@ -104,13 +100,13 @@ def test_the_table_of_modalities_says_what_was_measured():
 def test_the_readme_says_what_was_measured(column, said):
     text = re.sub(r'\s+', ' ', (REPO / 'README.md').read_text())
     for encoder, sentence in said.items():
-        assert sentence.format(*percents(column, encoder)) in text
+        assert sentence.format(*three_means(column, encoder)) in text
 
 
 def test_the_page_of_skeletal_twins_says_what_was_measured():
     page = (REPO / 'configs/skeletal_twins/README.md').read_text()
     columns = ('1-NN', '1-NN standardised', 'logistic', 'logistic, 5 a class')
-    gtu, utd_mhad, _ = zip(*(percents(x, 'umurl-plus') for x in columns))
+    gtu, utd_mhad, _ = zip(*(three_means(x, 'umurl-plus') for x in columns))
     for means in (gtu, utd_mhad):
         assert f'| | `umurl-plus` | {" | ".join(means)} |\n' in page
 
@@ -121,7 +117,7 @@ def read_labelled(name):
 
 
 def show_runs(rows, labels):
-    return ', '.join(f'{100 * row["top1"]:.1f}' for row in rows
+    return ', '.join(percent(row['top1']) for row in rows
                      if row['labels'] == labels) or 'not measured'
 
 
@@ -138,7 +134,7 @@ def test_the_table_of_supervised_training_says_what_was_measured():
         mean = find_row(FILES[row['Set']], 'umurl-plus')['mean']
         for key, column in (('5', 'logistic, 5 a class'), ('all', 'logistic')):
             said = row[f'umurl-plus, {key} labels']
-            assert said == f'{100 * mean[column]:.1f}'
+            assert said == percent(mean[column])
 
 
 def test_the_table_of_fine_tuning_says_what_was_measured():

@@ -148,8 +148,8 @@ def draw_timeline(windows: list['Window'], result: dict[str, Any],
 
 def predict(args: Namespace) -> list[dict[str, Any]]:
     """Predict the clips of the command line: a row for each, or a window."""
+    from umurl_mmaction.fileio.class_names import read_class_names
     from umurl_mmaction.fileio.recordings import read_recordings
-    from umurl_mmaction.visualization.class_names import read_class_names
     classes: Optional[Sequence[str]] = None
     if args.classes:
         classes = read_class_names(args.classes)

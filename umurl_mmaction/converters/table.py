@@ -44,8 +44,8 @@ def read_table(path: Path, of_pictures: bool = False) -> Rows:
             ``width``, in pixels, too. Defaults to False.
 
     Returns:
-        Rows: The line as ``line 2`` and what
-        it says, or an error, which names the line, if it is malformed.
+        Rows: The line as ``line 2`` and what it says, or an error, which
+        names the line, if it is malformed.
 
     Raises:
         ValueError: If the table as a whole is malformed.
