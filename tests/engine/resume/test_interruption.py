@@ -79,27 +79,28 @@ def test_the_real_command_killed_and_resumed(runs, environment):
         'model.neck.out_channels': 64
     }
 
+    log = runs / 'command.txt'
+
     def start(*args):
-        return subprocess.Popen([
-            sys.executable,
-            str(REPO / 'tools/train.py'),
-            str(path), '--work-dir', 'command', '--seed', '3', *args,
-            '--cfg-options', *(f'{k}={v}' for k, v in options.items())
-        ],
-                                cwd=runs,
-                                env=environment,
-                                stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT,
-                                text=True)
+        with open(log, 'w') as output:
+            return subprocess.Popen([
+                sys.executable,
+                str(REPO / 'tools/train.py'),
+                str(path), '--work-dir', 'command', '--seed', '3', *args,
+                '--cfg-options', *(f'{k}={v}' for k, v in options.items())
+            ],
+                                    cwd=runs,
+                                    env=environment,
+                                    stdout=output,
+                                    stderr=subprocess.STDOUT)
 
     process = start()
-    wait_until((runs / 'command/epoch_2.pth').exists)
+    wait_for_checkpoint(process, runs / 'command', log)
     process.kill()
-    process.communicate()
+    process.wait()
     process = start('--resume')
-    output, _ = process.communicate(timeout=200)
-    assert process.returncode == 0, output[-4000:]
-    assert 'resumed epoch: ' in output
+    assert process.wait(200) == 0, log.read_text()[-4000:]
+    assert 'resumed epoch: ' in log.read_text()
 
     cfg = Config.fromfile(path)
     cfg.merge_from_dict(options)
@@ -108,11 +109,19 @@ def test_the_real_command_killed_and_resumed(runs, environment):
     assert_same_training(runs / 'command', runs / 'whole-command')
 
 
-def wait_until(condition, seconds=120):
+def wait_until(condition, seconds=300, log=None):
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, 'it takes too long'
+        assert time.monotonic() < end, (
+            f'it takes too long:\n{log.read_text()[-4000:] if log else ""}')
         time.sleep(0.01)
+
+
+def wait_for_checkpoint(process, folder, log):
+    # Not for one of an epoch, which later ones remove.
+    last = folder / 'last_checkpoint'
+    wait_until(lambda: process.poll() is not None or last.exists(), log=log)
+    assert process.poll() is None, log.read_text()[-4000:]
 
 
 def test_an_unseeded_run_keeps_its_seed(small, runs):
@@ -389,7 +398,7 @@ def test_the_ranks_end_with_torchrun(small, runs, environment, number):
             'pytorch'
         ], cwd=runs, env=environment, stdout=output,
             stderr=subprocess.STDOUT)
-        wait_until((runs / name / 'epoch_3.pth').exists)
+        wait_for_checkpoint(process, runs / name, log)
         ranks = {
             pid for pid, parent in living().items() if parent == process.pid
         }
