@@ -16,6 +16,7 @@ from tool_arguments import (
     add_device,
     add_model,
     add_windows,
+    at_least,
     build_inferencer,
     check_windows,
     describe_windows,
@@ -81,20 +82,16 @@ def main(argv: Optional[list[str]] = None) -> None:
         help='of the features in the file (%(default)s)')
     add_batches(parser)
     parser.add_argument(
-        '--workers', type=int, default=0,
+        '--workers', type=at_least(0), default=0,
         help='processes that prepare the clips; 0: this one (%(default)s)')
     parser.add_argument(
-        '--part-size', type=int, default=4096,
+        '--part-size', type=at_least(1), default=4096,
         help='clips in a part, which a stopped run keeps (%(default)s)')
     add_device(parser)
     add_cfg_options(parser)
     args = parser.parse_args(argv)
     if args.out.suffix != '.npz' or args.out.is_dir():
         parser.error(f'--out must be an .npz file, got {args.out}')
-    for name, low in (('batch_size', 1), ('workers', 0), ('part_size', 1)):
-        if getattr(args, name) < low:
-            parser.error(f'--{name.replace("_", "-")} must be at least {low}, '
-                         f'got {getattr(args, name)}')
     check_windows(parser, args)
 
     from umurl_mmaction.apis.extraction import (

@@ -18,6 +18,7 @@ from tool_arguments import (
     add_format,
     add_model,
     add_up,
+    at_least,
     build_inferencer,
     check_format,
     make_parser,
@@ -233,7 +234,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         '--data', metavar='FILE',
         help='recordings that were searched, to draw them (where they were)')
     parser.add_argument(
-        '--num-moments', type=int, default=5, metavar='K',
+        '--num-moments', type=at_least(1), default=5, metavar='K',
         help='moments to find (%(default)s)')
     parser.add_argument(
         '--kind', default='fused',
@@ -248,9 +249,6 @@ def main(argv: Optional[list[str]] = None) -> None:
     add_device(parser)
     add_cfg_options(parser)
     args = parser.parse_args(argv)
-    if args.num_moments < 1:
-        parser.error(f'--num-moments must be at least 1, got '
-                     f'{args.num_moments}')
     check_format(parser, args)
 
     from umurl_mmaction.command_line import one_line_errors

@@ -21,6 +21,7 @@ from tool_arguments import (
     add_device,
     add_model,
     add_windows,
+    at_least,
     build_inferencer,
     check_windows,
     make_parser,
@@ -202,7 +203,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         'that have them, .pkl or .npz (those of the gallery, or of the set '
         'that the classifier was trained on)')
     parser.add_argument(
-        '--num-nearest', type=int, metavar='K',
+        '--num-nearest', type=at_least(1), metavar='K',
         help='clips of the gallery to name (as many as vote in the config)')
     parser.add_argument(
         '--split', help='split of the annotations to take (all clips)')

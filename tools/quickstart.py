@@ -29,7 +29,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, set_random_seed
 from pretraining import quiet_runner
-from tool_arguments import make_parser
+from tool_arguments import at_least, make_parser
 
 import umurl_mmaction  # noqa: F401
 from umurl_mmaction.analysis.curves import read_run
@@ -234,11 +234,11 @@ def main() -> None:
         '--work-dir', default='work_dirs/quickstart',
         help='folder of logs and checkpoints (default: %(default)s)')
     parser.add_argument(
-        '--subjects', type=int, default=16,
+        '--subjects', type=at_least(2), default=16,
         help='people in the set (default: %(default)s)')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
-        '--steps', type=int, default=400,
+        '--steps', type=at_least(1), default=400,
         help='of pre-training (default: %(default)s)')
     args = parser.parse_args()
 

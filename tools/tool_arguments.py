@@ -5,10 +5,11 @@ Importing this module imports nothing heavy, so that --help is fast.
 from argparse import (
     Action,
     ArgumentParser,
+    ArgumentTypeError,
     Namespace,
     RawDescriptionHelpFormatter,
 )
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 if TYPE_CHECKING:
     from umurl_mmaction.apis import UmURLInferencer, WindowDataset
@@ -36,6 +37,20 @@ def make_parser(description: Optional[str], epilog: str) -> ArgumentParser:
         formatter_class=RawDescriptionHelpFormatter)
 
 
+def at_least(low: int) -> Callable[[str], int]:
+    """Return the ``type`` of an option that is a whole number, from ``low``
+    on."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if value < low:
+            raise ArgumentTypeError(f'must be at least {low}, got {value}')
+        return value
+
+    number.__name__ = 'int'  # argparse names it where there is no number
+    return number
+
+
 def add_model(
     parser: ArgumentParser,
     config: str = 'path or base name of a linear, fine-tuning or retrieval '
@@ -49,7 +64,7 @@ def add_model(
 def add_batches(parser: ArgumentParser) -> None:
     """Add ``--batch-size`` and ``--precision``."""
     parser.add_argument(
-        '--batch-size', type=int, default=64, help='(%(default)s)')
+        '--batch-size', type=at_least(1), default=64, help='(%(default)s)')
     parser.add_argument(
         '--precision', choices=['fp32', 'bf16', 'fp16'], default='fp32',
         help='(%(default)s)')
@@ -57,9 +72,10 @@ def add_batches(parser: ArgumentParser) -> None:
 
 def add_windows(parser: ArgumentParser, what: str) -> None:
     """Add ``--window``, with its help, and ``--stride``."""
-    parser.add_argument('--window', type=int, metavar='FRAMES', help=what)
     parser.add_argument(
-        '--stride', type=int, metavar='FRAMES',
+        '--window', type=at_least(1), metavar='FRAMES', help=what)
+    parser.add_argument(
+        '--stride', type=at_least(1), metavar='FRAMES',
         help='frames from one window to the next (a quarter of a window)')
 
 
@@ -71,10 +87,6 @@ def check_windows(parser: ArgumentParser, args: Namespace) -> None:
         return
     if args.stride is None:
         args.stride = max(args.window // 4, 1)
-    for name in ('window', 'stride'):
-        if getattr(args, name) < 1:
-            parser.error(f'--{name} must be at least 1, got '
-                         f'{getattr(args, name)}')
 
 
 def describe_windows(windows: 'WindowDataset') -> str:
@@ -100,7 +112,7 @@ def add_format(parser: ArgumentParser) -> None:
         help='a picture; an animation; or a page that plays, and can be '
         'turned (%(default)s)')
     parser.add_argument(
-        '--frames', type=int,
+        '--frames', type=at_least(1),
         help='frames to draw, evenly over a clip (5; 32 in an animation or '
         'page)')
 
@@ -114,15 +126,13 @@ def add_up(parser: ArgumentParser) -> None:
 
 def check_format(parser: ArgumentParser, args: Namespace) -> None:
     """End the program where ``--out`` is meant as a file, which would become a
-    folder of that name, or ``--frames`` is below 1; set its default."""
+    folder of that name; set the default of ``--frames``."""
     ending = args.out.suffix[1:]
     if ending in FORMATS:
         parser.error(f'--out is a folder, got {args.out}: wanted are --format '
                      f'{ending} and a folder')
     if args.frames is None:
         args.frames = 5 if args.format == 'png' else 32
-    if args.frames < 1:
-        parser.error(f'--frames must be at least 1, got {args.frames}')
 
 
 def add_device(

@@ -53,10 +53,8 @@ def make_clips(count: int) -> list[np.ndarray]:
 
 def write_annotations(path: Path, count: int) -> None:
     """Write a pickle of generated clips in the split ``train``."""
-    from umurl_mmaction.converters.shared import (
-        make_annotation,
-        save_annotations,
-    )
+    from umurl_mmaction.converters.clip_collector import make_annotation
+    from umurl_mmaction.fileio.annotations import save_annotations
     names = [f'clip{i:06d}' for i in range(count)]
     annotations = [
         make_annotation(name, i % 60, clip)

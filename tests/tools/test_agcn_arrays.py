@@ -372,7 +372,7 @@ def test_help_shows_an_example():
      'a.pkl: No such file or directory'),
     (['from-pickle', 'a.pkl', '--split', 'a', '--out-prefix', 'b',
       '--max-frames', '0'],
-     '--max-frames and --num-person must be at least 1, got 0 and 2')])
+     'argument --max-frames: must be at least 1, got 0')])
 def test_wrong_values(tool, tmp_path, capsys, monkeypatch, argv, line):
     monkeypatch.chdir(tmp_path)
     assert fail(tool, capsys, *argv) == line

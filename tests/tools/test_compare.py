@@ -203,7 +203,7 @@ def test_the_page_shows_the_measured_rows():
 
 
 def test_misuse_is_one_line(run, capsys):
-    assert '--clips must be above 0, got 0' in refusal(
+    assert '--clips: must be at least 1, got 0' in refusal(
         TOOL, capsys, *run.argv(budget=('--clips', 0)))
     table = run.folder / 'comparison.json'
     table.parent.mkdir()

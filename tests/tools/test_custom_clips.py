@@ -556,9 +556,10 @@ def test_a_skeleton_that_is_not_the_clips(tool, folder, capsys):
 
 
 @pytest.mark.parametrize('argv, line', [
-    (['--workers', '0'], '--workers must be at least 1, got 0'),
-    (['--num-joints', '0'], '--num-joints must be at least 1, got 0'),
-    (['--coords', '-1'], '--coords must be at least 1, got -1')])
+    (['--workers', '0'], 'argument --workers: must be at least 1, got 0'),
+    (['--num-joints', '0'],
+     'argument --num-joints: must be at least 1, got 0'),
+    (['--coords', '-1'], 'argument --coords: must be at least 1, got -1')])
 def test_wrong_values(tool, folder, capsys, argv, line):
     assert refuse(tool, capsys, folder, *argv) == line
 

@@ -5,8 +5,8 @@ from conftest import REPO
 from PIL import Image
 from tools_loading import load_script, page_blocks
 
-from umurl_mmaction.converters.shared import read_skeleton
 from umurl_mmaction.skeleton import LAYOUTS
+from umurl_mmaction.skeleton.skeleton_file import read_skeleton
 
 PAGE = REPO / 'tools' / 'data' / 'layouts.md'
 PICTURE = REPO / 'tools' / 'data' / 'pictures' / 'layouts.png'

@@ -256,13 +256,15 @@ def test_parts_of_another_run_are_refused(
 
 @pytest.mark.parametrize('more, message', [
     (['--out', 'a.npy'], '--out must be an .npz file, got a.npy'),
-    (['--batch-size', '0'], '--batch-size must be at least 1, got 0'),
-    (['--workers', '-1'], '--workers must be at least 0, got -1'),
+    (['--batch-size', '0'],
+     'argument --batch-size: must be at least 1, got 0'),
+    (['--workers', '-1'], 'argument --workers: must be at least 0, got -1'),
     (['--features', 'depth'], "this model has no 'depth' feature, only fused"),
     (['--data', 'lost.pkl'], "annotation file 'lost.pkl' is not there"),
     (['--split', 'test'], "has no split 'test', only ['train', 'val']"),
-    (['--window', '0'], '--window must be at least 1, got 0'),
-    (['--window', '8', '--stride', '0'], '--stride must be at least 1, got 0'),
+    (['--window', '0'], 'argument --window: must be at least 1, got 0'),
+    (['--window', '8', '--stride', '0'],
+     'argument --stride: must be at least 1, got 0'),
     (['--stride', '8'], '--stride is of no use without --window'),
 ])
 def test_what_cannot_be(tool, argv, tmp_path, capsys, more, message):

@@ -207,9 +207,11 @@ def test_help_shows_an_example():
 
 
 @pytest.mark.parametrize('argv, line', [
-    (['a.pkl', '--subjects', '1'], '--subjects must be at least 2, got 1'),
-    (['a.pkl', '--repeats', '0'], '--repeats must be at least 1, got 0'),
-    (['a.pkl', '--seed', '-1'], '--seed must be at least 0, got -1'),
+    (['a.pkl', '--subjects', '1'],
+     'argument --subjects: must be at least 2, got 1'),
+    (['a.pkl', '--repeats', '0'],
+     'argument --repeats: must be at least 1, got 0'),
+    (['a.pkl', '--seed', '-1'], 'argument --seed: must be at least 0, got -1'),
     (['a.txt'], 'OUT must be a .pkl or .npz file, got a.txt'),
     (['a.pkl', '--subject', '3'], 'unrecognized arguments: --subject 3')])
 def test_wrong_values(tool, capsys, monkeypatch, tmp_path, argv, line):

@@ -291,7 +291,7 @@ def test_help_shows_an_example():
 
 
 @pytest.mark.parametrize('argv, line', [
-    (['--workers', '0'], '--workers must be at least 1, got 0'),
+    (['--workers', '0'], 'argument --workers: must be at least 1, got 0'),
     (['--out', 'a.txt'], '--out must be a .pkl or .npz file, got a.txt')])
 def test_wrong_values(tool, folder, tmp_path, capsys, argv, line):
     given = [folder, '--out', tmp_path / 'a.pkl', *argv]

@@ -388,10 +388,10 @@ def test_what_cannot_be_known_is_asked_for(tool, src, capsys):
     (src / 'train' / 'b.json').unlink()
     assert 'wants 33 joints' in refuse(
         tool, capsys, 'mmpose', src, *PIXELS, '--skeleton', 'mediapipe')
-    for argv, what in ((['--num-person', 0], '--num-person must be at least '
+    for argv, what in ((['--num-person', 0], '--num-person: must be at least '
                         '1'), (['--scale', 0], '--scale must be above 0'),
-                       (['--img-shape', 0, 5], '--img-shape must be two '
-                        'positive numbers')):
+                       (['--img-shape', 0, 5],
+                        '--img-shape: must be at least 1, got 0')):
         assert what in refuse(tool, capsys, 'mmpose', src, *argv)
 
 

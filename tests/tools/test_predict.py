@@ -174,7 +174,8 @@ def test_the_command(folder, tmp_path):
     (['new.pkl', '--classes', 'none.txt'], 'expected names of classes, got n'),
     (['new.pkl', '--classes', 'gap.txt'], 'gap.txt: line 2 is empty; expe'),
     (['new.pkl', '--out', 'a.txt'], '--out must be a .csv or .json file'),
-    (['new.pkl', '--num-nearest', '0'], 'num_nearest=0 must be at least 1'),
+    (['new.pkl', '--num-nearest', '0'],
+     'argument --num-nearest: must be at least 1'),
     (['new.pkl', '--cfg-options', 'model.cls_head=None'],
      'has neither a classifier nor a gallery'),
 ])
@@ -263,7 +264,7 @@ def test_windows_have_a_row_and_a_picture(tool, folder, tmp_path, capsys):
 
 
 @pytest.mark.parametrize('more, message', [
-    (['--window', '-1'], '--window must be at least 1, got -1'),
+    (['--window', '-1'], 'argument --window: must be at least 1, got -1'),
     (['--timeline', 'a.png'], '--timeline must be a .png file, with --window'),
     (['--window', '9', '--timeline', 'a.txt'], 'a .png file, with --window'),
 ])

@@ -98,8 +98,8 @@ def test_nw_ucla(src, capsys):
 @pytest.mark.shared
 def test_splits_of_nw_ucla_are_those_of_the_shared_file(shared):
     """Which has the same clips, and clean splits that were made elsewhere."""
+    from umurl_mmaction.converters.clip_collector import ClipCollector
     from umurl_mmaction.converters.recordings import sharing_frames
-    from umurl_mmaction.converters.shared import ClipCollector
     data = load_annotations(shared('data/nw_ucla.pkl'))
     assert data['classes'] == list(tool('nw_ucla').CLASSES.values())
     clips, split = ClipCollector(), data['split']

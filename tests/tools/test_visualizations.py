@@ -472,13 +472,13 @@ def test_training_curves(folder, tmp_path, capsys):
 
 
 @pytest.mark.parametrize('name, args, message', [
-    ('browse_skeleton', ['a.py', '--frames', '0'], '--frames must be at '),
+    ('browse_skeleton', ['a.py', '--frames', '0'], '--frames: must be at'),
     ('browse_skeleton', [PRETRAIN, '--loader', 'x'], "has no 'x', only"),
-    ('feature_map', ['a.py', 'a.pth', '--per-class', '0'], '--per-class must'),
+    ('feature_map', ['a.py', 'a.pth', '--per-class', '0'], '--per-class: mus'),
     ('retrieval_gallery', ['a.py', 'a.pth', '--neighbors', '0'],
-     '--neighbors must be at least 1, got 0'),
+     'argument --neighbors: must be at least 1, got 0'),
     ('browse_skeleton', ['a.py', '--frames', '0', '--format', 'html'],
-     '--frames must be at least 1, got 0'),
+     'argument --frames: must be at least 1, got 0'),
     ('browse_skeleton', ['a.py', '--out', 'clip.html'], '--out is a folder, '
      'got clip.html: wanted are --format html and a folder'),
     ('retrieval_gallery', ['a.py', 'a.pth', '--misses', '--queries', '1'],

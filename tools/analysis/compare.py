@@ -20,6 +20,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from tool_arguments import (  # noqa: E402
     CfgOptions,
     add_cfg_options,
+    at_least,
     make_parser,
 )
 
@@ -271,7 +272,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         help='length of a run: time of training steps, on a CPU as the '
         'process computes, on a GPU as it passes')
     budget.add_argument(
-        '--clips', type=int, help='length of a run: clips that are seen')
+        '--clips', type=at_least(1),
+        help='length of a run: clips that are seen')
     parser.add_argument(
         '--seeds', type=int, nargs='+', default=[0, 1, 2], metavar='SEED',
         help='a run for each (0 1 2)')
@@ -282,7 +284,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         '--share', type=float, default=0.1,
         help='of the labels, for the last column (%(default)s)')
     parser.add_argument(
-        '--draws', type=int, default=10,
+        '--draws', type=at_least(1), default=10,
         help='draws of such labels (%(default)s)')
     parser.add_argument(
         '--work-dir', type=Path, required=True, metavar='DIR',
@@ -298,10 +300,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         help='settings of the pre-training configs to change')
     args = parser.parse_args(argv)
     args.json = args.json or args.work_dir / 'comparison.json'
-    for name in ('minutes', 'clips', 'draws'):
-        value = getattr(args, name)
-        if value is not None and not value > 0:
-            parser.error(f'--{name} must be above 0, got {value}')
+    if args.minutes is not None and not args.minutes > 0:
+        parser.error(f'--minutes must be above 0, got {args.minutes}')
     if not 0 < args.share <= 1:
         parser.error('--share must be above 0 and at most 1, got '
                      f'{args.share}')

@@ -15,7 +15,7 @@ from typing import Any, Optional
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from tool_arguments import add_cfg_options, make_parser  # noqa: E402
+from tool_arguments import add_cfg_options, at_least, make_parser  # noqa: E402
 
 EPILOG = '''example:
   python tools/analysis/evaluate_encoders.py umurl-knn_synthetic.py \\
@@ -75,10 +75,11 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         '--modalities', action='store_true',
         help='rows for each modality alone too')
     parser.add_argument(
-        '--labels', type=int, nargs='*', default=[1, 5, 10], metavar='N',
+        '--labels', type=at_least(1), nargs='*', default=[1, 5, 10],
+        metavar='N',
         help='labels of each class (1 5 10)')
     parser.add_argument(
-        '--draws', type=int, default=10,
+        '--draws', type=at_least(1), default=10,
         help='draws of such labels (%(default)s)')
     parser.add_argument(
         '--seeds', type=int, nargs='+', default=[0, 1, 2], metavar='SEED',
@@ -93,10 +94,6 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         help='also write the rows to this file')
     add_cfg_options(parser)
     args = parser.parse_args(argv)
-    if args.draws < 1:
-        parser.error(f'--draws must be at least 1, got {args.draws}')
-    if any(count < 1 for count in args.labels):
-        parser.error(f'--labels must be at least 1, got {args.labels}')
 
     from umurl_mmaction.analysis.encoder_scores import to_markdown
     from umurl_mmaction.command_line import make_folders, one_line_errors

@@ -5,9 +5,7 @@ A split is three files: PREFIX_data_joint.npy, clips padded to the same length
 PREFIX_label.pkl, a pair of their names and their classes.
 """
 import functools
-import os
 import pickle
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -15,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 import numpy as np
-
-sys.path.append(str(Path(__file__).resolve().parents[1]))
-
-from tool_arguments import make_parser  # noqa: E402
+from converter_arguments import (
+    add_shared,
+    at_least,
+    make_parser,
+    run_converter,
+)
 
 if TYPE_CHECKING:
-    from umurl_mmaction.converters.shared import ClipCollector
+    from umurl_mmaction.converters.clip_collector import ClipCollector
 
 EPILOG = '''example:
   python tools/data/agcn_arrays.py to-pickle --train ntu60/xsub/train \\
@@ -157,8 +157,8 @@ def to_pickle(prefixes: dict[str, str],
     Raises:
         ValueError: If something is malformed, or a clip is there twice.
     """
+    from umurl_mmaction.converters.clip_collector import ClipCollector
     from umurl_mmaction.converters.recordings import Source, collect
-    from umurl_mmaction.converters.shared import ClipCollector
     splits = {
         split: cached_arrays(prefix)
         for split, prefix in prefixes.items()
@@ -200,7 +200,7 @@ def select(path: Path,
     Raises:
         ValueError: If there is no such split, or a clip will not do.
     """
-    from umurl_mmaction.converters.shared import ClipCollector
+    from umurl_mmaction.converters.clip_collector import ClipCollector
     from umurl_mmaction.datasets.check_clip import check_clip
     from umurl_mmaction.fileio.annotations import load_annotations
     data = load_annotations(path)
@@ -252,7 +252,7 @@ def write_arrays(annotations: Sequence[dict[str, Any]],
         max_frames (int): Frames to pad to with zeros. Defaults to 300.
         num_person (int): Bodies to pad to with zeros. Defaults to 2.
     """
-    from umurl_mmaction.converters.shared import track_parallel
+    from umurl_mmaction.converters.parallel import track_parallel
     from umurl_mmaction.fileio.atomic import replacing
     V, C = annotations[0]['keypoint'].shape[2:]
     header = dict(
@@ -297,12 +297,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     command.add_argument(
         '--split-name', metavar='NAME',
         help='call the splits NAME_train and NAME_val (train and val)')
-    command.add_argument(
-        '--out', type=Path, required=True, metavar='OUT',
-        help='file to write, .pkl or .npz')
-    command.add_argument(
-        '--workers', type=int, default=os.cpu_count() or 1,
-        help='processes to read with (one per core)')
+    add_shared(command)
     command = commands.add_parser(
         'from-pickle', allow_abbrev=False, help='annotations to arrays')
     command.add_argument(
@@ -314,15 +309,15 @@ def main(argv: Optional[list[str]] = None) -> None:
         '--out-prefix', required=True, metavar='PREFIX',
         help='what the names of the three files are to start with')
     command.add_argument(
-        '--max-frames', type=int, default=300, metavar='T',
+        '--max-frames', type=at_least(1), default=300, metavar='T',
         help='frames to pad to; more are cut off (300)')
     command.add_argument(
-        '--num-person', type=int, default=2, metavar='M',
+        '--num-person', type=at_least(1), default=2, metavar='M',
         help='bodies to pad to; more are left out (2)')
     args = parser.parse_args(argv)
 
     from umurl_mmaction.command_line import one_line_errors
-    from umurl_mmaction.converters.shared import run_converter, summarize
+    from umurl_mmaction.converters.clip_collector import summarize
     if args.command == 'to-pickle':
         stem = f'{args.split_name}_' if args.split_name else ''
         prefixes = {
@@ -334,9 +329,6 @@ def main(argv: Optional[list[str]] = None) -> None:
         run_converter(parser, args, lambda: to_pickle(prefixes, args.workers))
         return
     sizes = args.max_frames, args.num_person
-    if min(sizes) < 1:
-        parser.error('--max-frames and --num-person must be at least 1, got '
-                     '{} and {}'.format(*sizes))
     with one_line_errors(f'{args.out_prefix}_*'):
         clips = select(args.src, args.split, *sizes)
         write_arrays(clips.annotations, args.out_prefix, *sizes)

@@ -53,12 +53,13 @@ def main(argv: Optional[list[str]] = None) -> None:
     args = parser.parse_args(argv)
     # Imported late: --help needs none of it.
     from umurl_mmaction.command_line import check_suffix, one_line_errors
-    from umurl_mmaction.converters.shared import read_skeleton, summarize
+    from umurl_mmaction.converters.clip_collector import summarize
     from umurl_mmaction.fileio.annotations import (
         load_annotations,
         save_annotations,
     )
     from umurl_mmaction.skeleton.layout import build_layout
+    from umurl_mmaction.skeleton.skeleton_file import read_skeleton
     check_suffix(parser, 'DST', args.dst)
     with one_line_errors(str(args.dst)):
         data = load_annotations(args.src, args.trusted)

@@ -10,12 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-from converter_arguments import add_shared, make_parser
+from converter_arguments import (
+    add_shared,
+    at_least,
+    make_parser,
+    run_converter,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from umurl_mmaction.converters.shared import ClipCollector
+    from umurl_mmaction.converters.clip_collector import ClipCollector
 
 EPILOG = '''example:
   python tools/data/custom_clips.py my_clips \\
@@ -74,8 +79,9 @@ def convert(folder: Path,
             skeleton has not ``num_joints`` joints.
     """
     # Imported late, as below: --help is to be quick.
+    from umurl_mmaction.converters.clip_collector import ClipCollector
     from umurl_mmaction.converters.clip_files import files_by_name, without
-    from umurl_mmaction.converters.shared import ClipCollector, track_parallel
+    from umurl_mmaction.converters.parallel import track_parallel
     from umurl_mmaction.converters.table import assign, read_table
     from umurl_mmaction.fileio.clips import SUFFIXES
     from umurl_mmaction.skeleton.layout import build_layout
@@ -120,20 +126,15 @@ def main(argv: Optional[list[str]] = None) -> None:
         help='skeleton of the clips: a .json file, or the name of a layout; '
         'the annotations will hold it')
     parser.add_argument(
-        '--num-joints', type=int, metavar='V',
+        '--num-joints', type=at_least(1), metavar='V',
         help='joints that every clip must have (as the skeleton, or as in the '
         'first clip)')
     parser.add_argument(
-        '--coords', type=int, metavar='C',
+        '--coords', type=at_least(1), metavar='C',
         help='coordinates that every joint must have (as in the first clip)')
     add_shared(parser, 'a file or a line of the table')
     args = parser.parse_args(argv)
-    for name in ('num_joints', 'coords'):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            parser.error(f'--{name.replace("_", "-")} must be at least 1, '
-                         f'got {value}')
-    from umurl_mmaction.converters.shared import read_skeleton, run_converter
+    from umurl_mmaction.skeleton.skeleton_file import read_skeleton
 
     def run() -> 'ClipCollector':
         given = args.skeleton is not None

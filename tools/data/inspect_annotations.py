@@ -28,10 +28,10 @@ def find_setting(
         args: Namespace,
         data: dict[str, Any]) -> tuple[Optional['Layout'], list[dict]]:
     """Return the layout and the transforms that prepare a clip."""
-    from umurl_mmaction.converters.shared import read_skeleton
     from umurl_mmaction.datasets.facts import layout_of
     from umurl_mmaction.datasets.inspection import layout_by_joints
     from umurl_mmaction.skeleton.layout import build_layout
+    from umurl_mmaction.skeleton.skeleton_file import read_skeleton
     *_, num_joints, coords = data['annotations'][0]['keypoint'].shape
     layout = layout_of(data, str(args.file))
     if args.config is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional
 
 import numpy as np
-from converter_arguments import make_parser
+from converter_arguments import at_least, make_parser
 
 EPILOG = '''example:
   python tools/data/make_synthetic.py data/synthetic.pkl --seed 0
@@ -415,18 +415,15 @@ def main(argv: Optional[list[str]] = None) -> None:
         'out', type=Path, metavar='OUT',
         help='file to write, .pkl or .npz')
     parser.add_argument(
-        '--seed', type=int, default=0, help='same seed, same bytes (0)')
+        '--seed', type=at_least(0), default=0,
+        help='same seed, same bytes (0)')
     parser.add_argument(
-        '--subjects', type=int, default=16,
+        '--subjects', type=at_least(2), default=16,
         help='people, at least 2; every fourth is in val (16)')
     parser.add_argument(
-        '--repeats', type=int, default=4,
+        '--repeats', type=at_least(1), default=4,
         help='clips per person and action, at least 1 (4)')
     args = parser.parse_args(argv)
-    for name, low in (('seed', 0), ('subjects', 2), ('repeats', 1)):
-        if getattr(args, name) < low:
-            parser.error(
-                f'--{name} must be at least {low}, got {getattr(args, name)}')
     # Imported late: --help and importers of this file need numpy only.
     from umurl_mmaction.command_line import (
         check_suffix,

@@ -12,7 +12,7 @@ from converter_arguments import run_set_converter
 if TYPE_CHECKING:
     import re
 
-    from umurl_mmaction.converters.shared import ClipCollector
+    from umurl_mmaction.converters.clip_collector import ClipCollector
 
 CLASSES = [
     'high arm wave', 'horizontal arm wave', 'hammer', 'hand catch',

@@ -12,7 +12,7 @@ import numpy as np
 from converter_arguments import run_set_converter
 
 if TYPE_CHECKING:
-    from umurl_mmaction.converters.shared import ClipCollector
+    from umurl_mmaction.converters.clip_collector import ClipCollector
 
 CLASSES = [
     'lift outstretched arms', 'duck', 'push right', 'goggles', 'wind it up',
@@ -114,12 +114,12 @@ def convert(folder: Path, num_workers: int,
         ValueError: If something cannot be read, unless ``skip_errors``, or no
             clip is left.
     """
+    from umurl_mmaction.converters.clip_collector import ClipCollector
     from umurl_mmaction.converters.recordings import (
         Source,
         collect,
         find_recordings,
     )
-    from umurl_mmaction.converters.shared import ClipCollector
     clips = ClipCollector(('train', 'val'), skip_errors, 'kinect-v1')
     clips.data['classes'] = list(CLASSES)
     sources = []

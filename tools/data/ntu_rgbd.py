@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NamedTuple, NoReturn, Optional
 
 import numpy as np
-from converter_arguments import add_shared, make_parser
+from converter_arguments import add_shared, make_parser, run_converter
 
 if TYPE_CHECKING:
-    from umurl_mmaction.converters.shared import ClipCollector
+    from umurl_mmaction.converters.clip_collector import ClipCollector
 
 EPILOG = '''example:
   python tools/data/ntu_rgbd.py nturgbd_skeletons_s001_to_s017.zip \\
@@ -345,8 +345,8 @@ def convert(recordings: Sequence[Recording],
         ValueError: If a file cannot be read, or none is left.
     """
     # Imported late: --help needs numpy only.
+    from umurl_mmaction.converters.clip_collector import ClipCollector
     from umurl_mmaction.converters.recordings import Source, collect
-    from umurl_mmaction.converters.shared import ClipCollector
     missing = set(missing)
     release = RELEASES[dataset]
     clips = ClipCollector(
@@ -392,7 +392,6 @@ def main(argv: Optional[list[str]] = None) -> None:
         f'{MISSING.name} beside this script)')
     add_shared(parser, 'a file')
     args = parser.parse_args(argv)
-    from umurl_mmaction.converters.shared import run_converter
     run_converter(
         parser, args, lambda: convert(
             find_files(args.src), args.dataset, read_missing(args.missing),

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Optional, Union
 
 import numpy as np
-from converter_arguments import add_shared, make_parser
+from converter_arguments import add_shared, make_parser, run_converter
 
 if TYPE_CHECKING:
-    from umurl_mmaction.converters.shared import ClipCollector
+    from umurl_mmaction.converters.clip_collector import ClipCollector
 
 EPILOG = '''example:
   python tools/data/pkummd.py data/pkummd_v2 \\
@@ -212,7 +212,8 @@ def convert(folder: Path,
     Raises:
         ValueError: If something cannot be read, or no clip is left.
     """
-    from umurl_mmaction.converters.shared import ClipCollector, track_parallel
+    from umurl_mmaction.converters.clip_collector import ClipCollector
+    from umurl_mmaction.converters.parallel import track_parallel
     for name in ('skeleton', 'label', 'split'):
         if not (folder / name).is_dir():
             raise ValueError(f'{folder / name} is not there')
@@ -278,7 +279,6 @@ def main(argv: Optional[list[str]] = None) -> None:
         help='folder of part I or II with skeleton/, label/ and split/')
     add_shared(parser, 'a sequence or a line of labels')
     args = parser.parse_args(argv)
-    from umurl_mmaction.converters.shared import run_converter
     run_converter(
         parser, args, lambda: convert(args.src, args.workers, args.on_error ==
                                       'skip'))

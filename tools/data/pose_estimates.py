@@ -11,11 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from converter_arguments import add_shared, make_parser
+from converter_arguments import (
+    add_shared,
+    at_least,
+    make_parser,
+    run_converter,
+)
 
 if TYPE_CHECKING:
+    from umurl_mmaction.converters.clip_collector import ClipCollector
     from umurl_mmaction.converters.estimates import Settings
-    from umurl_mmaction.converters.shared import ClipCollector
 
 EPILOG = '''examples:
   python tools/data/pose_estimates.py mmpose predictions \\
@@ -60,12 +65,13 @@ def convert(source: str,
     Raises:
         ValueError: If something cannot be read, or no clip is left.
     """
+    from umurl_mmaction.converters.clip_collector import ClipCollector
+    from umurl_mmaction.converters.parallel import track_parallel
     from umurl_mmaction.converters.pose_files import (
         Video,
         find_videos,
         read_pose,
     )
-    from umurl_mmaction.converters.shared import ClipCollector, track_parallel
     from umurl_mmaction.converters.table import (
         assign,
         read_table,
@@ -143,7 +149,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         '--labels', type=Path, metavar='FILE',
         help='table of the clips (labels.csv in SRC, else its folders)')
     parser.add_argument(
-        '--img-shape', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'),
+        '--img-shape', type=at_least(1), nargs=2, metavar=('HEIGHT', 'WIDTH'),
         help='size of the pictures, needed for keypoints in pixels where the '
         'table has no columns height and width')
     parser.add_argument(
@@ -151,10 +157,10 @@ def main(argv: Optional[list[str]] = None) -> None:
         help='joints with a smaller score are missing, as those with 0 '
         '(%(default)s)')
     parser.add_argument(
-        '--num-person', type=int, default=2, metavar='M',
+        '--num-person', type=at_least(1), default=2, metavar='M',
         help='main bodies to keep (%(default)s)')
     parser.add_argument(
-        '--max-gap', type=int, default=30, metavar='FRAMES',
+        '--max-gap', type=at_least(0), default=30, metavar='FRAMES',
         help='frames that a body may be away and still be the same '
         '(%(default)s)')
     parser.add_argument(
@@ -173,16 +179,9 @@ def main(argv: Optional[list[str]] = None) -> None:
         'metres (%(default)s)')
     add_shared(parser, 'a clip or a line of the table')
     args = parser.parse_args(argv)
-    for name, least in (('num_person', 1), ('max_gap', 0)):
-        if getattr(args, name) < least:
-            parser.error(f'--{name.replace("_", "-")} must be at least '
-                         f'{least}, got {getattr(args, name)}')
-    if args.img_shape is not None and min(args.img_shape) < 1:
-        parser.error('--img-shape must be two positive numbers, got {} '
-                     '{}'.format(*args.img_shape))
     if not 0 < args.scale < float('inf'):
         parser.error(f'--scale must be above 0, got {args.scale}')
-    from umurl_mmaction.converters.shared import read_skeleton, run_converter
+    from umurl_mmaction.skeleton.skeleton_file import read_skeleton
 
     def run() -> 'ClipCollector':
         from umurl_mmaction.converters.estimates import Settings

@@ -11,7 +11,7 @@ from converter_arguments import run_set_converter
 if TYPE_CHECKING:
     import re
 
-    from umurl_mmaction.converters.shared import ClipCollector
+    from umurl_mmaction.converters.clip_collector import ClipCollector
 
 CLASSES = [
     'swipe left', 'swipe right', 'wave', 'clap', 'throw', 'arm cross',

@@ -12,7 +12,7 @@ import numpy as np
 from converter_arguments import run_set_converter
 
 if TYPE_CHECKING:
-    from umurl_mmaction.converters.shared import ClipCollector
+    from umurl_mmaction.converters.clip_collector import ClipCollector
 
 CLASSES = [
     'walk', 'sitDown', 'standUp', 'pickUp', 'carry', 'throw', 'push', 'pull',
@@ -109,12 +109,12 @@ def convert(folder: Path, num_workers: int,
         ValueError: If something cannot be read, unless ``skip_errors``, or no
             clip is left.
     """
+    from umurl_mmaction.converters.clip_collector import ClipCollector
     from umurl_mmaction.converters.recordings import (
         Source,
         collect,
         find_recordings,
     )
-    from umurl_mmaction.converters.shared import ClipCollector
     (_, table), = find_recordings(folder, r'actionLabel\.txt')
     labels = read_labels(table)
     found = {match[2]: (int(match[3]), path)

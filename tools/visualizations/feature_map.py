@@ -18,7 +18,7 @@ from figure_arguments import (
     figure_parser,
     load_config,
 )
-from tool_arguments import add_up
+from tool_arguments import add_up, at_least
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -179,13 +179,11 @@ def main(argv: Optional[list[str]] = None) -> None:
         '--classes', nargs='+', default=[], metavar='CLASS',
         help=f'labels or names of classes (the first {MAX_CLASSES})')
     parser.add_argument(
-        '--per-class', type=int, default=100, metavar='N',
+        '--per-class', type=at_least(1), default=100, metavar='N',
         help='clips of each class at most, drawn by the seed (%(default)s)')
     add_class_names(parser)
     add_up(parser)
     args = parser.parse_args(argv)
-    if args.per_class < 1:
-        parser.error(f'--per-class must be at least 1, got {args.per_class}')
 
     from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(str(args.out)):

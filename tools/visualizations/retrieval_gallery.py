@@ -14,7 +14,7 @@ from figure_arguments import (
     load_config,
     tell_written,
 )
-from tool_arguments import add_format, add_up, check_format
+from tool_arguments import add_format, add_up, at_least, check_format
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,7 +128,7 @@ def main(argv: Optional[list[str]] = None) -> None:
         help='three queries whose nearest clip is of another class, drawn by '
         'the seed')
     parser.add_argument(
-        '--neighbors', type=int, default=5, metavar='K',
+        '--neighbors', type=at_least(1), default=5, metavar='K',
         help='gallery clips to draw, the nearest (%(default)s)')
     add_format(parser)
     add_up(parser)
@@ -136,8 +136,6 @@ def main(argv: Optional[list[str]] = None) -> None:
     args = parser.parse_args(argv)
     if args.misses and args.queries:
         parser.error('--misses draws the queries itself: leave out --queries')
-    if args.neighbors < 1:
-        parser.error(f'--neighbors must be at least 1, got {args.neighbors}')
     check_format(parser, args)
 
     from umurl_mmaction.command_line import one_line_errors

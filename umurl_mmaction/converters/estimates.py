@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 
 from ..fileio.text import to_array
-from .shared import Skeleton
+from ..skeleton.skeleton_file import Skeleton
 from .tracks import MAX_GAP, main_bodies
 
 

@@ -20,9 +20,9 @@ import numpy as np
 from ..fileio.clips import Clip, read_array
 from ..fileio.text import at, load_json, to_array
 from ..skeleton.layout import LAYOUTS
+from ..skeleton.skeleton_file import Skeleton
 from .clip_files import files_by_name, only_file
 from .estimates import Estimates, Settings, stack_bodies
-from .shared import Skeleton
 
 SUFFIXES = ('.json', '.npy', '.npz', '.csv')
 # In Python and in JavaScript.

@@ -8,7 +8,8 @@ from typing import Any, Callable, NamedTuple
 import numpy as np
 
 from ..fileio.text import at, parse_numbers
-from .shared import ClipCollector, track_parallel
+from .clip_collector import ClipCollector
+from .parallel import track_parallel
 
 
 class Source(NamedTuple):

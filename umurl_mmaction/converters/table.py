@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
 from ..fileio.text import at, read_csv
-from .shared import ClipCollector
+from .clip_collector import ClipCollector
 
 
 class Row(NamedTuple):

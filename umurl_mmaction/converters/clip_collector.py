@@ -1,77 +1,9 @@
-"""Functions that the converters in ``tools/data`` share."""
-import json
-import signal
-import sys
-from argparse import ArgumentParser, Namespace
-from collections.abc import Generator, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from typing import Any, Callable, Optional, TypeVar, Union
+from collections.abc import Iterable, Sequence
+from typing import Any, Optional
 
 import numpy as np
-from mmengine.utils import ProgressBar
 
-from ..command_line import check_suffix, one_line_errors
-from ..fileio.annotations import check_skeleton, save_annotations
-from ..progress import bar_file
-from ..skeleton.layout import LAYOUTS, build_layout
-
-Skeleton = Union[str, dict[str, Any]]
-
-Task = TypeVar('Task')
-Result = TypeVar('Result')
-
-
-def _attempt(func: Callable[[Task], Result],
-             task: Task) -> Union[Result, ValueError]:
-    # Raised in a worker it would end the tasks that share its chunk too.
-    try:
-        return func(task)
-    except ValueError as error:
-        return error
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def track_parallel(
-    func: Callable[[Task], Result],
-    tasks: Sequence[Task],
-    num_workers: int = 1
-) -> Generator[Union[Result, ValueError], None, None]:
-    """Run tasks in processes, with a progress bar on a terminal.
-
-    A caller that does not take all results must close the generator; else
-    the processes go on.
-
-    Args:
-        func (Callable): Takes a task; a function of a module, if there are
-            several workers.
-        tasks (Sequence): The tasks.
-        num_workers (int): Number of processes; 1 stays in this one.
-            Defaults to 1.
-
-    Yields:
-        Any: The tasks' results in their order; a ``ValueError`` that was
-        raised stands for its result.
-    """
-    attempt = partial(_attempt, func)
-    bar = ProgressBar(len(tasks), file=bar_file(sys.stdout))
-    pool = None
-    results: Iterable[Union[Result, ValueError]] = map(attempt, tasks)
-    try:
-        if num_workers > 1:
-            pool = ProcessPoolExecutor(
-                num_workers, initializer=_leave_interrupts_to_the_parent)
-            results = pool.map(attempt, tasks, chunksize=16)
-        for result in results:
-            bar.update()
-            yield result
-    finally:
-        if pool is not None:
-            pool.shutdown(cancel_futures=True)
-        bar.file.write('\n')
+from ..skeleton.skeleton_file import Skeleton
 
 
 def make_annotation(name: str, label: Optional[int],
@@ -95,37 +27,6 @@ def make_annotation(name: str, label: Optional[int],
     annotation.update(
         total_frames=keypoint.shape[1], keypoint=keypoint.view(np.float32))
     return annotation
-
-
-def read_skeleton(source: str) -> Skeleton:
-    """Read the skeleton that a command line names.
-
-    Args:
-        source (str): Name of a known layout, or a .json file with
-            ``joints``, ``parents`` and, if wanted, ``center``, ``shoulders``
-            and ``name``.
-
-    Returns:
-        str | dict: What annotations hold as ``skeleton``.
-
-    Raises:
-        OSError: If there is no such file.
-        ValueError: If it is no skeleton. Names the file.
-    """
-    if source in LAYOUTS:
-        return source
-    if not source.endswith('.json'):
-        raise ValueError(f'--skeleton must be a .json file or one of '
-                         f'{", ".join(sorted(LAYOUTS))}, got {source!r}')
-    try:
-        with open(source, encoding='utf-8') as file:
-            skeleton = json.load(file)
-        check_skeleton(skeleton)
-        return build_layout(skeleton).to_dict()
-    except OSError as error:
-        raise type(error)(f'{source}: {error.strerror or error}') from error
-    except ValueError as error:
-        raise ValueError(f'{source}: {error}') from error
 
 
 class ClipCollector:
@@ -272,22 +173,3 @@ def summarize(data: dict[str, Any],
     if changed:
         lines += [f'{len(changed)} changed', *_reasons(changed)]
     return '\n'.join(lines)
-
-
-def run_converter(parser: ArgumentParser, args: Namespace,
-                  convert: Callable[[], ClipCollector]) -> None:
-    """Convert, write the annotations and print a summary.
-
-    Args:
-        parser (ArgumentParser): Ends the program where something is wrong.
-        args (Namespace): Has ``out``, a path, and maybe ``workers``.
-        convert (Callable): Returns the clips.
-    """
-    if getattr(args, 'workers', 1) < 1:
-        parser.error(f'--workers must be at least 1, got {args.workers}')
-    check_suffix(parser, '--out', args.out)
-    with one_line_errors(str(args.out)):
-        clips = convert()
-        save_annotations(clips.data, args.out)
-    print(f'{summarize(clips.data, clips.skipped, clips.changed)}\n'
-          f'written to {args.out}')
