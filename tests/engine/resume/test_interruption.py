@@ -80,6 +80,7 @@ def test_the_real_command_killed_and_resumed(runs, environment):
     }
 
     log = runs / 'command.txt'
+    environment = dict(environment, PYTHONFAULTHANDLER='1')
 
     def start(*args):
         with open(log, 'w') as output:
@@ -109,19 +110,24 @@ def test_the_real_command_killed_and_resumed(runs, environment):
     assert_same_training(runs / 'command', runs / 'whole-command')
 
 
-def wait_until(condition, seconds=300, log=None):
+def wait_until(condition, seconds):
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, (
-            f'it takes too long:\n{log.read_text()[-4000:] if log else ""}')
+        assert time.monotonic() < end, 'it takes too long'
         time.sleep(0.01)
 
 
 def wait_for_checkpoint(process, folder, log):
     # Not for one of an epoch, which later ones remove.
     last = folder / 'last_checkpoint'
-    wait_until(lambda: process.poll() is not None or last.exists(), log=log)
-    assert process.poll() is None, log.read_text()[-4000:]
+    try:
+        wait_until(
+            lambda: process.poll() is not None or last.exists(), seconds=300)
+    except AssertionError:
+        for pid in [*ranks_of(process), process.pid]:
+            os.kill(pid, signal.SIGABRT)  # they write where they are
+        process.wait(60)
+    assert process.poll() is None, log.read_text()[-8000:]
 
 
 def test_an_unseeded_run_keeps_its_seed(small, runs):
@@ -380,6 +386,12 @@ def living():
     return parents
 
 
+def ranks_of(launcher):
+    return {
+        pid for pid, parent in living().items() if parent == launcher.pid
+    }
+
+
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGKILL])
 def test_the_ranks_end_with_torchrun(small, runs, environment, number):
     """It hands on SIGTERM; of its own kill it cannot tell them."""
@@ -389,6 +401,7 @@ def test_the_ranks_end_with_torchrun(small, runs, environment, number):
         'custom_hooks': []
     }).dump(str(runs / f'{name}.py'))
     log = runs / f'{name}.txt'
+    environment = dict(environment, PYTHONFAULTHANDLER='1')
     with open(log, 'w') as output:
         process = subprocess.Popen([
             sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node',
@@ -399,9 +412,7 @@ def test_the_ranks_end_with_torchrun(small, runs, environment, number):
         ], cwd=runs, env=environment, stdout=output,
             stderr=subprocess.STDOUT)
         wait_for_checkpoint(process, runs / name, log)
-        ranks = {
-            pid for pid, parent in living().items() if parent == process.pid
-        }
+        ranks = ranks_of(process)
         assert len(ranks) == 2
         process.send_signal(number)
         process.wait(60)
