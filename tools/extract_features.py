@@ -18,9 +18,9 @@ from tool_arguments import (
     add_windows,
     at_least,
     build_inferencer,
-    check_windows,
     describe_windows,
     make_parser,
+    settle_windows,
 )
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     args = parser.parse_args(argv)
     if args.out.suffix != '.npz' or args.out.is_dir():
         parser.error(f'--out must be an .npz file, got {args.out}')
-    check_windows(parser, args)
+    settle_windows(parser, args)
 
     from umurl_mmaction.apis.extraction import (
         FeatureExtraction,

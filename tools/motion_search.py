@@ -20,8 +20,8 @@ from tool_arguments import (
     add_up,
     at_least,
     build_inferencer,
-    check_format,
     make_parser,
+    settle_format,
 )
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     add_device(parser)
     add_cfg_options(parser)
     args = parser.parse_args(argv)
-    check_format(parser, args)
+    settle_format(parser, args)
 
     from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(str(args.out)):

@@ -23,8 +23,8 @@ from tool_arguments import (
     add_windows,
     at_least,
     build_inferencer,
-    check_windows,
     make_parser,
+    settle_windows,
 )
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     if args.out is not None and (args.out.suffix not in ('.csv', '.json')
                                  or args.out.is_dir()):
         parser.error(f'--out must be a .csv or .json file, got {args.out}')
-    check_windows(parser, args)
+    settle_windows(parser, args)
     if args.timeline is not None and (args.window is None
                                       or args.timeline.suffix != '.png'):
         parser.error('--timeline must be a .png file, with --window; got '

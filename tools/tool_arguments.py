@@ -79,7 +79,7 @@ def add_windows(parser: ArgumentParser, what: str) -> None:
         help='frames from one window to the next (a quarter of a window)')
 
 
-def check_windows(parser: ArgumentParser, args: Namespace) -> None:
+def settle_windows(parser: ArgumentParser, args: Namespace) -> None:
     """End the program if the windows cannot be; set the default stride."""
     if args.window is None:
         if args.stride is not None:
@@ -124,7 +124,7 @@ def add_up(parser: ArgumentParser) -> None:
         help='the axis that points up (y in three dimensions, -y in two)')
 
 
-def check_format(parser: ArgumentParser, args: Namespace) -> None:
+def settle_format(parser: ArgumentParser, args: Namespace) -> None:
     """End the program where ``--out`` is meant as a file, which would become a
     folder of that name; set the default of ``--frames``."""
     ending = args.out.suffix[1:]

@@ -14,7 +14,7 @@ from figure_arguments import (
     load_config,
     tell_written,
 )
-from tool_arguments import add_format, add_up, check_format
+from tool_arguments import add_format, add_up, settle_format
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -100,7 +100,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     add_class_names(parser)
     add_up(parser)
     args = parser.parse_args(argv)
-    check_format(parser, args)
+    settle_format(parser, args)
 
     from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(str(args.out)):

@@ -14,7 +14,7 @@ from figure_arguments import (
     load_config,
     tell_written,
 )
-from tool_arguments import add_format, add_up, at_least, check_format
+from tool_arguments import add_format, add_up, at_least, settle_format
 
 if TYPE_CHECKING:
     import numpy as np
@@ -136,7 +136,7 @@ def main(argv: Optional[list[str]] = None) -> None:
     args = parser.parse_args(argv)
     if args.misses and args.queries:
         parser.error('--misses draws the queries itself: leave out --queries')
-    check_format(parser, args)
+    settle_format(parser, args)
 
     from umurl_mmaction.command_line import one_line_errors
     with one_line_errors(str(args.out)):
