@@ -9,6 +9,7 @@ import os.path as osp
 import subprocess
 import sys
 import time
+import warnings
 from argparse import Namespace
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -251,7 +252,9 @@ def main() -> None:
     scores, galleries = {}, {}
     # MMEngine prints much about each checkpoint.
     with open(osp.join(args.work_dir, 'quickstart.log'), 'w') as log, \
-            redirect_stdout(log):
+            redirect_stdout(log), warnings.catch_warnings():
+        # On one core; two short-lived workers are no harm there.
+        warnings.filterwarnings('ignore', 'This DataLoader will create')
         untrained = write_untrained(args)
         checkpoint, seconds = pretrain(args)
         for name, path, took in ((RAW_JOINTS, None, 0.),
