@@ -95,9 +95,9 @@ def test_groups_of_the_training_split_are_left_out_in_turn(
 def test_misuse_is_one_line(config, tmp_path, capsys):
     path = str(tmp_path / 'knn.py')
     assert '--draws: must be at least 1' in refusal(TOOL, capsys, path,
-                                                   '--draws', '0')
+                                                    '--draws', '0')
     assert '--labels: must be at least 1' in refusal(TOOL, capsys, path,
-                                                    '--labels', '0')
+                                                     '--labels', '0')
     other = REPO / 'configs/umurl/linear/umurl-linear_synthetic.py'
     assert 'no model.gallery' in refusal(TOOL, capsys, other)
 

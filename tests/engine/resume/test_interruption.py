@@ -124,7 +124,7 @@ def wait_for_checkpoint(process, folder, log):
         wait_until(
             lambda: process.poll() is not None or last.exists(), seconds=300)
     except AssertionError:
-        for pid in [*ranks_of(process), process.pid]:
+        for pid in [*children_of(process), process.pid]:
             os.kill(pid, signal.SIGABRT)  # they write where they are
         process.wait(60)
     assert process.poll() is None, log.read_text()[-8000:]
@@ -386,9 +386,9 @@ def living():
     return parents
 
 
-def ranks_of(launcher):
+def children_of(process):
     return {
-        pid for pid, parent in living().items() if parent == launcher.pid
+        pid for pid, parent in living().items() if parent == process.pid
     }
 
 
@@ -412,7 +412,7 @@ def test_the_ranks_end_with_torchrun(small, runs, environment, number):
         ], cwd=runs, env=environment, stdout=output,
             stderr=subprocess.STDOUT)
         wait_for_checkpoint(process, runs / name, log)
-        ranks = ranks_of(process)
+        ranks = children_of(process)
         assert len(ranks) == 2
         process.send_signal(number)
         process.wait(60)
